@@ -1,1 +1,3 @@
-//! placeholder
+//! Signalbox: the program around the cores.
+
+pub mod store;

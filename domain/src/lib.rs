@@ -4,8 +4,16 @@
 //! out as [`event::Event`]s and requests. Each stateful core has the same face, `handle(at, input, &mut effects)`, and
 //! changes itself only by applying its own events, so that a replay of the journal gives the same state.
 
+pub mod denial;
+pub mod event;
+pub mod fees;
 pub mod ids;
+pub mod ledger;
 pub mod order;
+pub mod parent;
 pub mod quote;
+pub mod row;
+pub mod signal;
+pub mod strategy;
 pub mod symbol;
 pub mod units;

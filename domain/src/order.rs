@@ -1,6 +1,18 @@
-//! The words of an order, FIX's spelled out.
+//! The life of one order, in the field's words (FIX's, spelled out).
+//!
+//! An order carries two facts: what the broker last told us ([`OrdStatus`]) and what we asked and have not heard
+//! ([`InFlight`], possibly in doubt). FIX reports one value made of both; [`Order::reported`] computes it when asked.
+//! [`Order::apply`] is the one table of all transitions.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::fees::FeeRules;
+use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId, ParentId, StrategyId};
+use crate::signal::Source;
+use crate::symbol::Symbol;
+use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
 
 /// FIX Side 54 (买卖方向).
 #[derive(
@@ -68,4 +80,415 @@ pub enum TimeInForce {
     Day,
     /// Immediate or cancel: what does not fill at once is cancelled.
     Ioc,
+}
+
+/// What is asked of the broker. Never changes after risk approved it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderTerms {
+    pub id: OrderId,
+    pub account: AccountId,
+    pub strategy: StrategyId,
+    pub source: Source,
+    pub symbol: Symbol,
+    pub side: Side,
+    pub ord_type: OrdType,
+    pub limit_price: Option<Price>,
+    pub time_in_force: TimeInForce,
+    pub qty: Qty,
+    /// Past this instant the order is not sent any more, and cancelled if it works.
+    pub valid_until: Timestamp,
+}
+
+/// What risk added to the terms when it approved them: the day's facts, so that the account needs no rule book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub trade_date: TradeDate,
+    /// The day's limit prices, lowest and highest; absent without a daily limit.
+    pub band: Option<(Price, Price)>,
+    pub fees: FeeRules,
+    /// What was set aside for this order: cash for a buy, nothing for a sell (its shares are set aside as `qty`).
+    pub reserved_cash: Money,
+    /// The quote that the decision was made on, for slippage (arrival price).
+    pub arrival_px: Option<Price>,
+}
+
+/// What the broker last told us (FIX OrdStatus 39), or why it was never asked.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum OrdStatus {
+    /// Approved, its cash or shares set aside; the broker does not know it yet (the design's PENDING).
+    Initialized,
+    New,
+    PartiallyFilled,
+    Filled,
+    Canceled,
+    Rejected,
+    Expired,
+    /// Proved never to have left us.
+    NeverSent,
+    /// Sent, and proved by evidence not to exist at the broker.
+    Absent,
+}
+
+impl OrdStatus {
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        !matches!(self, Self::Initialized | Self::New | Self::PartiallyFilled)
+    }
+}
+
+/// What we asked the broker and have not heard.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum InFlight {
+    New,
+    Cancel,
+}
+
+/// The one value that FIX would report, and the API does.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ReportedStatus {
+    Denied,
+    PendingNew,
+    New,
+    PartiallyFilled,
+    Filled,
+    PendingCancel,
+    Canceled,
+    Rejected,
+    Expired,
+    InDoubt,
+    NeverSent,
+    Absent,
+}
+
+/// One thing that happened to one order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::EnumDiscriminants)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[strum_discriminants(name(OrderFactKind), derive(Hash, strum::EnumIter, strum::IntoStaticStr))]
+pub enum OrderFact {
+    /// The next thing that happens is that bytes leave for the broker. Durable before they do.
+    Sending {
+        send_no: u16,
+    },
+    Accepted {
+        broker_order_id: BrokerOrderId,
+    },
+    Rejected {
+        text: Arc<str>,
+    },
+    Filled {
+        exec_id: ExecId,
+        qty: Qty,
+        px: Price,
+        fee: Money,
+    },
+    CancelRequested {
+        reason: Arc<str>,
+    },
+    CancelSending,
+    Canceled {
+        reason: Arc<str>,
+    },
+    CancelRejected {
+        text: Arc<str>,
+    },
+    Expired,
+    /// The answer to what is in flight is lost.
+    InDoubt {
+        cause: Arc<str>,
+    },
+    NeverSent {
+        reason: Arc<str>,
+    },
+    Absent {
+        evidence: Arc<str>,
+    },
+}
+
+/// The fact cannot happen to an order in this state: a mistake in the program, never in the input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an order that is {status}, with {in_flight:?} in flight (in doubt: {in_doubt}), cannot take the fact {fact}")]
+pub struct IllegalTransition {
+    pub status: OrdStatus,
+    pub in_flight: Option<InFlight>,
+    pub in_doubt: bool,
+    pub fact: &'static str,
+}
+
+/// One order with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub terms: Arc<OrderTerms>,
+    pub approval: Arc<Approval>,
+    pub status: OrdStatus,
+    pub in_flight: Option<InFlight>,
+    pub in_doubt: bool,
+    /// A cancel is wanted, and goes out as soon as the broker can take it.
+    pub cancel_wanted: bool,
+    pub send_no: u16,
+    pub cum_qty: Qty,
+    pub cum_amount: Money,
+    pub fees: Money,
+    pub broker_order_id: Option<BrokerOrderId>,
+    /// Of every fill booked, against booking it twice.
+    pub exec_ids: Vec<ExecId>,
+    /// Why it ended as it did, in the broker's words or ours.
+    pub reason: Option<Arc<str>>,
+    pub created_at: Timestamp,
+    pub sent_at: Option<Timestamp>,
+    pub acked_at: Option<Timestamp>,
+    pub first_fill_at: Option<Timestamp>,
+    pub updated_at: Timestamp,
+}
+
+impl Order {
+    #[must_use]
+    pub fn new(terms: Arc<OrderTerms>, approval: Arc<Approval>, at: Timestamp) -> Self {
+        Self {
+            terms,
+            approval,
+            status: OrdStatus::Initialized,
+            in_flight: None,
+            in_doubt: false,
+            cancel_wanted: false,
+            send_no: 0,
+            cum_qty: Qty::ZERO,
+            cum_amount: Money::ZERO,
+            fees: Money::ZERO,
+            broker_order_id: None,
+            exec_ids: Vec::new(),
+            reason: None,
+            created_at: at,
+            sent_at: None,
+            acked_at: None,
+            first_fill_at: None,
+            updated_at: at,
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> OrderId {
+        self.terms.id
+    }
+
+    #[must_use]
+    pub fn parent(&self) -> ParentId {
+        self.terms.id.parent()
+    }
+
+    /// What may still trade (FIX LeavesQty 151): nothing once the order is terminal.
+    #[must_use]
+    pub fn leaves_qty(&self) -> Qty {
+        if self.status.is_terminal() { Qty::ZERO } else { self.terms.qty - self.cum_qty }
+    }
+
+    #[must_use]
+    pub fn avg_px(&self) -> Option<Price> {
+        self.cum_amount.per(self.cum_qty)
+    }
+
+    /// The part of the reserved cash that is still set aside: in proportion to what may still be bought, at the worst
+    /// price that was reserved.
+    #[must_use]
+    pub fn reserved_cash(&self) -> Money {
+        if self.status.is_terminal() || self.terms.side == Side::Sell {
+            return Money::ZERO;
+        }
+        Money::from_e4(crate::units::mul_div_round(
+            self.approval.reserved_cash.e4(),
+            self.leaves_qty().get(),
+            self.terms.qty.get(),
+        ))
+    }
+
+    /// The shares that are set aside for this sell.
+    #[must_use]
+    pub fn reserved_qty(&self) -> Qty {
+        if self.terms.side == Side::Sell { self.leaves_qty() } else { Qty::ZERO }
+    }
+
+    #[must_use]
+    pub fn reported(&self) -> ReportedStatus {
+        use ReportedStatus as R;
+        match (self.status, self.in_flight) {
+            (OrdStatus::Filled, _) => R::Filled,
+            (OrdStatus::Canceled, _) => R::Canceled,
+            (OrdStatus::Rejected, _) => R::Rejected,
+            (OrdStatus::Expired, _) => R::Expired,
+            (OrdStatus::NeverSent, _) => R::NeverSent,
+            (OrdStatus::Absent, _) => R::Absent,
+            (_, Some(_)) if self.in_doubt => R::InDoubt,
+            (_, Some(InFlight::Cancel)) => R::PendingCancel,
+            (OrdStatus::Initialized, _) => R::PendingNew,
+            (OrdStatus::New, _) => R::New,
+            (OrdStatus::PartiallyFilled, _) => R::PartiallyFilled,
+        }
+    }
+
+    /// The one table of an order's life. States only move to the right; a terminal order may still gain fills (a late
+    /// fill is a real-world possibility) and never becomes anything else by another fact.
+    ///
+    /// A fill that is known already is `Ok(false)` and changes nothing.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`]; the order is unchanged then.
+    pub fn apply(&mut self, at: Timestamp, fact: &OrderFact) -> Result<bool, IllegalTransition> {
+        use InFlight as I;
+        use OrdStatus as S;
+        use OrderFact as F;
+        let illegal = IllegalTransition {
+            status: self.status,
+            in_flight: self.in_flight,
+            in_doubt: self.in_doubt,
+            fact: fact.into(),
+        };
+        match (self.status, self.in_flight, fact) {
+            // Sent for the first time, or again with the same id after a doubt was resolved to "not there".
+            (S::Initialized, None, F::Sending { send_no }) => {
+                self.send_no = *send_no;
+                self.in_flight = Some(I::New);
+                self.sent_at.get_or_insert(at);
+            }
+            (S::Initialized, Some(I::New), F::Sending { send_no }) if self.in_doubt => {
+                self.send_no = *send_no;
+                self.in_doubt = false;
+            }
+            (S::Initialized, Some(I::New), F::Accepted { broker_order_id }) => {
+                self.status = S::New;
+                self.in_flight = None;
+                self.in_doubt = false;
+                self.broker_order_id = Some(broker_order_id.clone());
+                self.acked_at.get_or_insert(at);
+            }
+            // The acknowledgement comes after a fill: brokers push on two roads.
+            (S::PartiallyFilled | S::Filled, _, F::Accepted { broker_order_id }) if self.broker_order_id.is_none() => {
+                self.broker_order_id = Some(broker_order_id.clone());
+                self.acked_at.get_or_insert(at);
+            }
+            (S::Initialized, Some(I::New), F::Rejected { text }) => self.end(S::Rejected, Some(text)),
+            // Brokers take an order and refuse it later (废单 after the acknowledgement).
+            (S::New, _, F::Rejected { text }) => self.end(S::Rejected, Some(text)),
+
+            // Proved by a decision of ours before the send, or by the broker side's own journal.
+            (S::Initialized, None, F::NeverSent { reason }) => self.end(S::NeverSent, Some(reason)),
+            (S::Initialized, Some(I::New), F::NeverSent { reason }) if self.in_doubt => {
+                self.end(S::NeverSent, Some(reason));
+            }
+            (S::Initialized, Some(I::New), F::Absent { evidence }) if self.in_doubt => {
+                self.end(S::Absent, Some(evidence));
+            }
+
+            (S::Initialized, Some(I::New), F::InDoubt { cause })
+            | (S::New | S::PartiallyFilled, Some(I::Cancel), F::InDoubt { cause })
+                if !self.in_doubt =>
+            {
+                self.in_doubt = true;
+                self.reason = Some(cause.clone());
+            }
+
+            // A fill proves that the order lives, whatever we were waiting for.
+            (_, _, F::Filled { exec_id, qty, px, fee })
+                if self.status != S::Initialized || self.in_flight.is_some() =>
+            {
+                if self.exec_ids.contains(exec_id) {
+                    return Ok(false);
+                }
+                self.exec_ids.push(exec_id.clone());
+                self.cum_qty += *qty;
+                self.cum_amount += px.times(*qty);
+                self.fees += *fee;
+                self.first_fill_at.get_or_insert(at);
+                if !self.status.is_terminal() {
+                    if self.status == S::Initialized {
+                        self.in_flight = None;
+                        self.in_doubt = false;
+                    }
+                    if self.cum_qty >= self.terms.qty {
+                        self.end(S::Filled, None);
+                    } else {
+                        self.status = S::PartiallyFilled;
+                    }
+                }
+            }
+
+            // Wanted while the order is on its way: kept until the broker can take it.
+            (S::Initialized | S::New | S::PartiallyFilled, _, F::CancelRequested { reason }) => {
+                self.cancel_wanted = true;
+                self.reason = Some(reason.clone());
+            }
+            (S::New | S::PartiallyFilled, None, F::CancelSending) => self.in_flight = Some(I::Cancel),
+            (S::New | S::PartiallyFilled, Some(I::Cancel), F::CancelSending) if self.in_doubt => self.in_doubt = false,
+            // Also unasked: the exchange or a person at the terminal may cancel.
+            (S::New | S::PartiallyFilled, _, F::Canceled { reason }) => self.end(S::Canceled, Some(reason)),
+            // Found cancelled while the answer to the order itself is in doubt, or an immediate-or-cancel order
+            // whose acknowledgement is the cancel.
+            (S::Initialized, Some(I::New), F::Canceled { reason }) => self.end(S::Canceled, Some(reason)),
+            (S::New | S::PartiallyFilled, Some(I::Cancel), F::CancelRejected { text }) => {
+                self.in_flight = None;
+                self.in_doubt = false;
+                self.cancel_wanted = false;
+                self.reason = Some(text.clone());
+            }
+            (S::New | S::PartiallyFilled, _, F::Expired) | (S::Initialized, Some(I::New), F::Expired) => {
+                self.end(S::Expired, None);
+            }
+            _ => return Err(illegal),
+        }
+        self.updated_at = at;
+        Ok(true)
+    }
+
+    fn end(&mut self, status: OrdStatus, reason: Option<&Arc<str>>) {
+        self.status = status;
+        self.in_flight = None;
+        self.in_doubt = false;
+        if let Some(reason) = reason {
+            self.reason = Some(reason.clone());
+        }
+    }
 }

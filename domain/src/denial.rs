@@ -1,0 +1,88 @@
+//! Why risk refuses: stable codes in order of precedence, each with its numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Money, Price, Qty, Ratio};
+
+/// The stable code of one check. The order of the variants is the order of precedence: the first one that fails is
+/// the denial that is reported first.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumIter,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum DenialCode {
+    /// Trading is halted, or reducing and this order would open, at the global, account or strategy scope.
+    TradingState,
+    /// The account is not known or not ready.
+    AccountNotReady,
+    /// The symbol is no instrument that we know, or one that we have no rules for.
+    InstrumentUnknown,
+    /// The session is closed for this kind of order.
+    SessionClosed,
+    /// The quantity is not a whole number of lots, below the minimum or above the largest single order.
+    LotSize,
+    /// The price is not on the tick grid, or missing for a limit order.
+    TickSize,
+    /// No quote, or one too old to decide on.
+    QuoteStale,
+    /// The price is outside the day's limit prices.
+    PriceLimit,
+    /// The same order was sent a moment ago.
+    Duplicate,
+    /// Buys: the cash that is neither spent nor set aside does not cover the order with its fees.
+    Cash,
+    /// Sells: the strategy's own book has fewer shares that may be sold today (T+1) and are not set aside.
+    Sellable,
+    /// The order's value is above the limit per order.
+    OrderValue,
+    /// The position after the order would be above the limit per symbol.
+    Position,
+    /// Too many orders of this account may still trade.
+    OpenOrders,
+    /// The hard daily ceiling of messages to the broker is reached.
+    MessageCeiling,
+}
+
+impl DenialCode {
+    /// Whether the same order may pass later without anybody changing a limit.
+    #[must_use]
+    pub const fn transient(self) -> bool {
+        !matches!(self, Self::InstrumentUnknown | Self::LotSize | Self::TickSize)
+    }
+}
+
+/// A number or word of a check, with its unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    None,
+    Price(Price),
+    Qty(Qty),
+    Money(Money),
+    Ratio(Ratio),
+    Count(i64),
+    Millis(i64),
+    Word(std::borrow::Cow<'static, str>),
+}
+
+/// One check that failed, with what was found and what would have passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    pub code: DenialCode,
+    pub value: Measure,
+    pub limit: Measure,
+}

@@ -1,0 +1,221 @@
+//! Facts. Every change of state is one of these, durable in the journal before its effect is seen outside, and enough
+//! to rebuild the state that it changed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::denial::Denial;
+use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
+use crate::ledger::OpeningHolding;
+use crate::order::{Approval, OrderFact, OrderTerms};
+use crate::parent::Leg;
+use crate::signal::{Signal, WaitingFor};
+use crate::strategy::{StrategyConf, StrategyState};
+use crate::units::{Money, Qty, Timestamp, TradeDate};
+
+/// One fact of the journal, without its place and time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Event {
+    // The door.
+    SignalAccepted(Arc<Signal>),
+    // Strategies.
+    StrategyConfigured(Arc<StrategyConf>),
+    StrategyStateSet {
+        strategy: StrategyId,
+        state: StrategyState,
+        who: Arc<str>,
+        reason: Arc<str>,
+    },
+    SignalWaiting {
+        strategy: StrategyId,
+        signal: SignalId,
+        waiting_for: WaitingFor,
+        until: Timestamp,
+    },
+    /// How the signal was split. Σ leg quantities + residual = what was asked for.
+    SignalPlanned {
+        strategy: StrategyId,
+        signal: SignalId,
+        legs: Arc<[Leg]>,
+        residual: Qty,
+    },
+    /// Refused as a whole before it became legs.
+    SignalDenied {
+        strategy: StrategyId,
+        signal: SignalId,
+        denials: Arc<[Denial]>,
+    },
+    SignalExpired {
+        strategy: StrategyId,
+        signal: SignalId,
+    },
+    SignalCanceled {
+        strategy: StrategyId,
+        signal: SignalId,
+        who: Arc<str>,
+    },
+    // Risk.
+    TradingStateSet {
+        scope: Scope,
+        state: TradingState,
+        who: Arc<str>,
+        reason: Arc<str>,
+    },
+    /// An attempt is pending and its cash or shares are set aside: one fact, since neither can exist without the other.
+    OrderApproved {
+        terms: Arc<OrderTerms>,
+        approval: Arc<Approval>,
+    },
+    OrderDenied {
+        terms: Arc<OrderTerms>,
+        denials: Arc<[Denial]>,
+    },
+    // Accounts.
+    AccountOpened {
+        account: AccountId,
+        cash: Money,
+        holdings: Arc<[OpeningHolding]>,
+    },
+    /// A new trading day of the account: yesterday's purchases may be sold, the day's counters start again.
+    DayStarted {
+        account: AccountId,
+        trade_date: TradeDate,
+    },
+    Order {
+        account: AccountId,
+        order: OrderId,
+        fact: OrderFact,
+    },
+    // People and programs: what an administrator or a login changed. `detail` never holds a secret.
+    Administered {
+        who: Arc<str>,
+        action: Arc<str>,
+        subject: Arc<str>,
+        detail: Arc<str>,
+    },
+}
+
+impl Event {
+    /// The account whose readers may see the fact, if it belongs to one.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(&terms.account),
+            Self::AccountOpened { account, .. } | Self::DayStarted { account, .. } | Self::Order { account, .. } => {
+                Some(account)
+            }
+            Self::TradingStateSet { scope: Scope::Account(account), .. } => Some(account),
+            Self::SignalAccepted(signal) => signal.account.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The strategy whose readers may see the fact, if it belongs to one and to no single account.
+    #[must_use]
+    pub fn strategy(&self) -> Option<&StrategyId> {
+        match self {
+            Self::SignalAccepted(signal) => Some(&signal.strategy),
+            Self::StrategyConfigured(conf) => Some(&conf.id),
+            Self::StrategyStateSet { strategy, .. }
+            | Self::SignalWaiting { strategy, .. }
+            | Self::SignalPlanned { strategy, .. }
+            | Self::SignalDenied { strategy, .. }
+            | Self::SignalExpired { strategy, .. }
+            | Self::SignalCanceled { strategy, .. }
+            | Self::TradingStateSet { scope: Scope::Strategy(strategy), .. } => Some(strategy),
+            Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(&terms.strategy),
+            _ => None,
+        }
+    }
+
+    /// The signal that the fact is about.
+    #[must_use]
+    pub fn signal(&self) -> Option<SignalId> {
+        match self {
+            Self::SignalAccepted(signal) => Some(signal.id),
+            Self::SignalWaiting { signal, .. }
+            | Self::SignalPlanned { signal, .. }
+            | Self::SignalDenied { signal, .. }
+            | Self::SignalExpired { signal, .. }
+            | Self::SignalCanceled { signal, .. } => Some(*signal),
+            _ => self.order().map(OrderId::signal),
+        }
+    }
+
+    /// The order that the fact is about.
+    #[must_use]
+    pub fn order(&self) -> Option<OrderId> {
+        match self {
+            Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(terms.id),
+            Self::Order { order, .. } => Some(*order),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn parent(&self) -> Option<ParentId> {
+        self.order().map(OrderId::parent)
+    }
+
+    /// The name under which the fact stands in the journal.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Order { fact, .. } => match fact {
+                OrderFact::Sending { .. } => "order_sending",
+                OrderFact::Accepted { .. } => "order_accepted",
+                OrderFact::Rejected { .. } => "order_rejected",
+                OrderFact::Filled { .. } => "order_filled",
+                OrderFact::CancelRequested { .. } => "order_cancel_requested",
+                OrderFact::CancelSending => "order_cancel_sending",
+                OrderFact::Canceled { .. } => "order_canceled",
+                OrderFact::CancelRejected { .. } => "order_cancel_rejected",
+                OrderFact::Expired => "order_expired",
+                OrderFact::InDoubt { .. } => "order_in_doubt",
+                OrderFact::NeverSent { .. } => "order_never_sent",
+                OrderFact::Absent { .. } => "order_absent",
+            },
+            other => other.into(),
+        }
+    }
+}
+
+/// May orders be sent? (TradSesStatus-like; 全局开关)
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum TradingState {
+    #[default]
+    Active,
+    /// Only orders that make a position smaller.
+    Reducing,
+    /// No order at all. Cancels are never blocked.
+    Halted,
+}
+
+/// What a trading state applies to. The strictest of the three that concern an order counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Global,
+    Account(AccountId),
+    Strategy(StrategyId),
+}

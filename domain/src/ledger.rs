@@ -1,0 +1,163 @@
+//! The books of one account: cash, and what each strategy holds of each symbol.
+//!
+//! Every fill belongs to a strategy's book; the account's position is the sum of its books, always. What was bought
+//! today is counted apart, because it may be sold tomorrow only (T+1) where the instrument's rules say so.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, StrategyId};
+use crate::order::Side;
+use crate::symbol::Symbol;
+use crate::units::{Money, Price, Qty, TradeDate, mul_div_round};
+
+/// A holding that an account starts with, in some strategy's book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpeningHolding {
+    pub symbol: Symbol,
+    pub strategy: StrategyId,
+    pub qty: Qty,
+    pub cost: Price,
+}
+
+/// What one strategy holds of one symbol in one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    pub symbol: Symbol,
+    pub strategy: StrategyId,
+    pub qty: Qty,
+    /// Part of `qty` that was bought on the current trading day.
+    pub bought_today: Qty,
+    /// What `qty` cost, fees included.
+    pub cost: Money,
+    /// Sales minus their cost and fees, since the book began.
+    pub realized_pnl: Money,
+}
+
+/// Cash and books of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    pub account: AccountId,
+    /// Settled or usable at once: the proceeds of a sale can buy again on the same day.
+    pub cash: Money,
+    pub trade_date: Option<TradeDate>,
+    /// Sorted by symbol, then strategy. Empty books are dropped at the start of a day.
+    books: Vec<Book>,
+}
+
+/// What the shares of one symbol in one account add up to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Holding {
+    pub qty: Qty,
+    pub bought_today: Qty,
+    pub cost: Money,
+}
+
+impl Ledger {
+    #[must_use]
+    pub fn new(account: AccountId) -> Self {
+        Self { account, cash: Money::ZERO, trade_date: None, books: Vec::new() }
+    }
+
+    /// Rebuilds from stored rows.
+    #[must_use]
+    pub fn restore(account: AccountId, cash: Money, trade_date: Option<TradeDate>, mut books: Vec<Book>) -> Self {
+        books.sort_by(|a, b| (a.symbol, &a.strategy).cmp(&(b.symbol, &b.strategy)));
+        Self { account, cash, trade_date, books }
+    }
+
+    pub fn open(&mut self, cash: Money, holdings: &[OpeningHolding]) {
+        self.cash = cash;
+        for holding in holdings {
+            let book = self.book_mut(holding.symbol, &holding.strategy);
+            book.qty += holding.qty;
+            book.cost += holding.cost.times(holding.qty);
+        }
+    }
+
+    /// Yesterday's purchases may be sold from now on.
+    pub fn start_day(&mut self, trade_date: TradeDate) {
+        self.trade_date = Some(trade_date);
+        self.books.retain(|book| !book.qty.is_zero() || !book.realized_pnl.is_zero());
+        for book in &mut self.books {
+            book.bought_today = Qty::ZERO;
+        }
+    }
+
+    /// Books one fill: shares, cash, cost and realized profit. `fee` is what this fill added to the order's fees.
+    pub fn fill(&mut self, strategy: &StrategyId, symbol: Symbol, side: Side, qty: Qty, px: Price, fee: Money) {
+        let amount = px.times(qty);
+        match side {
+            Side::Buy => {
+                self.cash -= amount + fee;
+                let book = self.book_mut(symbol, strategy);
+                book.qty += qty;
+                book.bought_today += qty;
+                book.cost += amount + fee;
+            }
+            Side::Sell => {
+                self.cash += amount - fee;
+                let book = self.book_mut(symbol, strategy);
+                let cost = if book.qty.is_positive() {
+                    Money::from_e4(mul_div_round(book.cost.e4(), qty.get(), book.qty.get()))
+                } else {
+                    Money::ZERO
+                };
+                book.qty -= qty;
+                // Where same-day sales are allowed, today's shares are what is left to count, never more than all.
+                book.bought_today = book.bought_today.min(book.qty.max(Qty::ZERO));
+                book.cost -= cost;
+                book.realized_pnl += amount - fee - cost;
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn books(&self) -> &[Book] {
+        &self.books
+    }
+
+    #[must_use]
+    pub fn book(&self, symbol: Symbol, strategy: &StrategyId) -> Option<&Book> {
+        self.search(symbol, strategy).ok().map(|i| &self.books[i])
+    }
+
+    /// The sum of all books of the symbol: the account's position.
+    #[must_use]
+    pub fn holding(&self, symbol: Symbol) -> Holding {
+        let mut sum = Holding::default();
+        for book in self.of_symbol(symbol) {
+            sum.qty += book.qty;
+            sum.bought_today += book.bought_today;
+            sum.cost += book.cost;
+        }
+        sum
+    }
+
+    pub fn of_symbol(&self, symbol: Symbol) -> impl Iterator<Item = &Book> {
+        let from = self.books.partition_point(|b| b.symbol < symbol);
+        self.books[from..].iter().take_while(move |b| b.symbol == symbol)
+    }
+
+    fn search(&self, symbol: Symbol, strategy: &StrategyId) -> Result<usize, usize> {
+        self.books.binary_search_by(|b| (b.symbol, &b.strategy).cmp(&(symbol, strategy)))
+    }
+
+    fn book_mut(&mut self, symbol: Symbol, strategy: &StrategyId) -> &mut Book {
+        let index = match self.search(symbol, strategy) {
+            Ok(index) => index,
+            Err(index) => {
+                let book = Book {
+                    symbol,
+                    strategy: strategy.clone(),
+                    qty: Qty::ZERO,
+                    bought_today: Qty::ZERO,
+                    cost: Money::ZERO,
+                    realized_pnl: Money::ZERO,
+                };
+                self.books.insert(index, book);
+                index
+            }
+        };
+        &mut self.books[index]
+    }
+}

@@ -1,0 +1,94 @@
+//! What the cores show to the store: the newest state of the things that people ask for.
+//!
+//! A core hands out a row with every step that changed the thing, together with the step's events; the store keeps the
+//! newest row per key in the same transaction. Each row has one owner, and a restart rebuilds the owner from its rows.
+
+use std::sync::Arc;
+
+use crate::denial::Denial;
+use crate::event::{Scope, TradingState};
+use crate::ids::StrategyId;
+use crate::ids::{AccountId, ExecId, OrderId, SignalId};
+use crate::ledger::Book;
+use crate::order::{Order, OrderTerms, Side};
+use crate::parent::Parent;
+use crate::signal::{SignalStatus, WaitingFor};
+use crate::strategy::{StrategyConf, StrategyState};
+use crate::symbol::Symbol;
+use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
+
+#[derive(Debug, Clone)]
+pub enum Row {
+    Signal(SignalRow),
+    Parent {
+        parent: Parent,
+        strategy: StrategyId,
+        symbol: Symbol,
+    },
+    Order(Box<Order>),
+    /// An order that risk refused: it has no life of its own.
+    DeniedOrder {
+        terms: Arc<OrderTerms>,
+        denials: Arc<[Denial]>,
+        at: Timestamp,
+    },
+    Fill(Fill),
+    Account(AccountRow),
+    Book {
+        account: AccountId,
+        book: Book,
+    },
+    Strategy {
+        conf: Arc<StrategyConf>,
+        state: StrategyState,
+        version: u32,
+    },
+    TradingState {
+        scope: Scope,
+        state: TradingState,
+        who: Arc<str>,
+        reason: Arc<str>,
+        at: Timestamp,
+    },
+}
+
+/// What became of a signal so far.
+#[derive(Debug, Clone)]
+pub struct SignalRow {
+    pub id: SignalId,
+    pub status: SignalStatus,
+    pub waiting_for: Option<WaitingFor>,
+    /// Until when it waits or may trade; kept so that a restart waits no longer.
+    pub until: Option<Timestamp>,
+    pub residual: Qty,
+    pub denials: Arc<[Denial]>,
+    pub cancel_requested: bool,
+    pub updated_at: Timestamp,
+}
+
+/// One fill (成交). Unique by account, trade date and `exec_id`.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    pub account: AccountId,
+    pub trade_date: TradeDate,
+    pub exec_id: ExecId,
+    pub order: OrderId,
+    pub strategy: StrategyId,
+    pub symbol: Symbol,
+    pub side: Side,
+    pub qty: Qty,
+    pub px: Price,
+    pub fee: Money,
+    pub at: Timestamp,
+}
+
+/// An account's cash and counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    pub account: AccountId,
+    pub cash: Money,
+    pub trade_date: Option<TradeDate>,
+    /// Messages to the broker on the trade date: orders and cancels.
+    pub messages_today: u32,
+    pub updated_at: Timestamp,
+}

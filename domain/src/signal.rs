@@ -1,0 +1,139 @@
+//! What a strategy wants: one signal, as it was made durable before anybody was told that it was accepted.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, ClientId, SignalId, StrategyId};
+use crate::order::{OrdType, Side, TimeInForce};
+use crate::symbol::Symbol;
+use crate::units::{Price, Qty, Timestamp};
+
+/// One accepted signal. Its terms never change; what became of it is told by its parents and orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    pub id: SignalId,
+    pub source: Source,
+    pub strategy: StrategyId,
+    /// Set for a manual order: it goes to this account and to no route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// Who sent it, and the key that makes a repeat safe.
+    pub client: ClientId,
+    pub client_signal_id: Arc<str>,
+    pub symbol: Symbol,
+    /// Absent for targets, which find their side themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+    pub size: Size,
+    pub ord_type: OrdType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_price: Option<Price>,
+    #[serde(default)]
+    pub time_in_force: TimeInForce,
+    /// Past this instant of the market clock the signal never trades. Absent: the end of the next session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Arc<str>>,
+    /// On the market clock.
+    pub received_at: Timestamp,
+}
+
+/// Who is behind an order.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Source {
+    Signal,
+    Manual,
+}
+
+/// How much: an order for a number of shares, or the position that the strategy's own book shall have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Size {
+    Quantity(Qty),
+    TargetQuantity(Qty),
+}
+
+/// What became of a signal: the fold of its parents.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum SignalStatus {
+    /// Durable, not yet looked at.
+    Accepted,
+    /// Kept until something happens; `waiting_for` says what.
+    Waiting,
+    /// At least one order may still trade.
+    Working,
+    /// Everything that was asked for was filled (or there was nothing to do).
+    Done,
+    /// Ended with less than was asked for, but not with nothing.
+    PartiallyDone,
+    /// Risk refused all of it.
+    Denied,
+    /// Its time ran out before anything was filled.
+    Expired,
+    /// The answer to at least one order is lost and not yet found.
+    InDoubt,
+    /// Ended by a cancel, or by the broker, with nothing filled.
+    Canceled,
+}
+
+impl SignalStatus {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::PartiallyDone | Self::Denied | Self::Expired | Self::Canceled)
+    }
+}
+
+/// What a waiting signal waits for.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum WaitingFor {
+    /// The next trading session of the instrument.
+    Session,
+    /// A person who starts the paused strategy again.
+    Strategy,
+}
