@@ -25,6 +25,8 @@ use crate::units::{Money, Price, Qty, Ratio};
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum DenialCode {
+    /// The strategy is stopped: its signals are kept and refused.
+    StrategyStopped,
     /// Trading is halted, or reducing and this order would open, at the global, account or strategy scope.
     TradingState,
     /// The account is not known or not ready.

@@ -25,7 +25,7 @@ pub enum Row {
         strategy: StrategyId,
         symbol: Symbol,
     },
-    Order(Box<Order>),
+    Order(Arc<Order>),
     /// An order that risk refused: it has no life of its own.
     DeniedOrder {
         terms: Arc<OrderTerms>,

@@ -1,11 +1,22 @@
-//! A strategy: where its signals go, and the core that turns each of them into parent orders.
+//! A strategy: where its signals go, and the core that turns each of them into parent orders and follows them to
+//! their end.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, GroupId, StrategyId};
-use crate::units::Ratio;
+use crate::denial::{Denial, DenialCode, Measure};
+use crate::event::Event;
+use crate::ids::{AccountId, GroupId, OrderId, ParentId, SignalId, StrategyId};
+use crate::order::{OrdType, Order, OrderTerms, Side};
+use crate::parent::{Leg, Parent, fold};
+use crate::plan;
+use crate::row::{Row, SignalRow};
+use crate::signal::{Signal, SignalStatus, Source, WaitingFor};
+use crate::symbol::Symbol;
+use crate::units::{Qty, Ratio, Timestamp};
+use crate::view::View;
 
 /// A strategy as it is configured. A new configuration replaces the old one as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,8 +84,451 @@ pub enum Allocation {
 pub enum StrategyState {
     #[default]
     Active,
-    /// Signals are taken and wait.
+    /// Signals are taken durably and stay in the inbox.
     Paused,
-    /// Signals are taken and denied; working orders stay.
+    /// Signals are taken durably and denied; working orders stay.
     Stopped,
+}
+
+/// The accounts of each group.
+pub type Groups = HashMap<GroupId, Vec<AccountId>>;
+
+/// Everything that can happen to a strategy.
+#[derive(Debug)]
+pub enum StrategyInput {
+    Signal(Arc<Signal>),
+    /// One of its orders has changed.
+    Observed(Arc<Order>),
+    /// Risk refused one of its orders.
+    Denied {
+        terms: Arc<OrderTerms>,
+        denials: Arc<[Denial]>,
+    },
+    Cancel {
+        signal: SignalId,
+        who: Arc<str>,
+    },
+    SetState {
+        state: StrategyState,
+        who: Arc<str>,
+        reason: Arc<str>,
+    },
+    Configure(Arc<StrategyConf>),
+    Wake,
+}
+
+/// What one input caused.
+#[derive(Debug, Default)]
+pub struct StrategyEffects {
+    pub events: Vec<Event>,
+    pub rows: Vec<Row>,
+    /// Orders that risk shall check.
+    pub check: Vec<Arc<OrderTerms>>,
+    /// Orders that shall be cancelled.
+    pub cancel: Vec<(AccountId, OrderId, Arc<str>)>,
+    /// The answer to [`StrategyInput::Cancel`]: whether there was anything left to stop.
+    pub cancel_found: bool,
+}
+
+/// A signal that is not final yet.
+#[derive(Debug)]
+struct Active {
+    signal: Arc<Signal>,
+    row: SignalRow,
+    parents: Vec<Parent>,
+    /// Parents that are not final, and those of them in doubt.
+    open: usize,
+    doubts: usize,
+    /// When it is looked at again unless something happens before.
+    timer: Option<Timestamp>,
+}
+
+/// What a restart finds of a signal that was not final.
+#[derive(Debug)]
+pub struct Unfinished {
+    pub signal: Arc<Signal>,
+    pub row: SignalRow,
+    pub parents: Vec<Parent>,
+    /// The newest state of the parents' orders, also of those that ended.
+    pub orders: Vec<Arc<Order>>,
+    /// The orders that risk had refused.
+    pub denied: Vec<(Arc<OrderTerms>, Arc<[Denial]>)>,
+}
+
+/// The core of one strategy.
+#[derive(Debug)]
+pub struct Strategy {
+    conf: Arc<StrategyConf>,
+    version: u32,
+    state: StrategyState,
+    groups: Arc<Groups>,
+    active: BTreeMap<SignalId, Active>,
+    timers: BTreeSet<(Timestamp, SignalId)>,
+}
+
+impl Strategy {
+    #[must_use]
+    pub fn new(conf: Arc<StrategyConf>, version: u32, state: StrategyState, groups: Arc<Groups>) -> Self {
+        Self { conf, version, state, groups, active: BTreeMap::new(), timers: BTreeSet::new() }
+    }
+
+    /// Takes up what an earlier life left unfinished, and says what that causes: legs that were planned and never
+    /// reached risk are checked now.
+    pub fn resume(&mut self, at: Timestamp, unfinished: Vec<Unfinished>, fx: &mut StrategyEffects) {
+        for Unfinished { signal, row, parents, orders, denied } in unfinished {
+            let id = signal.id;
+            let open = parents.iter().filter(|p| !p.status.is_final()).count();
+            let doubts = parents.iter().map(in_doubt).sum();
+            self.active
+                .insert(id, Active { signal: signal.clone(), row: row.clone(), parents, open, doubts, timer: None });
+            for (terms, denials) in denied {
+                self.denied(at, &terms, &denials, fx);
+            }
+            for order in &orders {
+                self.observed(at, order, fx);
+            }
+            let Some(active) = self.active.get(&id) else { continue };
+            let until = row.until.unwrap_or(at);
+            let unsent: Vec<Leg> = active
+                .parents
+                .iter()
+                .filter(|p| !p.status.is_final() && !orders.iter().any(|o| o.parent() == p.leg.parent))
+                .map(|p| p.leg.clone())
+                .collect();
+            for leg in unsent {
+                fx.check.push(terms_of(&signal, &leg, until));
+            }
+            if row.cancel_requested {
+                self.cancel_orders(id, &Arc::from("canceled before the restart"), fx);
+            }
+            let timer = match row.status {
+                SignalStatus::Waiting => at,
+                _ => until,
+            };
+            self.set_timer(id, Some(timer));
+        }
+    }
+
+    #[must_use]
+    pub fn conf(&self) -> &Arc<StrategyConf> {
+        &self.conf
+    }
+
+    #[must_use]
+    pub const fn state(&self) -> StrategyState {
+        self.state
+    }
+
+    /// Whether signals are to be taken out of the inbox now.
+    #[must_use]
+    pub const fn takes_signals(&self) -> bool {
+        !matches!(self.state, StrategyState::Paused)
+    }
+
+    /// How many signals are neither in the inbox nor final.
+    #[must_use]
+    pub fn active_len(&self) -> usize {
+        self.active.len()
+    }
+
+    /// When the core wants [`StrategyInput::Wake`].
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Decides. Never waits, never asks the time.
+    pub fn handle(&mut self, at: Timestamp, view: View<'_>, input: StrategyInput, fx: &mut StrategyEffects) {
+        match input {
+            StrategyInput::Signal(signal) => self.signal(at, view, signal, fx),
+            StrategyInput::Observed(order) => self.observed(at, &order, fx),
+            StrategyInput::Denied { terms, denials } => self.denied(at, &terms, &denials, fx),
+            StrategyInput::Cancel { signal, who } => self.cancel(at, signal, who, fx),
+            StrategyInput::SetState { state, who, reason } => {
+                self.state = state;
+                fx.events.push(Event::StrategyStateSet { strategy: self.conf.id.clone(), state, who, reason });
+                fx.rows.push(self.own_row());
+            }
+            StrategyInput::Configure(conf) => {
+                self.version += 1;
+                self.conf = conf.clone();
+                fx.events.push(Event::StrategyConfigured(conf));
+                fx.rows.push(self.own_row());
+            }
+            StrategyInput::Wake => self.wake(at, view, fx),
+        }
+    }
+
+    fn own_row(&self) -> Row {
+        Row::Strategy { conf: self.conf.clone(), state: self.state, version: self.version }
+    }
+
+    fn signal(&mut self, at: Timestamp, view: View<'_>, signal: Arc<Signal>, fx: &mut StrategyEffects) {
+        let id = signal.id;
+        if self.active.contains_key(&id) {
+            return; // handed out twice, by a restart
+        }
+        // A signal without a limit of its own may trade until the end of the next session.
+        let until = signal.valid_until.or_else(|| view.market.calendar.session_end(signal.received_at));
+        let row = SignalRow {
+            id,
+            status: SignalStatus::Accepted,
+            waiting_for: None,
+            until,
+            residual: Qty::ZERO,
+            denials: Arc::from([]),
+            cancel_requested: false,
+            updated_at: at,
+        };
+        self.active.insert(id, Active { signal, row, parents: Vec::new(), open: 0, doubts: 0, timer: None });
+        if self.state == StrategyState::Stopped {
+            let denial = Denial { code: DenialCode::StrategyStopped, value: Measure::None, limit: Measure::None };
+            self.deny_whole(at, id, Arc::from([denial]), fx);
+        } else {
+            self.start_or_wait(at, view, id, fx);
+        }
+    }
+
+    /// Plans the signal if its market is open, and else keeps it until then or until its time is out.
+    fn start_or_wait(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let signal = active.signal.clone();
+        let until = active.row.until;
+        if until.is_none_or(|until| at >= until) {
+            fx.events.push(Event::SignalExpired { strategy: self.conf.id.clone(), signal: id });
+            self.finish(at, id, SignalStatus::Expired, fx);
+            return;
+        }
+        if !view.market.is_open(signal.symbol, signal.ord_type, at) {
+            let opens = view.market.next_open(at);
+            let look_again = opens.into_iter().chain(until).min().unwrap_or(at);
+            if active.row.status != SignalStatus::Waiting {
+                fx.events.push(Event::SignalWaiting {
+                    strategy: self.conf.id.clone(),
+                    signal: id,
+                    waiting_for: WaitingFor::Session,
+                    until: look_again,
+                });
+                active.row.status = SignalStatus::Waiting;
+                active.row.waiting_for = Some(WaitingFor::Session);
+                active.row.updated_at = at;
+                fx.rows.push(Row::Signal(active.row.clone()));
+            }
+            self.set_timer(id, Some(look_again));
+            return;
+        }
+        let pending = |account: &AccountId, symbol: Symbol| self.pending(account, symbol);
+        match plan::plan(at, view, &signal, &self.conf, &self.groups, pending) {
+            Err(denials) => self.deny_whole(at, id, denials.into(), fx),
+            Ok(plan) => self.start(at, id, plan, fx),
+        }
+    }
+
+    fn start(&mut self, at: Timestamp, id: SignalId, plan: plan::Plan, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let until = active.row.until.unwrap_or(at);
+        fx.events.push(Event::SignalPlanned {
+            strategy: self.conf.id.clone(),
+            signal: id,
+            legs: plan.legs.clone().into(),
+            residual: plan.residual,
+        });
+        active.row.residual = plan.residual;
+        active.row.waiting_for = None;
+        if plan.legs.is_empty() {
+            // The target is reached already, or every share rounded to nothing: there is nothing to do.
+            self.finish(at, id, SignalStatus::Done, fx);
+            return;
+        }
+        active.row.status = SignalStatus::Working;
+        active.row.updated_at = at;
+        for leg in plan.legs {
+            fx.check.push(terms_of(&active.signal, &leg, until));
+            active.parents.push(Parent::new(leg));
+        }
+        active.open = active.parents.len();
+        fx.rows.push(Row::Signal(active.row.clone()));
+        for parent in &active.parents {
+            fx.rows.push(parent_row(&active.signal, parent));
+        }
+        self.set_timer(id, Some(until));
+    }
+
+    /// What this strategy's working orders would still change in its book: buys minus sells.
+    fn pending(&self, account: &AccountId, symbol: Symbol) -> Qty {
+        self.active
+            .values()
+            .filter(|a| a.signal.symbol == symbol)
+            .flat_map(|a| &a.parents)
+            .filter(|p| !p.status.is_final() && p.leg.account == *account)
+            .map(|p| match p.leg.side {
+                Side::Buy => p.leg.qty - p.cum_qty,
+                Side::Sell => p.cum_qty - p.leg.qty,
+            })
+            .sum()
+    }
+
+    fn observed(&mut self, at: Timestamp, order: &Order, fx: &mut StrategyEffects) {
+        self.update_parent(at, order.parent(), fx, |_, parent| parent.observe(order));
+    }
+
+    fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &Arc<[Denial]>, fx: &mut StrategyEffects) {
+        self.update_parent(at, terms.id.parent(), fx, |row, parent| {
+            parent.deny();
+            row.denials = row.denials.iter().chain(denials.iter()).take(DENIALS_KEPT).cloned().collect();
+        });
+    }
+
+    fn update_parent(
+        &mut self,
+        at: Timestamp,
+        parent: ParentId,
+        fx: &mut StrategyEffects,
+        change: impl FnOnce(&mut SignalRow, &mut Parent),
+    ) {
+        let id = parent.signal();
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let leg = match active.parents.binary_search_by_key(&parent, |p| p.leg.parent) {
+            Ok(index) => &mut active.parents[index],
+            Err(_) => return,
+        };
+        let before = leg.clone();
+        change(&mut active.row, leg);
+        if *leg == before {
+            return;
+        }
+        fx.rows.push(parent_row(&active.signal, leg));
+        if leg.status == before.status {
+            return;
+        }
+        // Counted, because folding ten thousand legs at each of their ends would be a square.
+        active.open = active.open + usize::from(!leg.status.is_final()) - usize::from(!before.status.is_final());
+        active.doubts = active.doubts + in_doubt(leg) - in_doubt(&before);
+        let mut status = match (active.doubts, active.open) {
+            (0, 0) => fold(&active.parents),
+            (0, _) => SignalStatus::Working,
+            (_, _) => SignalStatus::InDoubt,
+        };
+        if status == SignalStatus::Canceled && active.row.until.is_some_and(|until| at >= until) {
+            status = SignalStatus::Expired;
+        }
+        if status.is_final() {
+            self.finish(at, id, status, fx);
+        } else if status != active.row.status {
+            active.row.status = status;
+            active.row.updated_at = at;
+            fx.rows.push(Row::Signal(active.row.clone()));
+        }
+    }
+
+    fn cancel(&mut self, at: Timestamp, id: SignalId, who: Arc<str>, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        fx.cancel_found = true;
+        if !active.row.cancel_requested {
+            active.row.cancel_requested = true;
+            active.row.updated_at = at;
+            fx.events.push(Event::SignalCanceled { strategy: self.conf.id.clone(), signal: id, who: who.clone() });
+        }
+        if active.parents.is_empty() {
+            self.finish(at, id, SignalStatus::Canceled, fx);
+        } else {
+            fx.rows.push(Row::Signal(active.row.clone()));
+            self.cancel_orders(id, &who, fx);
+        }
+    }
+
+    fn cancel_orders(&mut self, id: SignalId, why: &Arc<str>, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get(&id) else { return };
+        for parent in &active.parents {
+            if let Some(order) = parent.working {
+                fx.cancel.push((parent.leg.account.clone(), order, why.clone()));
+            }
+        }
+    }
+
+    fn wake(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
+        while let Some(&(due, id)) = self.timers.first() {
+            if due > at {
+                break;
+            }
+            self.set_timer(id, None);
+            let Some(active) = self.active.get(&id) else { continue };
+            if active.parents.is_empty() {
+                self.start_or_wait(at, view, id, fx);
+            } else {
+                // Its time is out: what still works is taken back.
+                self.cancel_orders(id, &Arc::from("the signal's time is out"), fx);
+            }
+        }
+    }
+
+    fn deny_whole(&mut self, at: Timestamp, id: SignalId, denials: Arc<[Denial]>, fx: &mut StrategyEffects) {
+        fx.events.push(Event::SignalDenied { strategy: self.conf.id.clone(), signal: id, denials: denials.clone() });
+        if let Some(active) = self.active.get_mut(&id) {
+            active.row.denials = denials;
+        }
+        self.finish(at, id, SignalStatus::Denied, fx);
+    }
+
+    /// The signal leaves memory; the store keeps it.
+    fn finish(&mut self, at: Timestamp, id: SignalId, status: SignalStatus, fx: &mut StrategyEffects) {
+        self.set_timer(id, None);
+        if let Some(mut active) = self.active.remove(&id) {
+            active.row.status = status;
+            active.row.waiting_for = None;
+            active.row.updated_at = at;
+            fx.rows.push(Row::Signal(active.row));
+        }
+    }
+
+    fn set_timer(&mut self, id: SignalId, timer: Option<Timestamp>) {
+        if let Some(active) = self.active.get_mut(&id) {
+            if let Some(old) = active.timer {
+                self.timers.remove(&(old, id));
+            }
+            active.timer = timer;
+            if let Some(new) = timer {
+                self.timers.insert((new, id));
+            }
+        }
+    }
+}
+
+/// Ten thousand refused legs need not all be told with the signal; each order keeps its own.
+const DENIALS_KEPT: usize = 20;
+
+fn in_doubt(parent: &Parent) -> usize {
+    usize::from(parent.status == SignalStatus::InDoubt)
+}
+
+fn parent_row(signal: &Signal, parent: &Parent) -> Row {
+    Row::Parent { parent: parent.clone(), strategy: signal.strategy.clone(), symbol: signal.symbol }
+}
+
+/// The first attempt of a leg.
+fn terms_of(signal: &Signal, leg: &Leg, until: Timestamp) -> Arc<OrderTerms> {
+    Arc::new(OrderTerms {
+        id: leg.parent.order(1),
+        account: leg.account.clone(),
+        strategy: signal.strategy.clone(),
+        source: signal.source,
+        symbol: signal.symbol,
+        side: leg.side,
+        ord_type: signal.ord_type,
+        limit_price: if signal.ord_type == OrdType::Limit { signal.limit_price } else { None },
+        time_in_force: signal.time_in_force,
+        qty: leg.qty,
+        valid_until: until,
+    })
+}
+
+/// The conf of the book that takes manual orders: no routes, since each manual order names its account.
+#[must_use]
+pub fn manual_conf() -> StrategyConf {
+    StrategyConf {
+        id: StrategyId::manual(),
+        kind: Arc::from(<&str>::from(Source::Manual)),
+        capital_base: CapitalBase::Equity,
+        routes: Vec::new(),
+    }
 }

@@ -1,0 +1,177 @@
+//! What may be known at an instant: the market's rules, the newest quotes, the accounts' ledgers, the trading states.
+//!
+//! These are read by the decisions of strategies and risk. Each has one writer: quotes the market feed, a ledger its
+//! account, the trading states the risk engine.
+
+use std::collections::HashMap;
+
+use crate::event::{Scope, TradingState};
+use crate::ids::{AccountId, StrategyId};
+use crate::ledger::Ledger;
+use crate::market::Market;
+use crate::order::Side;
+use crate::quote::{Print, Quote};
+use crate::symbol::Symbol;
+use crate::units::{Money, Price, Timestamp};
+
+/// Everything a decision may look at. Borrowed for one step, never kept.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    pub market: &'a Market,
+    pub quotes: &'a Quotes,
+    pub ledgers: &'a Ledgers,
+    pub states: &'a TradingStates,
+}
+
+/// The newest quote of each symbol.
+#[derive(Debug, Default)]
+pub struct Quotes {
+    by_symbol: HashMap<Symbol, Quote>,
+}
+
+impl Quotes {
+    /// Takes a quote unless a newer one is known. What the source left out of sizes stays unknown; a missing
+    /// `prev_close` is kept from before, since it holds for the whole day.
+    pub fn put(&mut self, mut quote: Quote) {
+        if let Some(known) = self.by_symbol.get(&quote.symbol) {
+            if known.at > quote.at {
+                return;
+            }
+            quote.prev_close = quote.prev_close.or(known.prev_close);
+        }
+        self.by_symbol.insert(quote.symbol, quote);
+    }
+
+    /// A trade moves the last price; bid, ask and sizes stay unknown.
+    pub fn print(&mut self, print: &Print) {
+        let prev_close = self.by_symbol.get(&print.symbol).and_then(|q| q.prev_close);
+        self.put(Quote {
+            symbol: print.symbol,
+            last: print.price,
+            bid: None,
+            ask: None,
+            bid_size: None,
+            ask_size: None,
+            volume: None,
+            prev_close,
+            at: print.at,
+        });
+    }
+
+    #[must_use]
+    pub fn get(&self, symbol: Symbol) -> Option<&Quote> {
+        self.by_symbol.get(&symbol)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Quote> {
+        self.by_symbol.values()
+    }
+}
+
+impl Quote {
+    /// The price that an order of this side would meet now: the opposite side, else the last trade.
+    #[must_use]
+    pub fn meets(&self, side: Side) -> Price {
+        match side {
+            Side::Buy => self.ask.unwrap_or(self.last),
+            Side::Sell => self.bid.unwrap_or(self.last),
+        }
+    }
+}
+
+/// The ledger of each account.
+#[derive(Debug, Default)]
+pub struct Ledgers {
+    by_account: HashMap<AccountId, Ledger>,
+}
+
+impl Ledgers {
+    pub fn put(&mut self, ledger: Ledger) {
+        self.by_account.insert(ledger.account.clone(), ledger);
+    }
+
+    #[must_use]
+    pub fn get(&self, account: &AccountId) -> Option<&Ledger> {
+        self.by_account.get(account)
+    }
+
+    pub fn get_mut(&mut self, account: &AccountId) -> Option<&mut Ledger> {
+        self.by_account.get_mut(account)
+    }
+}
+
+/// The trading state at each scope. Scopes that were never set are active.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct TradingStates {
+    global: TradingState,
+    accounts: HashMap<AccountId, TradingState>,
+    strategies: HashMap<StrategyId, TradingState>,
+}
+
+impl TradingStates {
+    pub fn set(&mut self, scope: &Scope, state: TradingState) {
+        match scope {
+            Scope::Global => self.global = state,
+            Scope::Account(account) => {
+                self.accounts.insert(account.clone(), state);
+            }
+            Scope::Strategy(strategy) => {
+                self.strategies.insert(strategy.clone(), state);
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn at(&self, scope: &Scope) -> TradingState {
+        match scope {
+            Scope::Global => self.global,
+            Scope::Account(account) => self.accounts.get(account).copied().unwrap_or_default(),
+            Scope::Strategy(strategy) => self.strategies.get(strategy).copied().unwrap_or_default(),
+        }
+    }
+
+    /// The strictest of the three states that concern an order.
+    #[must_use]
+    pub fn strictest(&self, account: &AccountId, strategy: &StrategyId) -> TradingState {
+        let account = self.accounts.get(account).copied().unwrap_or_default();
+        let strategy = self.strategies.get(strategy).copied().unwrap_or_default();
+        self.global.max(account).max(strategy)
+    }
+
+    /// Whether an order of this side may go out. In a long-only account every sell makes a position smaller.
+    #[must_use]
+    pub fn permits(&self, account: &AccountId, strategy: &StrategyId, side: Side) -> bool {
+        match self.strictest(account, strategy) {
+            TradingState::Active => true,
+            TradingState::Reducing => side == Side::Sell,
+            TradingState::Halted => false,
+        }
+    }
+}
+
+impl View<'_> {
+    /// Cash plus holdings at the last price; a holding without any quote counts at its cost. Zero for an unknown
+    /// account.
+    #[must_use]
+    pub fn equity(&self, account: &AccountId) -> Money {
+        self.ledgers.get(account).map_or(Money::ZERO, |ledger| equity(ledger, self.quotes))
+    }
+
+    /// How long ago the newest quote of the symbol was seen by its source.
+    #[must_use]
+    pub fn quote_age_us(&self, symbol: Symbol, at: Timestamp) -> Option<i64> {
+        self.quotes.get(symbol).map(|quote| at.since(quote.at).us().max(0))
+    }
+}
+
+/// See [`View::equity`].
+#[must_use]
+pub fn equity(ledger: &Ledger, quotes: &Quotes) -> Money {
+    ledger.cash
+        + ledger
+            .books()
+            .iter()
+            .filter(|book| !book.qty.is_zero())
+            .map(|book| quotes.get(book.symbol).map_or(book.cost, |quote| quote.last.times(book.qty)))
+            .sum()
+}
