@@ -4,8 +4,14 @@
 //! out as [`event::Event`]s and requests. Each stateful core has the same face, `handle(at, input, &mut effects)`, and
 //! changes itself only by applying its own events, so that a replay of the journal gives the same state.
 
+pub mod calendar;
+mod csv;
+pub mod fees;
 pub mod ids;
+pub mod instrument;
 pub mod order;
 pub mod quote;
+pub mod rules;
 pub mod symbol;
+pub mod symbols;
 pub mod units;
