@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BrokerOrderId, ExecId, OrderId};
-use crate::order::{Order, OrderTerms, OrdStatus};
+use crate::order::{OrdStatus, Order, OrderTerms};
 use crate::units::{Price, Qty, Timestamp};
 
 /// What a broker gives for finding an order again whose answer was lost. Higher is better; see the reliability design.
@@ -36,10 +36,19 @@ pub struct Capabilities {
 #[derive(Debug, Clone)]
 pub enum BrokerRequest {
     /// `send_no` tells repeats of the same client order id apart in the log.
-    Submit { terms: Arc<OrderTerms>, send_no: u16, band: Option<(Price, Price)> },
-    Cancel { order: OrderId, broker_order_id: Option<BrokerOrderId> },
+    Submit {
+        terms: Arc<OrderTerms>,
+        send_no: u16,
+        band: Option<(Price, Price)>,
+    },
+    Cancel {
+        order: OrderId,
+        broker_order_id: Option<BrokerOrderId>,
+    },
     /// Looks one order up by our id, after its answer was lost.
-    Find { order: OrderId },
+    Find {
+        order: OrderId,
+    },
 }
 
 impl BrokerRequest {
@@ -61,15 +70,30 @@ pub struct BrokerReport {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    Accepted { broker_order_id: BrokerOrderId },
+    Accepted {
+        broker_order_id: BrokerOrderId,
+    },
     /// Definitive: on the adapter's list of refusals after which no order exists.
-    Rejected { text: Arc<str> },
-    Filled { exec_id: ExecId, qty: Qty, px: Price, at: Timestamp },
-    Canceled { text: Arc<str> },
-    CancelRejected { text: Arc<str> },
+    Rejected {
+        text: Arc<str>,
+    },
+    Filled {
+        exec_id: ExecId,
+        qty: Qty,
+        px: Price,
+        at: Timestamp,
+    },
+    Canceled {
+        text: Arc<str>,
+    },
+    CancelRejected {
+        text: Arc<str>,
+    },
     Expired,
     /// No answer, or one that says nothing certain: timeout, dead session, a code that is on no list.
-    Lost { cause: Arc<str> },
+    Lost {
+        cause: Arc<str>,
+    },
     /// The answer to `Find` at a broker that remembers every id of the day: there is no such order.
     NotFound,
 }

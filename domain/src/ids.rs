@@ -76,11 +76,13 @@ impl StrategyId {
         Self("manual".into())
     }
 
-    /// The book of holdings that no strategy of ours claims.
     #[must_use]
-    pub fn external_holdings() -> Self {
-        Self("EXTERNAL".into())
+    pub fn is_manual(&self) -> bool {
+        &*self.0 == "manual"
     }
+
+    /// The book of holdings that no strategy of ours claims.
+    pub const EXTERNAL: &'static str = "EXTERNAL";
 }
 
 macro_rules! number_id {

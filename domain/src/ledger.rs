@@ -33,6 +33,22 @@ pub struct Book {
     pub realized_pnl: Money,
 }
 
+impl Book {
+    /// Takes shares out at their average cost. `proceeds` is after fees.
+    fn sell(&mut self, qty: Qty, proceeds: Money) {
+        let cost = if self.qty.is_positive() {
+            Money::from_e4(mul_div_round(self.cost.e4(), qty.get(), self.qty.get()))
+        } else {
+            Money::ZERO
+        };
+        self.qty -= qty;
+        // Where same-day sales are allowed, today's shares are what is left to count, never more than all.
+        self.bought_today = self.bought_today.min(self.qty.max(Qty::ZERO));
+        self.cost -= cost;
+        self.realized_pnl += proceeds - cost;
+    }
+}
+
 /// Cash and books of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
@@ -84,7 +100,19 @@ impl Ledger {
     }
 
     /// Books one fill: shares, cash, cost and realized profit. `fee` is what this fill added to the order's fees.
-    pub fn fill(&mut self, strategy: &StrategyId, symbol: Symbol, side: Side, qty: Qty, px: Price, fee: Money) {
+    /// Returns the books that changed.
+    ///
+    /// A sale of more than the strategy's own book holds (only a person's manual order can do that) takes the rest out
+    /// of the other books of the symbol, unclaimed holdings first, so that no book ever goes below zero.
+    pub fn fill(
+        &mut self,
+        strategy: &StrategyId,
+        symbol: Symbol,
+        side: Side,
+        qty: Qty,
+        px: Price,
+        fee: Money,
+    ) -> Vec<Book> {
         let amount = px.times(qty);
         match side {
             Side::Buy => {
@@ -93,22 +121,43 @@ impl Ledger {
                 book.qty += qty;
                 book.bought_today += qty;
                 book.cost += amount + fee;
+                vec![book.clone()]
             }
             Side::Sell => {
                 self.cash += amount - fee;
-                let book = self.book_mut(symbol, strategy);
-                let cost = if book.qty.is_positive() {
-                    Money::from_e4(mul_div_round(book.cost.e4(), qty.get(), book.qty.get()))
-                } else {
-                    Money::ZERO
-                };
-                book.qty -= qty;
-                // Where same-day sales are allowed, today's shares are what is left to count, never more than all.
-                book.bought_today = book.bought_today.min(book.qty.max(Qty::ZERO));
-                book.cost -= cost;
-                book.realized_pnl += amount - fee - cost;
+                let own = self.book_mut(symbol, strategy);
+                if own.qty >= qty {
+                    own.sell(qty, amount - fee);
+                    return vec![own.clone()];
+                }
+                self.sell_across(strategy, symbol, qty, amount - fee)
             }
         }
+    }
+
+    fn sell_across(&mut self, first: &StrategyId, symbol: Symbol, qty: Qty, proceeds: Money) -> Vec<Book> {
+        let mut order: Vec<usize> = (0..self.books.len()).filter(|i| self.books[*i].symbol == symbol).collect();
+        order.sort_by_key(|i| {
+            let book = &self.books[*i].strategy;
+            (book != first, book.as_str() != StrategyId::EXTERNAL, *i)
+        });
+        let (mut left, mut unpaid, mut touched) = (qty, proceeds, Vec::new());
+        let last = order.len().saturating_sub(1);
+        for (n, index) in order.into_iter().enumerate() {
+            let book = &mut self.books[index];
+            // More than all books hold cannot be approved; if a broker says so all the same, the first book shows it.
+            let part = if n == last { left } else { book.qty.min(left) };
+            if part.is_zero() {
+                continue;
+            }
+            let share =
+                if part == left { unpaid } else { Money::from_e4(mul_div_round(proceeds.e4(), part.get(), qty.get())) };
+            book.sell(part, share);
+            left -= part;
+            unpaid -= share;
+            touched.push(book.clone());
+        }
+        touched
     }
 
     #[must_use]

@@ -4,16 +4,28 @@
 //! out as [`event::Event`]s and requests. Each stateful core has the same face, `handle(at, input, &mut effects)`, and
 //! changes itself only by applying its own events, so that a replay of the journal gives the same state.
 
+pub mod account;
+pub mod allocation;
+pub mod broker;
+pub mod calendar;
+mod csv;
 pub mod denial;
 pub mod event;
 pub mod fees;
 pub mod ids;
+pub mod instrument;
 pub mod ledger;
+pub mod market;
 pub mod order;
 pub mod parent;
+pub mod plan;
 pub mod quote;
+pub mod risk;
 pub mod row;
+pub mod rules;
 pub mod signal;
 pub mod strategy;
 pub mod symbol;
+pub mod symbols;
 pub mod units;
+pub mod view;

@@ -18,7 +18,7 @@ pub struct Market {
     rules: RuleBook,
     /// The newest day asked for, per symbol: looking the dated rules up anew for each order would cost more than all
     /// checks together. Bounded by the number of instruments.
-    days: RefCell<HashMap<Symbol, DayRules>>,
+    days: RefCell<HashMap<Symbol, (TradeDate, DayRules)>>,
 }
 
 impl Market {
@@ -37,15 +37,15 @@ impl Market {
     /// # Errors
     /// [`NoRule`] for an instrument that is not known or a day that the data do not cover.
     pub fn day(&self, symbol: Symbol, date: TradeDate) -> Result<DayRules, NoRule> {
-        if let Some(rules) = self.days.borrow().get(&symbol)
-            && rules.date == date
+        if let Some((day, rules)) = self.days.borrow().get(&symbol)
+            && *day == date
         {
             return Ok(*rules);
         }
-        let instrument = self.instruments.get(symbol).ok_or(NoRule::Unknown { symbol })?;
+        let instrument = self.instruments.get(symbol).ok_or(NoRule::UnknownSymbol { symbol })?;
         let listing_day = instrument.listed_on.and_then(|listed| self.calendar.listing_day_index(listed, date));
         let rules = self.rules.day(instrument, date, listing_day)?;
-        self.days.borrow_mut().insert(symbol, rules);
+        self.days.borrow_mut().insert(symbol, (date, rules));
         Ok(rules)
     }
 

@@ -311,6 +311,19 @@ impl Order {
         }
     }
 
+    /// The order as others see it: all but the list of its fills' numbers, which only its account needs.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        Self {
+            terms: self.terms.clone(),
+            approval: self.approval.clone(),
+            exec_ids: Vec::new(),
+            broker_order_id: self.broker_order_id.clone(),
+            reason: self.reason.clone(),
+            ..*self
+        }
+    }
+
     #[must_use]
     pub fn id(&self) -> OrderId {
         self.terms.id

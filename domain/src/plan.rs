@@ -35,9 +35,20 @@ pub fn plan(
     let unknown = || vec![Denial { code: DenialCode::InstrumentUnknown, value: Measure::None, limit: Measure::None }];
     let date = view.market.calendar.trade_date(at).ok_or_else(unknown)?;
     let rules = view.market.day(signal.symbol, date).map_err(|_| unknown())?;
-    let mut planner = Planner { view, signal, lot: rules.buy_step, t_plus_1: rules.min_holding_days > 0, legs: Vec::new(), residual: Qty::ZERO };
+    let mut planner = Planner {
+        view,
+        signal,
+        lot: rules.buy_step,
+        t_plus_1: rules.min_holding_days > 0,
+        legs: Vec::new(),
+        residual: Qty::ZERO,
+    };
     if let Some(account) = &signal.account {
-        let route = Route { to: RouteTo::Account(account.clone()), follow_ratio: Ratio::ONE, allocation: Allocation::FixedRatio };
+        let route = Route {
+            to: RouteTo::Account(account.clone()),
+            follow_ratio: Ratio::ONE,
+            allocation: Allocation::FixedRatio,
+        };
         planner.route(std::slice::from_ref(account), &route, &pending)?;
     } else {
         for route in &conf.routes {

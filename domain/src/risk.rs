@@ -50,7 +50,12 @@ pub enum RiskInput {
     Check(Vec<Arc<OrderTerms>>),
     /// An order that was approved has changed.
     Observed(Arc<Order>),
-    SetTradingState { scope: Scope, state: TradingState, who: Arc<str>, reason: Arc<str> },
+    SetTradingState {
+        scope: Scope,
+        state: TradingState,
+        who: Arc<str>,
+        reason: Arc<str>,
+    },
 }
 
 /// What one input caused.

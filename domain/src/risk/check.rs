@@ -2,8 +2,8 @@
 
 use crate::denial::{DenialCode, Measure};
 use crate::event::TradingState;
-use crate::ids::StrategyId;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
+use crate::signal::Source;
 use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp};
 use crate::view::View;
 
@@ -120,7 +120,7 @@ impl Risk {
         let reserved = self.reserved.get(&terms.account).unwrap_or(&none);
         let sellable = {
             // A person may sell what any book holds; a strategy only what its own does.
-            let (qty, bought_today) = if terms.strategy == StrategyId::manual() {
+            let (qty, bought_today) = if terms.source == Source::Manual {
                 (holding.qty, holding.bought_today)
             } else {
                 book.map_or((Qty::ZERO, Qty::ZERO), |b| (b.qty, b.bought_today))
@@ -129,7 +129,7 @@ impl Risk {
             held - reserved.sells_of(terms)
         };
 
-        let lot = rules.check_qty(terms.side, terms.ord_type, terms.qty, sellable.max(Qty::ZERO));
+        let lot = rules.check_qty_of(terms.ord_type, terms.side, terms.qty, sellable.max(Qty::ZERO));
         tell(sink, DenialCode::LotSize, lot.is_ok(), || {
             let step = if terms.side == Side::Buy { rules.buy_step } else { rules.sell_step };
             (Measure::Qty(terms.qty), Measure::Qty(step))
@@ -216,7 +216,9 @@ impl Risk {
         } else {
             let share = equity.scale(limits.order_value);
             let value_max = limits.order_value_max.map_or(share, |cap| cap.min(share));
-            tell(sink, DenialCode::OrderValue, value <= value_max, || (Measure::Money(value), Measure::Money(value_max)));
+            tell(sink, DenialCode::OrderValue, value <= value_max, || {
+                (Measure::Money(value), Measure::Money(value_max))
+            });
 
             let position = px.times(holding.qty + reserved.buys_of(terms) + terms.qty);
             let position_max = equity.scale(limits.position);
@@ -257,13 +259,12 @@ impl Risk {
 impl Reserved {
     /// Shares that live sells hold of the books that this order may sell from.
     fn sells_of(&self, terms: &OrderTerms) -> Qty {
-        let any_book = terms.strategy == StrategyId::manual();
-        let manual = StrategyId::manual();
+        let any_book = terms.source == Source::Manual;
         self.sells
             .iter()
             .filter(|(symbol, book, _)| {
                 // A manual sell may draw on every book, so it counts against each of them.
-                *symbol == terms.symbol && (any_book || *book == terms.strategy || *book == manual)
+                *symbol == terms.symbol && (any_book || *book == terms.strategy || book.is_manual())
             })
             .map(|(_, _, qty)| *qty)
             .sum()

@@ -1,0 +1,507 @@
+//! One account: what goes to its broker next, and what its broker said.
+//!
+//! The core owns the account's live orders and its [`Ledger`]. An order leaves for the broker only after a `sending`
+//! fact; what comes back becomes facts, fills are booked in the same step. An answer that is lost leaves the order in
+//! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
+use crate::event::Event;
+use crate::ids::{AccountId, OrderId, StrategyId};
+use crate::ledger::{Ledger, OpeningHolding};
+use crate::order::{InFlight, OrdStatus, Order, OrderFact, Side};
+use crate::risk::{Approved, ApprovedOrder};
+use crate::row::{AccountRow, Fill, Row};
+use crate::units::{Money, Span, Timestamp, TradeDate};
+use crate::view::TradingStates;
+
+/// Everything that can happen to an account.
+#[derive(Debug)]
+pub enum AccountInput {
+    /// First of all, once in the life of an account.
+    Open {
+        cash: Money,
+        holdings: Arc<[OpeningHolding]>,
+    },
+    Submit(Approved<ApprovedOrder>),
+    Cancel {
+        order: OrderId,
+        reason: Arc<str>,
+    },
+    CancelAll {
+        side: Option<Side>,
+        strategy: Option<StrategyId>,
+        reason: Arc<str>,
+    },
+    Broker(BrokerReport),
+    DayStart(TradeDate),
+    Wake,
+}
+
+/// What one input caused. Requests to the broker go out only when the events before them are durable.
+#[derive(Debug, Default)]
+pub struct AccountEffects {
+    pub events: Vec<Event>,
+    pub rows: Vec<Row>,
+    /// The newest state of each order that changed, for risk and the order's strategy.
+    pub observed: Vec<Arc<Order>>,
+    pub broker: Vec<BrokerRequest>,
+    pub alarms: Vec<Alarm>,
+    /// The answer to a cancel: the orders that it reached.
+    pub canceling: Vec<OrderId>,
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Something that a person should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alarm {
+    InDoubt {
+        order: OrderId,
+        cause: Arc<str>,
+    },
+    /// The broker says something of an order that we do not know, or that cannot be.
+    Unexplained {
+        order: OrderId,
+        what: String,
+    },
+    /// More was filled than was ordered.
+    Overfill {
+        order: OrderId,
+    },
+}
+
+/// How one account behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountConf {
+    pub id: AccountId,
+    pub capabilities: Capabilities,
+    /// Orders per second that the broker shall see at the most; above it they wait.
+    pub messages_per_second: u32,
+}
+
+/// After a lookup got no answer either, it is asked again this much later.
+const FIND_AGAIN: Span = Span::from_secs(2);
+
+/// The core of one account.
+#[derive(Debug)]
+pub struct Account {
+    conf: AccountConf,
+    /// Live orders; those that ended leave memory for the store.
+    orders: BTreeMap<OrderId, Order>,
+    /// Approved, not sent.
+    queue: VecDeque<OrderId>,
+    /// Sent and not answered.
+    in_flight: usize,
+    messages_today: u32,
+    pace: Pace,
+    find_again: Option<Timestamp>,
+}
+
+impl Account {
+    #[must_use]
+    pub fn new(conf: AccountConf) -> Self {
+        let pace = Pace::new(conf.messages_per_second);
+        Self {
+            conf,
+            orders: BTreeMap::new(),
+            queue: VecDeque::new(),
+            in_flight: 0,
+            messages_today: 0,
+            pace,
+            find_again: None,
+        }
+    }
+
+    /// Takes up the live orders of an earlier life. What was on its way then is in doubt now; what was waiting waits
+    /// again, and is sent with the next [`AccountInput::Wake`].
+    pub fn resume(&mut self, at: Timestamp, orders: Vec<Order>, messages_today: u32, fx: &mut AccountEffects) {
+        self.messages_today = messages_today;
+        for order in orders {
+            let (id, was) = (order.id(), (order.status, order.in_flight, order.in_doubt));
+            self.orders.insert(id, order);
+            self.in_flight += usize::from(was.1 == Some(InFlight::New));
+            match was {
+                (OrdStatus::Initialized, None, _) => self.queue.push_back(id),
+                (_, Some(_), false) => self.doubt(at, id, "the process ended while the answer was awaited", fx),
+                (_, Some(_), true) => fx.broker.push(BrokerRequest::Find { order: id }),
+                _ => {}
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn conf(&self) -> &AccountConf {
+        &self.conf
+    }
+
+    #[must_use]
+    pub fn live(&self) -> impl ExactSizeIterator<Item = &Order> {
+        self.orders.values()
+    }
+
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.orders.get(&id)
+    }
+
+    /// Orders that wait to be sent.
+    #[must_use]
+    pub fn queue_len(&self) -> usize {
+        self.queue.len()
+    }
+
+    #[must_use]
+    pub fn doubts(&self) -> usize {
+        self.orders.values().filter(|o| o.in_doubt).count()
+    }
+
+    /// Decides. Never waits, never asks the time.
+    pub fn handle(
+        &mut self,
+        at: Timestamp,
+        states: &TradingStates,
+        ledger: &mut Ledger,
+        input: AccountInput,
+        fx: &mut AccountEffects,
+    ) {
+        match input {
+            AccountInput::Open { cash, holdings } => self.open(at, ledger, cash, holdings, fx),
+            AccountInput::Submit(approved) => {
+                let ApprovedOrder { terms, approval } = approved.into_inner();
+                let order = Order::new(terms, approval, at);
+                self.queue.push_back(order.id());
+                fx.rows.push(Row::Order(Arc::new(order.clone())));
+                self.orders.insert(order.id(), order);
+            }
+            AccountInput::Cancel { order, reason } => self.cancel(at, order, &reason, fx),
+            AccountInput::CancelAll { side, strategy, reason } => {
+                let chosen: Vec<OrderId> = self
+                    .orders
+                    .values()
+                    .filter(|o| side.is_none_or(|s| o.terms.side == s))
+                    .filter(|o| strategy.as_ref().is_none_or(|s| o.terms.strategy == *s))
+                    .map(Order::id)
+                    .collect();
+                for order in chosen {
+                    self.cancel(at, order, &reason, fx);
+                }
+            }
+            AccountInput::Broker(report) => self.report(at, ledger, report, fx),
+            AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
+            AccountInput::Wake => self.find_doubts(at, fx),
+        }
+        self.send(at, states, ledger, fx);
+        fx.wake_at = [self.pace.wake_at(self.queue.is_empty()), self.find_again].into_iter().flatten().min();
+    }
+
+    fn open(
+        &mut self,
+        at: Timestamp,
+        ledger: &mut Ledger,
+        cash: Money,
+        holdings: Arc<[OpeningHolding]>,
+        fx: &mut AccountEffects,
+    ) {
+        ledger.open(cash, &holdings);
+        for book in ledger.books() {
+            fx.rows.push(Row::Book { account: self.conf.id.clone(), book: book.clone() });
+        }
+        fx.rows.push(self.account_row(at, ledger));
+        fx.events.push(Event::AccountOpened { account: self.conf.id.clone(), cash, holdings });
+    }
+
+    fn start_day(&mut self, at: Timestamp, ledger: &mut Ledger, trade_date: TradeDate, fx: &mut AccountEffects) {
+        if ledger.trade_date.is_some_and(|day| day >= trade_date) {
+            return;
+        }
+        for book in ledger.books().iter().filter(|book| !book.bought_today.is_zero()) {
+            let mut book = book.clone();
+            book.bought_today = crate::units::Qty::ZERO;
+            fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
+        }
+        ledger.start_day(trade_date);
+        self.messages_today = 0;
+        fx.rows.push(self.account_row(at, ledger));
+        fx.events.push(Event::DayStarted { account: self.conf.id.clone(), trade_date });
+    }
+
+    /// Sends what may be sent: in the order of approval, within the broker's pace and width.
+    fn send(&mut self, at: Timestamp, states: &TradingStates, ledger: &Ledger, fx: &mut AccountEffects) {
+        let mut sent = false;
+        let mut blocked = VecDeque::new();
+        while let Some(&id) = self.queue.front() {
+            let Some(order) = self.orders.get(&id) else {
+                self.queue.pop_front();
+                continue;
+            };
+            let terms = order.terms.clone();
+            let refusal = if order.cancel_wanted {
+                Some("canceled before it was sent")
+            } else if at >= terms.valid_until {
+                Some("its time was out before it was sent")
+            } else if !states.permits(&self.conf.id, &terms.strategy, terms.side) {
+                Some("trading was halted before it was sent")
+            } else {
+                None
+            };
+            if let Some(reason) = refusal {
+                self.queue.pop_front();
+                self.fact(at, id, OrderFact::NeverSent { reason: reason.into() }, fx);
+                continue;
+            }
+            if self.in_flight >= self.conf.capabilities.in_flight_max || !self.pace.may_send(at) {
+                break;
+            }
+            self.queue.pop_front();
+            if self.must_wait(id) {
+                blocked.push_back(id);
+                continue;
+            }
+            self.pace.sent(at);
+            self.messages_today += 1;
+            self.in_flight += 1;
+            sent = true;
+            let band = order.approval.band;
+            let send_no = order.send_no + 1;
+            self.fact(at, id, OrderFact::Sending { send_no }, fx);
+            fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
+        }
+        while let Some(id) = blocked.pop_back() {
+            self.queue.push_front(id);
+        }
+        if sent {
+            fx.rows.push(self.account_row(at, ledger));
+        }
+    }
+
+    /// At a broker that does not enforce our ids, one order at a time may be on its way or in doubt per symbol and
+    /// side: two of the same shape could not be told apart afterwards.
+    fn must_wait(&self, id: OrderId) -> bool {
+        if self.conf.capabilities.level >= Level::L3 {
+            return false;
+        }
+        let terms = &self.orders[&id].terms;
+        self.orders
+            .values()
+            .any(|o| o.in_flight.is_some() && o.terms.symbol == terms.symbol && o.terms.side == terms.side)
+    }
+
+    fn cancel(&mut self, at: Timestamp, id: OrderId, reason: &Arc<str>, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get(&id) else { return };
+        if order.status.is_terminal() {
+            return;
+        }
+        fx.canceling.push(id);
+        if !order.cancel_wanted {
+            self.fact(at, id, OrderFact::CancelRequested { reason: reason.clone() }, fx);
+        }
+        self.send_cancel(at, id, fx);
+    }
+
+    /// A cancel goes out when the broker knows the order and no other request for it is under way. It needs no pace
+    /// and no permission: risk never blocks a cancel.
+    fn send_cancel(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get(&id) else { return };
+        if order.cancel_wanted && order.in_flight.is_none() && is_working(order) {
+            let broker_order_id = order.broker_order_id.clone();
+            self.messages_today += 1;
+            self.fact(at, id, OrderFact::CancelSending, fx);
+            fx.broker.push(BrokerRequest::Cancel { order: id, broker_order_id });
+        }
+    }
+
+    fn report(&mut self, at: Timestamp, ledger: &mut Ledger, report: BrokerReport, fx: &mut AccountEffects) {
+        let id = report.order;
+        let Some(order) = self.orders.get(&id) else {
+            fx.alarms.push(Alarm::Unexplained { order: id, what: format!("{:?}", report.what) });
+            return;
+        };
+        let in_flight = order.in_flight;
+        match report.what {
+            Report::Accepted { broker_order_id } => {
+                // Said again: by a lookup, or because a resend met the first copy.
+                if order.broker_order_id.as_ref() == Some(&broker_order_id) {
+                    return;
+                }
+                self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
+            }
+            Report::Rejected { text } => self.fact(at, id, OrderFact::Rejected { text }, fx),
+            Report::Filled { exec_id, qty, px, at: filled_at } => {
+                self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
+            }
+            Report::Canceled { text } => self.fact(at, id, OrderFact::Canceled { reason: text }, fx),
+            Report::CancelRejected { text } => {
+                if in_flight == Some(InFlight::Cancel) {
+                    self.fact(at, id, OrderFact::CancelRejected { text }, fx);
+                }
+            }
+            Report::Expired => self.fact(at, id, OrderFact::Expired, fx),
+            Report::Lost { cause } => {
+                if order.in_doubt {
+                    // The lookup was lost too: the doubt stays, and the question is asked again.
+                    self.find_again = Some(at.plus(FIND_AGAIN));
+                } else if in_flight.is_some() {
+                    self.doubt(at, id, &cause, fx);
+                }
+            }
+            Report::NotFound => self.not_found(at, id, fx),
+        }
+        self.send_cancel(at, id, fx);
+    }
+
+    /// The broker remembers every id of the day and has none like this: the order does not exist.
+    fn not_found(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get(&id) else { return };
+        match (order.in_flight, order.in_doubt) {
+            (Some(InFlight::New), true) if self.conf.capabilities.level == Level::L4 => {
+                if order.cancel_wanted || at >= order.terms.valid_until {
+                    let evidence = "looked up by id: the broker has no such order".into();
+                    self.fact(at, id, OrderFact::Absent { evidence }, fx);
+                } else {
+                    // The broker enforces the id, so the same id again can make one order at the most.
+                    let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
+                    self.fact(at, id, OrderFact::Sending { send_no }, fx);
+                    fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
+                }
+            }
+            _ => fx.alarms.push(Alarm::Unexplained { order: id, what: "the broker does not know it".into() }),
+        }
+    }
+
+    fn doubt(&mut self, at: Timestamp, id: OrderId, cause: &str, fx: &mut AccountEffects) {
+        let cause: Arc<str> = cause.into();
+        self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
+        fx.alarms.push(Alarm::InDoubt { order: id, cause });
+        fx.broker.push(BrokerRequest::Find { order: id });
+    }
+
+    fn find_doubts(&mut self, at: Timestamp, fx: &mut AccountEffects) {
+        if self.find_again.is_some_and(|due| due <= at) {
+            self.find_again = None;
+            for order in self.orders.values().filter(|o| o.in_doubt) {
+                fx.broker.push(BrokerRequest::Find { order: order.id() });
+            }
+        }
+    }
+
+    fn fill(&mut self, at: Timestamp, ledger: &mut Ledger, id: OrderId, fill: Filled, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get(&id) else { return };
+        if order.exec_ids.contains(&fill.exec_id) {
+            return; // pushed and polled, or pushed twice
+        }
+        let (terms, approval) = (order.terms.clone(), order.approval.clone());
+        let amount = fill.px.times(fill.qty);
+        let fee = approval.fees.fill_fees(terms.side, order.cum_amount, order.cum_amount + amount).total();
+        if order.cum_qty + fill.qty > terms.qty {
+            fx.alarms.push(Alarm::Overfill { order: id });
+        }
+        let fact = OrderFact::Filled { exec_id: fill.exec_id.clone(), qty: fill.qty, px: fill.px, fee };
+        let touched = ledger.fill(&terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
+        for book in touched {
+            fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
+        }
+        fx.rows.push(Row::Fill(Fill {
+            account: self.conf.id.clone(),
+            trade_date: approval.trade_date,
+            exec_id: fill.exec_id,
+            order: id,
+            strategy: terms.strategy.clone(),
+            symbol: terms.symbol,
+            side: terms.side,
+            qty: fill.qty,
+            px: fill.px,
+            fee,
+            at: fill.at,
+        }));
+        self.fact(at, id, fact, fx);
+        fx.rows.push(self.account_row(at, ledger));
+    }
+
+    /// Applies one fact to one order and records it.
+    fn fact(&mut self, at: Timestamp, id: OrderId, fact: OrderFact, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get_mut(&id) else { return };
+        let was_in_flight = order.in_flight == Some(InFlight::New);
+        match order.apply(at, &fact) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(illegal) => {
+                fx.alarms.push(Alarm::Unexplained { order: id, what: illegal.to_string() });
+                return;
+            }
+        }
+        if was_in_flight && order.in_flight != Some(InFlight::New) {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
+        let snapshot = Arc::new(order.snapshot());
+        if snapshot.status.is_terminal() {
+            self.orders.remove(&id);
+        }
+        fx.events.push(Event::Order { account: self.conf.id.clone(), order: id, fact });
+        fx.rows.push(Row::Order(snapshot.clone()));
+        // One input can change an order several times; neighbours need the last state only.
+        match fx.observed.last_mut() {
+            Some(last) if last.id() == id => *last = snapshot,
+            _ => fx.observed.push(snapshot),
+        }
+    }
+
+    fn account_row(&self, at: Timestamp, ledger: &Ledger) -> Row {
+        Row::Account(AccountRow {
+            account: self.conf.id.clone(),
+            cash: ledger.cash,
+            trade_date: ledger.trade_date,
+            messages_today: self.messages_today,
+            updated_at: at,
+        })
+    }
+}
+
+/// A fill as the broker tells it.
+struct Filled {
+    exec_id: crate::ids::ExecId,
+    qty: crate::units::Qty,
+    px: crate::units::Price,
+    at: Timestamp,
+}
+
+/// Messages per second: so many at once, refilled evenly. Pure, so that it replays.
+#[derive(Debug)]
+struct Pace {
+    per_second: i64,
+    /// In millionths of a message.
+    tokens: i64,
+    refilled_at: Option<Timestamp>,
+}
+
+impl Pace {
+    const MESSAGE: i64 = 1_000_000;
+
+    fn new(per_second: u32) -> Self {
+        let per_second = i64::from(per_second.max(1));
+        Self { per_second, tokens: per_second * Self::MESSAGE, refilled_at: None }
+    }
+
+    fn may_send(&mut self, at: Timestamp) -> bool {
+        let last = *self.refilled_at.get_or_insert(at);
+        let passed = at.since(last).us().max(0);
+        self.tokens =
+            (self.tokens.saturating_add(passed.saturating_mul(self.per_second))).min(self.per_second * Self::MESSAGE);
+        self.refilled_at = Some(last.max(at));
+        self.tokens >= Self::MESSAGE
+    }
+
+    fn sent(&mut self, _at: Timestamp) {
+        self.tokens -= Self::MESSAGE;
+    }
+
+    /// When the next message may go, if one waits for its turn.
+    fn wake_at(&self, nothing_waits: bool) -> Option<Timestamp> {
+        if nothing_waits || self.tokens >= Self::MESSAGE {
+            return None;
+        }
+        let missing = Self::MESSAGE - self.tokens;
+        self.refilled_at.map(|at| at.plus(Span::from_us(missing / self.per_second + 1)))
+    }
+}

@@ -1,0 +1,416 @@
+//! The trading days of the China A-share market, and what the clock says on such a day.
+//!
+//! China keeps UTC+8 without daylight saving, so local time is plain integer arithmetic. The days come from data; what
+//! lies outside the data is unknown and answered with `None`, never guessed from the weekday.
+
+use crate::csv::{CsvError, Table};
+use crate::units::{Span, Timestamp, TradeDate};
+
+const US_PER_SEC: i64 = 1_000_000;
+const US_PER_DAY: i64 = 86_400 * US_PER_SEC;
+const CHINA_OFFSET: i64 = 8 * 3_600 * US_PER_SEC;
+
+/// The text is no list of trading days.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CalendarError {
+    #[error("calendar unreadable")]
+    Csv(#[from] CsvError),
+    #[error("line {line}: not a date")]
+    Date { line: usize },
+    #[error("line {line}: not after the day before it")]
+    Order { line: usize },
+    #[error("no trading days")]
+    Empty,
+}
+
+/// The part of the trading day that an instant falls into. Each part contains its first microsecond and not its last.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Phase {
+    /// No trading day (or none that is known), or before 09:15.
+    Closed,
+    /// 09:15 to 09:25. From 09:20 on the exchange refuses cancels.
+    OpeningAuction,
+    /// 09:25 to 09:30: Shenzhen queues orders, Shanghai refuses them.
+    PreContinuous,
+    /// 09:30 to 11:30 and 13:00 to the closing auction, or to 15:00 where there is none.
+    Continuous,
+    /// 11:30 to 13:00.
+    LunchBreak,
+    /// 14:57 to 15:00. The exchange refuses cancels.
+    ClosingAuction,
+    /// From 15:00 to the end of the day.
+    AfterClose,
+}
+
+/// What [`Calendar::next_open`] shall wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// 09:15.
+    Auction,
+    /// 09:30 or 13:00.
+    Continuous,
+}
+
+/// The known trading days, in order. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calendar {
+    days: Vec<TradeDate>,
+    first: TradeDate,
+    last: TradeDate,
+}
+
+impl Calendar {
+    /// Reads a table with the column `date` (`2019-02-01`), one rising trading day a row.
+    ///
+    /// # Errors
+    /// [`CalendarError`] names the first line that is no date or not in order.
+    pub fn parse(cn_a_share_csv: &str) -> Result<Self, CalendarError> {
+        let table = Table::parse(cn_a_share_csv)?;
+        let date = table.column("date")?;
+        let mut days: Vec<TradeDate> = Vec::with_capacity(table.rows().len());
+        for row in table.rows() {
+            let day = TradeDate::parse(row.get(date))
+                .filter(|day| date_of_day_number(day_number(*day)) == *day)
+                .ok_or(CalendarError::Date { line: row.line })?;
+            if days.last().is_some_and(|before| *before >= day) {
+                return Err(CalendarError::Order { line: row.line });
+            }
+            days.push(day);
+        }
+        match (days.first().copied(), days.last().copied()) {
+            (Some(first), Some(last)) => Ok(Self { days, first, last }),
+            _ => Err(CalendarError::Empty),
+        }
+    }
+
+    /// Whether the market trades on this day. `false` outside the data: ask [`Calendar::covers`] to tell the two apart.
+    #[must_use]
+    pub fn is_trading_day(&self, date: TradeDate) -> bool {
+        self.days.binary_search(&date).is_ok()
+    }
+
+    /// Whether the data says anything about this day.
+    #[must_use]
+    pub fn covers(&self, date: TradeDate) -> bool {
+        self.first <= date && date <= self.last
+    }
+
+    #[must_use]
+    pub fn first_day(&self) -> TradeDate {
+        self.first
+    }
+
+    /// The last trading day that is known. Import new data before it comes.
+    #[must_use]
+    pub fn last_day(&self) -> TradeDate {
+        self.last
+    }
+
+    /// The first trading day after this day; `None` when either is outside the data.
+    #[must_use]
+    pub fn next_trading_day(&self, date: TradeDate) -> Option<TradeDate> {
+        self.covers(date).then(|| self.days.get(self.days.partition_point(|day| *day <= date)).copied()).flatten()
+    }
+
+    /// The last trading day before this day; `None` when either is outside the data.
+    #[must_use]
+    pub fn prev_trading_day(&self, date: TradeDate) -> Option<TradeDate> {
+        let before = self.days.partition_point(|day| *day < date).checked_sub(1)?;
+        if self.covers(date) { self.days.get(before).copied() } else { None }
+    }
+
+    /// Which trading day of its life `day` is for an instrument listed on `listed_on`, from 1; `None` when one of the
+    /// two is no known trading day or `day` comes first. What [`crate::rules::RuleBook::day`] asks for.
+    #[must_use]
+    pub fn listing_day_index(&self, listed_on: TradeDate, day: TradeDate) -> Option<u32> {
+        let listed = self.days.binary_search(&listed_on).ok()?;
+        let today = self.days.binary_search(&day).ok()?;
+        u32::try_from(today.checked_sub(listed)?).ok()?.checked_add(1)
+    }
+
+    /// The trading day that an A-share order at this instant belongs to: today before 15:00 on a trading day, else the
+    /// next trading day.
+    #[must_use]
+    pub fn trade_date(&self, at: Timestamp) -> Option<TradeDate> {
+        let (today, time) = china_date_time(at);
+        if !self.covers(today) {
+            return None;
+        }
+        let from = match self.days.binary_search(&today) {
+            Ok(i) if time < CLOSE => i,
+            Ok(i) => i + 1,
+            Err(i) => i,
+        };
+        self.days.get(from).copied()
+    }
+
+    /// What the market does at this instant. Whether there is a closing auction depends on instrument and date:
+    /// [`crate::rules::DayRules::closing_auction`].
+    #[must_use]
+    pub fn phase(&self, at: Timestamp, closing_auction: bool) -> Phase {
+        let (date, time) = china_date_time(at);
+        if time < OPENING_AUCTION || !self.is_trading_day(date) {
+            return Phase::Closed;
+        }
+        match time {
+            _ if time < PRE_CONTINUOUS => Phase::OpeningAuction,
+            _ if time < MORNING => Phase::PreContinuous,
+            _ if time < LUNCH => Phase::Continuous,
+            _ if time < AFTERNOON => Phase::LunchBreak,
+            _ if time < CLOSING_AUCTION => Phase::Continuous,
+            _ if time < CLOSE && closing_auction => Phase::ClosingAuction,
+            _ if time < CLOSE => Phase::Continuous,
+            _ => Phase::AfterClose,
+        }
+    }
+
+    /// The first instant from `at` on (`at` itself included) at which the opening auction or a continuous session
+    /// starts.
+    #[must_use]
+    pub fn next_open(&self, at: Timestamp, opening: Opening) -> Option<Timestamp> {
+        let starts: &[i64] = match opening {
+            Opening::Auction => &[OPENING_AUCTION],
+            Opening::Continuous => &[MORNING, AFTERNOON],
+        };
+        let day = self.trade_date(at)?;
+        let today = starts.iter().map(|start| on_day(day, *start)).find(|start| *start >= at);
+        today.or_else(|| Some(on_day(self.next_trading_day(day)?, *starts.first()?)))
+    }
+
+    /// 15:00 of the next session in which an A share trades: today's when that is still to come, else the next trading
+    /// day's. Until then a signal lives that names no deadline.
+    #[must_use]
+    pub fn session_end(&self, at: Timestamp) -> Option<Timestamp> {
+        self.trade_date(at).map(|day| on_day(day, CLOSE))
+    }
+}
+
+// The schedule of Shanghai, Shenzhen and Beijing. The rule book refuses a table with other times.
+const OPENING_AUCTION: i64 = time_of_day(9, 15, 0);
+const PRE_CONTINUOUS: i64 = time_of_day(9, 25, 0);
+const MORNING: i64 = time_of_day(9, 30, 0);
+const LUNCH: i64 = time_of_day(11, 30, 0);
+const AFTERNOON: i64 = time_of_day(13, 0, 0);
+const CLOSING_AUCTION: i64 = time_of_day(14, 57, 0);
+const CLOSE: i64 = time_of_day(15, 0, 0);
+
+const fn time_of_day(hh: u32, mm: u32, ss: u32) -> i64 {
+    (hh as i64 * 3_600 + mm as i64 * 60 + ss as i64) * US_PER_SEC
+}
+
+/// The date in China and the microseconds since its midnight. Instants outside the years 1900 to 2999 are taken as
+/// their nearest end.
+#[must_use]
+pub fn china_date_time(at: Timestamp) -> (TradeDate, i64) {
+    let local = at.us().saturating_add(CHINA_OFFSET);
+    (date_of_day_number(local.div_euclid(US_PER_DAY)), local.rem_euclid(US_PER_DAY))
+}
+
+/// The instant at which clocks in China show this time of this date. Parts beyond their range carry over: 24:00:00 is
+/// the next midnight.
+#[must_use]
+pub fn china_instant(date: TradeDate, hh: u32, mm: u32, ss: u32) -> Timestamp {
+    on_day(date, time_of_day(hh, mm, ss))
+}
+
+fn on_day(date: TradeDate, micros_of_day: i64) -> Timestamp {
+    Timestamp::from_us(day_number(date) * US_PER_DAY - CHINA_OFFSET).plus(Span::from_us(micros_of_day))
+}
+
+/// Calendar days (not trading days) from one date to another; negative when `to` comes first.
+#[must_use]
+pub fn days_between(from: TradeDate, to: TradeDate) -> i64 {
+    day_number(to) - day_number(from)
+}
+
+/// Days since 1970-01-01 of a Gregorian date. The year is taken to begin in March, so that the leap day is its last
+/// and the days before each month follow one linear formula.
+const fn day_number(date: TradeDate) -> i64 {
+    let value = date.yyyymmdd() as i64;
+    let (year, month, day) = (value / 10_000, value / 100 % 100, value % 100);
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The inverse of [`day_number`], held inside the years that a [`TradeDate`] can say.
+fn date_of_day_number(number: i64) -> TradeDate {
+    const FIRST: TradeDate = constant_date(19_000_101);
+    const LAST: TradeDate = constant_date(29_991_231);
+    let shifted = number.clamp(day_number(FIRST), day_number(LAST)) + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    TradeDate::from_yyyymmdd((year * 10_000 + month * 100 + day) as u32).unwrap_or(LAST)
+}
+
+const fn constant_date(yyyymmdd: u32) -> TradeDate {
+    match TradeDate::from_yyyymmdd(yyyymmdd) {
+        Some(date) => date,
+        None => panic!("a constant that is no date"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn calendar() -> Calendar {
+        Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv")).expect("the calendar")
+    }
+
+    fn date(text: &str) -> TradeDate {
+        TradeDate::parse(text).expect("a date")
+    }
+
+    fn at(day: &str, hhmmss: u32) -> Timestamp {
+        china_instant(date(day), hhmmss / 10_000, hhmmss / 100 % 100, hhmmss % 100)
+    }
+
+    #[test]
+    fn the_data_covers_all_days_from_the_first_to_the_end_of_2026() {
+        let calendar = calendar();
+        assert_eq!((calendar.first_day(), calendar.last_day()), (date("1990-12-19"), date("2026-12-31")));
+        assert_eq!(calendar.days.len(), 8_797);
+    }
+
+    #[test]
+    fn holidays_weekends_and_working_days_the_exchange_keeps_closed_are_no_trading_days() {
+        let calendar = calendar();
+        assert!(calendar.is_trading_day(date("2019-02-01")));
+        // 2024-02-04 was a make-up working Sunday, 2024-02-09 a working Friday on which the exchanges stayed closed.
+        for closed in ["2019-02-02", "2019-02-04", "2019-10-01", "2024-02-04", "2024-02-09"] {
+            assert!(!calendar.is_trading_day(date(closed)), "{closed}");
+        }
+        assert_eq!(calendar.next_trading_day(date("2019-02-01")), Some(date("2019-02-11")));
+        assert_eq!(calendar.prev_trading_day(date("2019-02-11")), Some(date("2019-02-01")));
+        assert_eq!(calendar.prev_trading_day(date("2019-02-07")), Some(date("2019-02-01")));
+    }
+
+    #[test]
+    fn beyond_the_data_nothing_is_guessed() {
+        let calendar = calendar();
+        assert_eq!(calendar.next_trading_day(date("2026-12-31")), None);
+        assert_eq!(calendar.prev_trading_day(date("2027-01-04")), None);
+        assert_eq!(calendar.prev_trading_day(date("1990-12-19")), None);
+        assert_eq!(calendar.next_trading_day(date("1990-12-18")), None);
+        assert_eq!(calendar.trade_date(at("2026-12-31", 145_959)), Some(date("2026-12-31")));
+        assert_eq!(calendar.trade_date(at("2026-12-31", 150_000)), None);
+        assert_eq!(calendar.trade_date(at("2027-01-04", 100_000)), None);
+        assert_eq!(calendar.session_end(at("2026-12-31", 150_000)), None);
+        assert_eq!(calendar.next_open(at("2026-12-31", 150_000), Opening::Auction), None);
+        assert!(!calendar.covers(date("2027-01-04")) && !calendar.is_trading_day(date("2027-01-04")));
+        assert_eq!(calendar.phase(at("2027-01-04", 100_000), true), Phase::Closed);
+    }
+
+    #[test]
+    fn a_trading_day_has_its_phases() {
+        let calendar = calendar();
+        let phases = [
+            (91_459, Phase::Closed),
+            (91_500, Phase::OpeningAuction),
+            (92_459, Phase::OpeningAuction),
+            (92_500, Phase::PreContinuous),
+            (93_000, Phase::Continuous),
+            (112_959, Phase::Continuous),
+            (113_000, Phase::LunchBreak),
+            (130_000, Phase::Continuous),
+            (145_659, Phase::Continuous),
+            (145_700, Phase::ClosingAuction),
+            (145_959, Phase::ClosingAuction),
+            (150_000, Phase::AfterClose),
+            (235_959, Phase::AfterClose),
+        ];
+        for (time, phase) in phases {
+            assert_eq!(calendar.phase(at("2019-02-01", time), true), phase, "{time}");
+            assert_eq!(calendar.phase(at("2019-02-02", time), true), Phase::Closed, "{time} on a Saturday");
+        }
+        assert_eq!(calendar.phase(at("2019-02-01", 145_959), false), Phase::Continuous);
+    }
+
+    #[test]
+    fn an_order_after_the_close_belongs_to_the_next_trading_day() {
+        let calendar = calendar();
+        assert_eq!(calendar.trade_date(at("2019-02-01", 0)), Some(date("2019-02-01")));
+        assert_eq!(calendar.trade_date(at("2019-02-01", 145_959)), Some(date("2019-02-01")));
+        assert_eq!(calendar.trade_date(at("2019-02-01", 150_000)), Some(date("2019-02-11")));
+        assert_eq!(calendar.trade_date(at("2019-02-05", 100_000)), Some(date("2019-02-11")));
+        assert_eq!(calendar.session_end(at("2019-02-01", 110_000)), Some(at("2019-02-01", 150_000)));
+        assert_eq!(calendar.session_end(at("2019-02-01", 150_000)), Some(at("2019-02-11", 150_000)));
+    }
+
+    #[test]
+    fn the_next_opening_is_found_across_lunch_and_holidays() {
+        let calendar = calendar();
+        let continuous = |t| calendar.next_open(t, Opening::Continuous);
+        assert_eq!(continuous(at("2019-02-01", 80_000)), Some(at("2019-02-01", 93_000)));
+        assert_eq!(continuous(at("2019-02-01", 93_000)), Some(at("2019-02-01", 93_000)));
+        assert_eq!(continuous(at("2019-02-01", 93_001)), Some(at("2019-02-01", 130_000)));
+        assert_eq!(continuous(at("2019-02-01", 130_001)), Some(at("2019-02-11", 93_000)));
+        let auction = |t| calendar.next_open(t, Opening::Auction);
+        assert_eq!(auction(at("2019-02-01", 91_500)), Some(at("2019-02-01", 91_500)));
+        assert_eq!(auction(at("2019-02-01", 91_501)), Some(at("2019-02-11", 91_500)));
+        assert_eq!(auction(at("2019-02-01", 200_000)), Some(at("2019-02-11", 91_500)));
+    }
+
+    #[test]
+    fn listing_days_are_counted_in_trading_days_from_one() {
+        let calendar = calendar();
+        assert_eq!(calendar.listing_day_index(date("2023-08-08"), date("2023-08-08")), Some(1));
+        assert_eq!(calendar.listing_day_index(date("2023-08-08"), date("2023-08-14")), Some(5));
+        assert_eq!(calendar.listing_day_index(date("2023-08-08"), date("2023-08-07")), None);
+        assert_eq!(calendar.listing_day_index(date("2023-08-08"), date("2023-08-12")), None, "a Saturday");
+    }
+
+    #[test]
+    fn text_that_is_no_calendar_is_refused() {
+        assert_eq!(Calendar::parse("date\n"), Err(CalendarError::Empty));
+        assert_eq!(Calendar::parse("date\n2019-02-30\n"), Err(CalendarError::Date { line: 2 }));
+        assert_eq!(Calendar::parse("date\n2019-02-01\n2019-02-01\n"), Err(CalendarError::Order { line: 3 }));
+        assert_eq!(Calendar::parse("day\n2019-02-01\n"), Err(CalendarError::Csv(CsvError::NoColumn("date"))));
+    }
+
+    #[test]
+    fn instants_outside_the_representable_years_stay_inside_them() {
+        assert_eq!(china_date_time(Timestamp::from_us(i64::MIN)).0, date("1900-01-01"));
+        assert_eq!(china_date_time(Timestamp::from_us(i64::MAX)).0, date("2999-12-31"));
+    }
+
+    #[test]
+    fn every_day_of_eleven_centuries_is_where_jiff_has_it() {
+        let mut day = jiff::civil::date(1900, 1, 1);
+        let epoch = jiff::civil::date(1970, 1, 1);
+        for number in day_number(date("1900-01-01"))..=day_number(date("2999-12-31")) {
+            let (y, m, d) = (day.year() as u32, day.month() as u32, day.day() as u32);
+            let date = TradeDate::from_yyyymmdd(y * 10_000 + m * 100 + d).expect("a date");
+            assert_eq!((date_of_day_number(number), day_number(date)), (date, number));
+            day = day.tomorrow().expect("a next day");
+        }
+        assert_eq!(days_between(date("1970-01-01"), date("2999-12-31")) + 1, i64::from((day - epoch).get_days()));
+    }
+
+    proptest! {
+        #[test]
+        fn china_time_is_what_jiff_says_and_converts_back(us in -2_000_000_000_000_000_i64..30_000_000_000_000_000) {
+            let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+            let local = jiff::Timestamp::from_microsecond(us).expect("in range").to_zoned(zone).datetime();
+            let (day, time) = china_date_time(Timestamp::from_us(us));
+            let expected = (local.year() as u32 * 100 + local.month() as u32) * 100 + local.day() as u32;
+            prop_assert_eq!(day.yyyymmdd(), expected);
+            let seconds = i64::from(local.hour()) * 3_600 + i64::from(local.minute()) * 60 + i64::from(local.second());
+            prop_assert_eq!(time, seconds * US_PER_SEC + i64::from(local.subsec_nanosecond()) / 1_000);
+            prop_assert_eq!(on_day(day, time), Timestamp::from_us(us));
+        }
+    }
+}

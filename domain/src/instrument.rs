@@ -1,0 +1,272 @@
+//! What can be traded, as far as the rules need to know it: board, risk warning, and when it settles.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::csv::{CsvError, Table};
+use crate::symbol::{Symbol, SymbolError};
+use crate::symbols::board_of;
+use crate::units::TradeDate;
+
+/// The part of the market whose rules an instrument follows. The rule book refuses those it has no rules for yet.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Board {
+    /// The main boards of Shanghai and Shenzhen, the former SME board with them.
+    Main,
+    #[serde(rename = "chinext")]
+    #[strum(serialize = "chinext")]
+    ChiNext,
+    Star,
+    #[serde(rename = "bse")]
+    #[strum(serialize = "bse")]
+    Beijing,
+    /// Listed funds: ETF and LOF.
+    Etf,
+    Convertible,
+    Repo,
+    BShare,
+    Reit,
+}
+
+/// How soon a purchase can be sold again. Only funds know anything but `Ordinary`: a fund whose underlying trades on the
+/// same day may be sold on the same day, from a date that depends on its class.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Settle {
+    #[default]
+    Ordinary,
+    Bond,
+    Money,
+    Gold,
+    Commodity,
+    /// Only where the foreign underlying itself trades on the same day.
+    CrossBorder,
+}
+
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
+#[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
+pub enum Currency {
+    Cny,
+    Hkd,
+    Usd,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instrument {
+    pub symbol: Symbol,
+    /// For people; never compared.
+    pub name: Arc<str>,
+    pub board: Board,
+    /// Under risk warning (ST, *ST).
+    pub st: bool,
+    pub settle: Settle,
+    /// A fund whose constituents all have a 20 % band.
+    pub etf_20pct: bool,
+    /// The first day of trading; `None` when it is unknown or was no listing.
+    pub listed_on: Option<TradeDate>,
+    pub currency: Currency,
+}
+
+/// The text is no table of instruments.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InstrumentsError {
+    #[error("instruments unreadable")]
+    Csv(#[from] CsvError),
+    #[error("line {line}: bad symbol")]
+    Symbol { line: usize, source: SymbolError },
+    #[error("line {line}: {column} has the unknown value {value:?}")]
+    Value { line: usize, column: &'static str, value: String },
+    #[error("line {line}: the code of {symbol} does not belong to board {board}")]
+    Board { line: usize, symbol: Symbol, board: Board },
+    #[error("{symbol} appears twice")]
+    Twice { symbol: Symbol },
+}
+
+/// All known instruments, by symbol.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instruments {
+    sorted: Vec<Instrument>,
+}
+
+impl Instruments {
+    /// Reads a table with the columns `symbol name board st settle etf_20pct listed_on currency`; `st` and `etf_20pct`
+    /// are `0` or `1`, `listed_on` may be empty.
+    ///
+    /// # Errors
+    /// [`InstrumentsError`] names the first line with an unknown value, a code that does not fit its board, or a symbol
+    /// that was there before.
+    pub fn parse(csv: &str) -> Result<Self, InstrumentsError> {
+        let table = Table::parse(csv)?;
+        let [symbol, name, board, st, settle, etf_20pct, listed_on, currency] = [
+            table.column("symbol")?,
+            table.column("name")?,
+            table.column("board")?,
+            table.column("st")?,
+            table.column("settle")?,
+            table.column("etf_20pct")?,
+            table.column("listed_on")?,
+            table.column("currency")?,
+        ];
+        let mut sorted = Vec::with_capacity(table.rows().len());
+        for row in table.rows() {
+            let line = row.line;
+            let instrument = Instrument {
+                symbol: Symbol::parse(row.get(symbol)).map_err(|source| InstrumentsError::Symbol { line, source })?,
+                name: row.get(name).into(),
+                board: word(line, "board", row.get(board))?,
+                st: flag(line, "st", row.get(st))?,
+                settle: word(line, "settle", row.get(settle))?,
+                etf_20pct: flag(line, "etf_20pct", row.get(etf_20pct))?,
+                listed_on: match row.get(listed_on) {
+                    "" => None,
+                    text => Some(TradeDate::parse(text).ok_or_else(|| unknown(line, "listed_on", text))?),
+                },
+                currency: word(line, "currency", row.get(currency))?,
+            };
+            let (symbol, board) = (instrument.symbol, instrument.board);
+            if board_of(symbol) != Some(board) {
+                return Err(InstrumentsError::Board { line, symbol, board });
+            }
+            sorted.push(instrument);
+        }
+        sorted.sort_by_key(|i| i.symbol);
+        match sorted.windows(2).find(|pair| pair[0].symbol == pair[1].symbol) {
+            Some(pair) => Err(InstrumentsError::Twice { symbol: pair[0].symbol }),
+            None => Ok(Self { sorted }),
+        }
+    }
+
+    #[must_use]
+    pub fn get(&self, symbol: Symbol) -> Option<&Instrument> {
+        self.sorted.binary_search_by_key(&symbol, |i| i.symbol).ok().and_then(|at| self.sorted.get(at))
+    }
+
+    /// In the order of their symbols.
+    pub fn iter(&self) -> std::slice::Iter<'_, Instrument> {
+        self.sorted.iter()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Instruments {
+    type Item = &'a Instrument;
+    type IntoIter = std::slice::Iter<'a, Instrument>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+fn word<T: std::str::FromStr>(line: usize, column: &'static str, text: &str) -> Result<T, InstrumentsError> {
+    text.parse().map_err(|_| unknown(line, column, text))
+}
+
+fn flag(line: usize, column: &'static str, text: &str) -> Result<bool, InstrumentsError> {
+    match text {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(unknown(line, column, text)),
+    }
+}
+
+fn unknown(line: usize, column: &'static str, value: &str) -> InstrumentsError {
+    InstrumentsError::Value { line, column, value: value.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CSV: &str = include_str!("../../conf/instruments/cn_equity.csv");
+    const HEADER: &str = "symbol,name,board,st,settle,etf_20pct,listed_on,currency\n";
+
+    fn symbol(text: &str) -> Symbol {
+        Symbol::parse(text).expect("a symbol")
+    }
+
+    #[test]
+    fn the_shipped_table_holds_each_instrument_once_and_finds_it() {
+        let all = Instruments::parse(CSV).expect("the table");
+        assert_eq!(all.len(), 49);
+        for instrument in &all {
+            assert_eq!(all.get(instrument.symbol), Some(instrument));
+        }
+        assert_eq!(all.get(symbol("600001.SH")), None);
+        for code in ["000001.SZ", "000002.SZ", "000004.SZ", "000005.SZ", "600000.SH", "600004.SH"] {
+            let stock = all.get(symbol(code)).expect("a stock of the recorded day");
+            assert_eq!((stock.board, stock.st, stock.settle), (Board::Main, false, Settle::Ordinary), "{code}");
+        }
+        let settle = |code| all.get(symbol(code)).map(|i| (i.settle, i.etf_20pct));
+        assert_eq!(settle("511260.SH"), Some((Settle::Bond, false)));
+        assert_eq!(settle("518880.SH"), Some((Settle::Gold, false)));
+        assert_eq!(settle("513100.SH"), Some((Settle::CrossBorder, false)));
+        assert_eq!(settle("510300.SH"), Some((Settle::Ordinary, false)));
+        assert_eq!(settle("588000.SH"), Some((Settle::Ordinary, true)));
+    }
+
+    #[test]
+    fn a_table_that_contradicts_itself_is_refused() {
+        let refuse = |rows: &str| Instruments::parse(&format!("{HEADER}{rows}")).expect_err("refused").to_string();
+        let stock = "600000.SH,浦发银行,main,0,ordinary,0,1999-11-10,CNY\n";
+        assert_eq!(refuse(&stock.repeat(2)), "600000.SH appears twice");
+        assert_eq!(
+            refuse(&stock.replace("main", "star")),
+            "line 2: the code of 600000.SH does not belong to board star"
+        );
+        assert_eq!(refuse(&stock.replace(",0,ordinary", ",yes,ordinary")), "line 2: st has the unknown value \"yes\"");
+        assert_eq!(refuse(&stock.replace("1999-11-10", "soon")), "line 2: listed_on has the unknown value \"soon\"");
+        assert_eq!(refuse(&stock.replace(".SH", "")), "line 2: bad symbol");
+    }
+}
