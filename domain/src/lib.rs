@@ -6,6 +6,7 @@
 
 pub mod ids;
 pub mod order;
+pub mod paper;
 pub mod quote;
 pub mod symbol;
 pub mod units;
