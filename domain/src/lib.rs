@@ -17,6 +17,7 @@ pub mod instrument;
 pub mod ledger;
 pub mod market;
 pub mod order;
+pub mod paper;
 pub mod parent;
 pub mod plan;
 pub mod quote;

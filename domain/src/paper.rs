@@ -1,0 +1,390 @@
+//! The paper venue: one pretended exchange on which all paper accounts trade against the recorded or live market.
+//!
+//! What it promises: the market's volume is given out once. The size that a quote shows and the volume of a print are
+//! shared among the orders of all accounts in price-time priority, no order fills worse than its limit or outside its
+//! price band, the same order never exists twice, and the same inputs give the same events.
+//!
+//! How it fills, and why:
+//!
+//! - **Against a quote.** An order takes the opposite price as far as the shown size reaches; what we took is gone
+//!   until the next quote. A price without a size fills any quantity: the source does not know better. A quote with
+//!   neither bid nor ask stands for a market at its last price. A quote with one side only has nothing on the other:
+//!   that is the market locked at its limit price. A bid at or above the ask with sizes is an auction's indication
+//!   and fills nobody.
+//! - **Against prints.** A print fills the side that its aggressor hit, at most participation times its volume. A print
+//!   through our limit fills without a queue. A print at our limit first serves the queue that was there before us:
+//!   the size shown at our price when we came, or when the price is first shown after that; if it was never shown, the
+//!   first print there counts as that queue. Cancels in the queue are taken to be behind us. An auction print hits
+//!   both sides.
+//! - **With prints only.** No opposite price is known, so an order that could trade at the last price waits for the
+//!   prints that follow, and takes its share of them whoever was the aggressor.
+//! - **At which price.** An order that waited for the market gets its own limit: whoever came to it would have met it
+//!   there, so a better price would be a gift. An order that could trade when it came, and still can, and a market
+//!   order, gets the market's price. In an auction everyone gets the auction's price.
+//!
+//! Accounts never trade with each other: such volume was not in the market. Quotes are believed in the order in which
+//! they are given.
+
+use std::collections::HashMap;
+
+use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId};
+use crate::order::{OrdType, Side, TimeInForce};
+use crate::quote::{Print, Quote};
+use crate::symbol::Symbol;
+use crate::units::{Price, Qty, Ratio, Timestamp};
+
+mod book;
+mod register;
+mod resting;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod stories;
+
+use book::Book;
+use register::{Key, Record, Register};
+use resting::{Effects, Resting, broker_order_id};
+
+/// The market of all paper accounts. See the module's documentation for how it fills.
+#[derive(Debug)]
+pub struct PaperVenue {
+    conf: VenueConf,
+    /// Looked up by symbol, never walked in the map's order.
+    books: HashMap<Symbol, Book>,
+    register: Register,
+    /// Restored orders that cannot work on; cancelled at the next input, because a restore has no events.
+    stranded: Vec<Key>,
+    /// Arrival number of the newest order, from 1: time priority.
+    newest_seq: u64,
+}
+
+/// How much of the market's volume our orders can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VenueConf {
+    /// The share of a print's volume that our orders together may take, from 0 to 1; beyond that it is clamped. The
+    /// product is rounded down for each print, so a quarter of a one-lot print is nothing.
+    pub participation: Ratio,
+    /// An order resting at a price waits until the volume that was there before it has traded.
+    pub queue: bool,
+}
+
+impl Default for VenueConf {
+    fn default() -> Self {
+        Self { participation: Ratio::from_percent(25), queue: true }
+    }
+}
+
+/// An order as the venue sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueOrder {
+    pub account: AccountId,
+    /// With `account`, the client's unique id of this order.
+    pub order: OrderId,
+    pub symbol: Symbol,
+    pub side: Side,
+    pub ord_type: OrdType,
+    /// Required for a limit order, ignored for a market order.
+    pub limit_price: Option<Price>,
+    pub qty: Qty,
+    pub tif: TimeInForce,
+    /// Filled already; not zero when the order is restored.
+    pub cum_qty: Qty,
+    /// The day's limit prices, lowest and highest (跌停价, 涨停价). No fill is outside of them; a market order that has
+    /// to wait rests as if limited at the far one.
+    pub band: Option<(Price, Price)>,
+}
+
+/// What can happen to the venue.
+#[derive(Debug, Clone)]
+pub enum VenueInput<'a> {
+    /// Answered by `Accepted` or `Rejected`. A repeat is answered as the first time and does nothing else.
+    New(VenueOrder),
+    /// Answered by `Canceled` or `CancelRejected`.
+    Cancel {
+        account: AccountId,
+        order: OrderId,
+    },
+    Quote(&'a Quote),
+    Print(&'a Print),
+    /// All resting orders expire, in the order of their arrival, and the market is forgotten.
+    EndOfDay,
+}
+
+/// What the venue tells an account. A fill that completes the quantity, `Rejected`, `Canceled` and `Expired` end an
+/// order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VenueEvent {
+    Accepted { account: AccountId, order: OrderId, broker_order_id: BrokerOrderId },
+    Rejected { account: AccountId, order: OrderId, reason: VenueRejection },
+    Filled { account: AccountId, order: OrderId, exec_id: ExecId, qty: Qty, px: Price, at: Timestamp },
+    Canceled { account: AccountId, order: OrderId, cum_qty: Qty },
+    CancelRejected { account: AccountId, order: OrderId, reason: CancelRejection },
+    Expired { account: AccountId, order: OrderId, cum_qty: Qty },
+}
+
+/// Why the venue refuses an order, in order of precedence. Sending the same again helps only after `NoMarket`, and then
+/// under a new id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum VenueRejection {
+    /// The quantity is not positive, or filled already.
+    NothingToFill {
+        qty: Qty,
+        cum_qty: Qty,
+    },
+    /// The lowest price is above the highest.
+    BandInverted {
+        low: Price,
+        high: Price,
+    },
+    LimitPriceMissing,
+    LimitPriceNotPositive {
+        limit_price: Price,
+    },
+    LimitPriceOutsideBand {
+        limit_price: Price,
+        low: Price,
+        high: Price,
+    },
+    /// A market order for a symbol without any quote or print today: there is nothing to price it by.
+    NoMarket,
+}
+
+/// Why the venue refuses to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum CancelRejection {
+    /// No such order today or on the day before. Trying again does not help.
+    UnknownOrder,
+    /// The order has ended as told.
+    TooLate(VenueStatus),
+}
+
+/// Where an order stands at the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum VenueStatus {
+    /// Resting, untouched or partly filled.
+    Working,
+    Filled,
+    Canceled,
+    Expired,
+    Rejected(VenueRejection),
+}
+
+/// What the venue knows of one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueOrderState {
+    /// `None` when the order was rejected.
+    pub broker_order_id: Option<BrokerOrderId>,
+    pub status: VenueStatus,
+    pub cum_qty: Qty,
+    /// The number of fills so far, and so of the last `exec_id`; what [`PaperVenue::restore`] wants back.
+    pub fills: u32,
+}
+
+impl PaperVenue {
+    #[must_use]
+    pub fn new(conf: VenueConf) -> Self {
+        let conf = VenueConf { participation: conf.participation.clamp(Ratio::ZERO, Ratio::ONE), ..conf };
+        Self { conf, books: HashMap::new(), register: Register::default(), stranded: Vec::new(), newest_seq: 0 }
+    }
+
+    /// Takes back an order that was working when the process ended; `fills` is the number of fills it has had. Call it
+    /// before the first input, in the order in which the orders were accepted: that is their time priority again.
+    ///
+    /// There is no event. The place in the queue is lost and counts as unknown, and a limit order no longer counts as
+    /// able to trade when it came. An order that cannot work on (`Ioc`, or refused if it were new) is cancelled at the
+    /// next input. An id that is known already is left alone.
+    pub fn restore(&mut self, order: VenueOrder, broker_order_id: BrokerOrderId, fills: u32) {
+        let key = (order.order, order.account.clone());
+        if self.register.get(&key).is_some() {
+            return;
+        }
+        if order.qty.is_positive() && order.cum_qty >= order.qty {
+            let status = VenueStatus::Filled;
+            let state =
+                VenueOrderState { broker_order_id: Some(broker_order_id), status, cum_qty: order.cum_qty, fills };
+            self.register.insert(key, Record::Done(state));
+            return;
+        }
+        if order.tif == TimeInForce::Ioc || check(&order).is_err() {
+            let status = VenueStatus::Working;
+            let state =
+                VenueOrderState { broker_order_id: Some(broker_order_id), status, cum_qty: order.cum_qty, fills };
+            self.register.insert(key.clone(), Record::Done(state));
+            self.stranded.push(key);
+            return;
+        }
+        let resting = Resting::new(&order, fills);
+        let book = self.books.entry(order.symbol).or_default();
+        self.newest_seq += 1;
+        let place = book.rest_restored(order.symbol, self.newest_seq, resting);
+        self.register.insert(key, Record::Working { broker_order_id, place });
+    }
+
+    /// Decides what one input causes and appends the events to `out`. `at` is the time of the fills.
+    pub fn handle(&mut self, at: Timestamp, input: VenueInput<'_>, out: &mut Vec<VenueEvent>) {
+        if !self.stranded.is_empty() {
+            self.cancel_stranded(out);
+        }
+        match input {
+            VenueInput::New(order) => self.new_order(at, order, out),
+            VenueInput::Cancel { account, order } => self.cancel(account, order, out),
+            VenueInput::Quote(quote) => {
+                let book = self.books.entry(quote.symbol).or_default();
+                book.quote(quote, &mut Effects { at, register: &mut self.register, out });
+            }
+            VenueInput::Print(print) => {
+                let book = self.books.entry(print.symbol).or_default();
+                book.print(print, self.conf, &mut Effects { at, register: &mut self.register, out });
+            }
+            VenueInput::EndOfDay => self.end_of_day(out),
+        }
+    }
+
+    /// What became of an order. Finished orders are remembered for the rest of the day and the day after it (until the
+    /// second `EndOfDay`), so that a question or a repeat across the end of the day still meets the first order.
+    #[must_use]
+    pub fn find(&self, account: &AccountId, order: OrderId) -> Option<VenueOrderState> {
+        match self.register.get(&(order, account.clone()))? {
+            Record::Done(state) => Some(state.clone()),
+            Record::Working { broker_order_id, place } => {
+                let resting = self.books.get(&place.symbol)?.get(place)?;
+                Some(VenueOrderState {
+                    broker_order_id: Some(broker_order_id.clone()),
+                    status: VenueStatus::Working,
+                    cum_qty: resting.cum_qty,
+                    fills: resting.fills,
+                })
+            }
+        }
+    }
+
+    fn new_order(&mut self, at: Timestamp, order: VenueOrder, out: &mut Vec<VenueEvent>) {
+        let key = (order.order, order.account.clone());
+        if let Some(record) = self.register.get(&key) {
+            out.push(answer_again(order.account, order.order, record));
+            return;
+        }
+        let market_known = || self.books.get(&order.symbol).is_some_and(Book::is_known);
+        let verdict = check(&order).and_then(|()| {
+            if order.ord_type == OrdType::Limit || market_known() { Ok(()) } else { Err(VenueRejection::NoMarket) }
+        });
+        if let Err(reason) = verdict {
+            let status = VenueStatus::Rejected(reason);
+            let state = VenueOrderState { broker_order_id: None, status, cum_qty: order.cum_qty, fills: 0 };
+            self.register.insert(key, Record::Done(state));
+            out.push(VenueEvent::Rejected { account: order.account, order: order.order, reason });
+            return;
+        }
+
+        let broker_order_id = broker_order_id(order.order);
+        out.push(VenueEvent::Accepted {
+            account: order.account.clone(),
+            order: order.order,
+            broker_order_id: broker_order_id.clone(),
+        });
+        let mut resting = Resting::new(&order, 0);
+        let book = self.books.entry(order.symbol).or_default();
+        book.take(&mut resting, at, out);
+        let status = match (resting.leaves_qty().is_positive(), order.tif) {
+            (false, _) => VenueStatus::Filled,
+            (true, TimeInForce::Ioc) => VenueStatus::Canceled,
+            (true, TimeInForce::Day) => {
+                self.newest_seq += 1;
+                let place = book.rest(order.symbol, self.newest_seq, resting);
+                self.register.insert(key, Record::Working { broker_order_id, place });
+                return;
+            }
+        };
+        let Resting { cum_qty, fills, .. } = resting;
+        let state = VenueOrderState { broker_order_id: Some(broker_order_id), status, cum_qty, fills };
+        self.register.insert(key, Record::Done(state));
+        if status == VenueStatus::Canceled {
+            out.push(VenueEvent::Canceled { account: order.account, order: order.order, cum_qty });
+        }
+    }
+
+    fn cancel(&mut self, account: AccountId, order: OrderId, out: &mut Vec<VenueEvent>) {
+        let key = (order, account);
+        let removed = match self.register.get(&key) {
+            None => Err(CancelRejection::UnknownOrder),
+            Some(Record::Done(state)) => Err(CancelRejection::TooLate(state.status)),
+            Some(Record::Working { place, .. }) => {
+                let removed = self.books.get_mut(&place.symbol).and_then(|book| book.remove(place));
+                removed.ok_or(CancelRejection::UnknownOrder)
+            }
+        };
+        match removed {
+            Ok(resting) => {
+                self.register.finish(&resting, VenueStatus::Canceled);
+                out.push(VenueEvent::Canceled { account: key.1, order, cum_qty: resting.cum_qty });
+            }
+            Err(reason) => out.push(VenueEvent::CancelRejected { account: key.1, order, reason }),
+        }
+    }
+
+    fn cancel_stranded(&mut self, out: &mut Vec<VenueEvent>) {
+        for key in self.stranded.drain(..) {
+            let cum_qty = self.register.cancel_stranded(&key);
+            out.push(VenueEvent::Canceled { account: key.1, order: key.0, cum_qty });
+        }
+    }
+
+    fn end_of_day(&mut self, out: &mut Vec<VenueEvent>) {
+        let mut resting: Vec<(u64, Resting)> = self.books.drain().flat_map(|(_, book)| book.into_orders()).collect();
+        resting.sort_unstable_by_key(|(seq, _)| *seq);
+        for (_, resting) in resting {
+            self.register.finish(&resting, VenueStatus::Expired);
+            let (order, account) = resting.key;
+            out.push(VenueEvent::Expired { account, order, cum_qty: resting.cum_qty });
+        }
+        self.register.end_of_day();
+    }
+}
+
+/// Everything about the order that needs no market.
+fn check(order: &VenueOrder) -> Result<(), VenueRejection> {
+    let VenueOrder { qty, cum_qty, .. } = *order;
+    if !qty.is_positive() || cum_qty.is_negative() || cum_qty >= qty {
+        return Err(VenueRejection::NothingToFill { qty, cum_qty });
+    }
+    if let Some((low, high)) = order.band
+        && low > high
+    {
+        return Err(VenueRejection::BandInverted { low, high });
+    }
+    if order.ord_type == OrdType::Market {
+        return Ok(());
+    }
+    let limit_price = order.limit_price.ok_or(VenueRejection::LimitPriceMissing)?;
+    if !limit_price.is_positive() {
+        return Err(VenueRejection::LimitPriceNotPositive { limit_price });
+    }
+    match order.band {
+        Some((low, high)) if !(low..=high).contains(&limit_price) => {
+            Err(VenueRejection::LimitPriceOutsideBand { limit_price, low, high })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A repeated order gets the answer of the first one. What happened since is for `find` to tell.
+fn answer_again(account: AccountId, order: OrderId, record: &Record) -> VenueEvent {
+    match record {
+        Record::Working { broker_order_id, .. } => {
+            VenueEvent::Accepted { account, order, broker_order_id: broker_order_id.clone() }
+        }
+        Record::Done(VenueOrderState { status: VenueStatus::Rejected(reason), .. }) => {
+            VenueEvent::Rejected { account, order, reason: *reason }
+        }
+        Record::Done(state) => {
+            let broker_order_id = state.broker_order_id.clone().unwrap_or_else(|| broker_order_id(order));
+            VenueEvent::Accepted { account, order, broker_order_id }
+        }
+    }
+}

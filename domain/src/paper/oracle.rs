@@ -1,0 +1,349 @@
+//! The venue again, as plainly as possible: one list of orders that is searched from end to end at every step, and
+//! queues that are counted down order by order. Slow, and written apart from the real one, to compare with it.
+
+use super::*;
+use crate::quote::Aggressor;
+
+#[derive(Debug)]
+pub(super) struct Oracle {
+    participation: i64,
+    queue: bool,
+    orders: Vec<Known>,
+    markets: Vec<(Symbol, Market)>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    terms: VenueOrder,
+    status: VenueStatus,
+    limit: i64,
+    cum: i64,
+    fills: u32,
+    taker: bool,
+    ahead: Ahead,
+    days_ended: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ahead {
+    Shown(i64),
+    NeverShown { printed: bool },
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Market {
+    mode: Mode,
+    last: i64,
+    bid: Option<Side1>,
+    ask: Option<Side1>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+enum Mode {
+    #[default]
+    Unseen,
+    Prints,
+    Last,
+    Sides,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Side1 {
+    px: i64,
+    size: Option<i64>,
+    used: i64,
+}
+
+impl Known {
+    fn buys(&self) -> bool {
+        self.terms.side == Side::Buy
+    }
+
+    fn leaves(&self) -> i64 {
+        self.terms.qty.get() - self.cum
+    }
+
+    /// The limit is better than `px` by more than `by`.
+    fn beyond(&self, px: i64, by: i64) -> bool {
+        if self.buys() { self.limit - px > by } else { px - self.limit > by }
+    }
+
+    fn works_in(&self, symbol: Symbol, side: Side) -> bool {
+        self.status == VenueStatus::Working && self.terms.symbol == symbol && self.terms.side == side
+    }
+
+    fn fill(&mut self, qty: i64, px: i64, takes: bool, at: Timestamp, out: &mut Vec<VenueEvent>) {
+        let market_px = match (self.terms.band, self.buys()) {
+            (Some((low, _)), true) if px < low.e4() => low.e4(),
+            (Some((_, high)), false) if px > high.e4() => high.e4(),
+            _ => px,
+        };
+        let takes = takes || self.terms.ord_type == OrdType::Market;
+        self.cum += qty;
+        self.fills += 1;
+        if self.leaves() == 0 {
+            self.status = VenueStatus::Filled;
+        }
+        out.push(VenueEvent::Filled {
+            account: self.terms.account.clone(),
+            order: self.terms.order,
+            exec_id: ExecId(format!("P{}-{}", self.terms.order.get(), self.fills).into()),
+            qty: Qty::new(qty),
+            px: Price::from_e4(if takes { market_px } else { self.limit }),
+            at,
+        });
+    }
+}
+
+impl Market {
+    fn could_trade(&self, order: &Known) -> bool {
+        match if order.buys() { self.ask } else { self.bid } {
+            Some(shown) => order.beyond(shown.px, -1),
+            None => self.mode == Mode::Unseen || self.mode == Mode::Prints && order.beyond(self.last, 0),
+        }
+    }
+}
+
+impl Oracle {
+    pub(super) fn new(conf: VenueConf) -> Self {
+        Self { participation: conf.participation.e6(), queue: conf.queue, orders: Vec::new(), markets: Vec::new() }
+    }
+
+    pub(super) fn handle(&mut self, at: Timestamp, input: VenueInput<'_>, out: &mut Vec<VenueEvent>) {
+        match input {
+            VenueInput::New(order) => self.new_order(at, order, out),
+            VenueInput::Cancel { account, order } => {
+                let found = self.orders.iter_mut().find(|o| o.terms.account == account && o.terms.order == order);
+                out.push(match found {
+                    Some(o) if o.status == VenueStatus::Working => {
+                        o.status = VenueStatus::Canceled;
+                        VenueEvent::Canceled { account, order, cum_qty: Qty::new(o.cum) }
+                    }
+                    Some(o) => {
+                        VenueEvent::CancelRejected { account, order, reason: CancelRejection::TooLate(o.status) }
+                    }
+                    None => VenueEvent::CancelRejected { account, order, reason: CancelRejection::UnknownOrder },
+                });
+            }
+            VenueInput::Quote(quote) => self.quote(at, quote, out),
+            VenueInput::Print(print) => self.print(at, print, out),
+            VenueInput::EndOfDay => {
+                for order in self.orders.iter_mut() {
+                    order.days_ended += 1;
+                    if order.status == VenueStatus::Working {
+                        order.status = VenueStatus::Expired;
+                        let (account, id) = (order.terms.account.clone(), order.terms.order);
+                        out.push(VenueEvent::Expired { account, order: id, cum_qty: Qty::new(order.cum) });
+                    }
+                }
+                self.orders.retain(|order| order.days_ended < 2);
+                self.markets.clear();
+            }
+        }
+    }
+
+    fn new_order(&mut self, at: Timestamp, terms: VenueOrder, out: &mut Vec<VenueEvent>) {
+        let (account, order, symbol) = (terms.account.clone(), terms.order, terms.symbol);
+        let broker_order_id = BrokerOrderId(format!("P{}", order.get()).into());
+        let accepted = VenueEvent::Accepted { account: account.clone(), order, broker_order_id };
+        if let Some(first) = self.orders.iter().find(|o| o.terms.account == account && o.terms.order == order) {
+            out.push(match first.status {
+                VenueStatus::Rejected(reason) => VenueEvent::Rejected { account, order, reason },
+                _ => accepted,
+            });
+            return;
+        }
+        let mut market = self.market(symbol);
+        let is_market = terms.ord_type == OrdType::Market;
+        let far = match (terms.side, terms.band) {
+            (Side::Buy, band) => band.map_or(i64::MAX / 4, |(_, high)| high.e4()),
+            (Side::Sell, band) => band.map_or(0, |(low, _)| low.e4()),
+        };
+        let limit = if is_market { far } else { terms.limit_price.map_or(far, Price::e4) };
+        let mut known = Known {
+            status: VenueStatus::Working,
+            limit,
+            cum: 0,
+            fills: 0,
+            taker: is_market,
+            ahead: Ahead::NeverShown { printed: false },
+            days_ended: 0,
+            terms,
+        };
+        let reason = match known.terms.band {
+            Some((low, high)) if !is_market && (limit < low.e4() || limit > high.e4()) => {
+                Some(VenueRejection::LimitPriceOutsideBand { limit_price: Price::from_e4(limit), low, high })
+            }
+            _ if is_market && market.mode == Mode::Unseen => Some(VenueRejection::NoMarket),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            known.status = VenueStatus::Rejected(reason);
+            self.orders.push(known);
+            out.push(VenueEvent::Rejected { account, order, reason });
+            return;
+        }
+        out.push(accepted);
+        known.taker |= market.could_trade(&known);
+        let own = if known.buys() { market.bid } else { market.ask };
+        let opposite = if known.buys() { &mut market.ask } else { &mut market.bid };
+        if let Some(shown) = opposite
+            && known.beyond(shown.px, -1)
+        {
+            let qty = shown.size.map_or(known.leaves(), |size| known.leaves().min(size - shown.used));
+            if qty > 0 {
+                shown.used += qty;
+                known.fill(qty, shown.px, true, at, out);
+            }
+        }
+        if known.leaves() > 0 && known.terms.tif == TimeInForce::Ioc {
+            known.status = VenueStatus::Canceled;
+            out.push(VenueEvent::Canceled { account, order, cum_qty: Qty::new(known.cum) });
+        }
+        known.ahead = match (market.mode, own, opposite) {
+            (Mode::Sides, Some(own), _) if known.beyond(own.px, 0) => Ahead::Shown(0),
+            (Mode::Sides, Some(Side1 { px, size: Some(size), .. }), _) if px == limit => Ahead::Shown(size),
+            (Mode::Sides, None, Some(_)) => Ahead::Shown(0),
+            _ => Ahead::NeverShown { printed: false },
+        };
+        self.orders.push(known);
+        self.set_market(symbol, market);
+    }
+
+    fn quote(&mut self, at: Timestamp, quote: &Quote, out: &mut Vec<VenueEvent>) {
+        let before = self.market(quote.symbol);
+        let side = |px: Option<Price>, size: Option<Qty>| match (px.map_or(0, Price::e4), size.map(Qty::get)) {
+            (px, size) if px > 0 && size != Some(0) => Some(Side1 { px, size, used: 0 }),
+            _ => None,
+        };
+        let mut now = Market { bid: side(quote.bid, quote.bid_size), ask: side(quote.ask, quote.ask_size), ..before };
+        if !quote.last.is_zero() {
+            now.last = quote.last.e4();
+        }
+        if quote.bid.is_some() || quote.ask.is_some() {
+            now.mode = Mode::Sides;
+        } else if !quote.last.is_zero() {
+            now.mode = Mode::Last;
+            now.bid = Some(Side1 { px: now.last, size: None, used: 0 });
+            now.ask = now.bid;
+        } else if now.mode != Mode::Unseen {
+            now.mode = Mode::Sides;
+        }
+        if let (Some(bid), Some(ask)) = (now.bid, now.ask)
+            && bid.px >= ask.px
+            && (bid.size, ask.size) != (None, None)
+        {
+            now.bid = None;
+            now.ask = None;
+        }
+        for side in [Side::Buy, Side::Sell] {
+            let shown = if side == Side::Buy { &mut now.ask } else { &mut now.bid };
+            let Some(shown) = shown else { continue };
+            while let Some(index) = self.first(quote.symbol, side) {
+                let order = &mut self.orders[index];
+                let qty = shown.size.map_or(order.leaves(), |size| order.leaves().min(size - shown.used));
+                if qty == 0 || !order.beyond(shown.px, -1) {
+                    break;
+                }
+                shown.used += qty;
+                let takes = order.taker && before.could_trade(order);
+                order.fill(qty, shown.px, takes, at, out);
+                self.nobody_ahead(index);
+            }
+        }
+        for order in self.orders.iter_mut().filter(|o| o.terms.symbol == quote.symbol) {
+            let own = if order.buys() { now.bid } else { now.ask };
+            if let (Mode::Sides, Ahead::NeverShown { .. }, Some(Side1 { px, size: Some(size), .. })) =
+                (now.mode, order.ahead, own)
+                && px == order.limit
+            {
+                order.ahead = Ahead::Shown(size);
+            }
+        }
+        self.set_market(quote.symbol, now);
+    }
+
+    fn print(&mut self, at: Timestamp, print: &Print, out: &mut Vec<VenueEvent>) {
+        let before = self.market(print.symbol);
+        let mut now = Market { last: print.price.e4(), ..before };
+        if before.mode != Mode::Sides {
+            now = Market { last: now.last, mode: Mode::Prints, ..Market::default() };
+        }
+        self.set_market(print.symbol, now);
+        let (px, qty) = (print.price.e4(), print.qty.get());
+        let hits = |side| match print.aggressor {
+            Aggressor::Auction => true,
+            Aggressor::Buy => side == Side::Sell,
+            Aggressor::Sell => side == Side::Buy,
+        };
+        let mut left = qty * self.participation / 1_000_000;
+        let mut gone = 0;
+        loop {
+            // What each side's first order could have of this print, the earlier arrival first.
+            let mut shares: Vec<(usize, i64)> = Vec::new();
+            for side in [Side::Buy, Side::Sell] {
+                let Some(index) = self.first(print.symbol, side) else { continue };
+                let order = &self.orders[index];
+                let through = order.beyond(px, 0) && (hits(side) || now.mode == Mode::Prints);
+                let at_price = order.limit == px && hits(side);
+                let passed_queue = match order.ahead {
+                    _ if through || !self.queue => qty,
+                    Ahead::Shown(ahead) => qty - ahead,
+                    Ahead::NeverShown { printed: true } => qty,
+                    Ahead::NeverShown { printed: false } => 0,
+                };
+                let share = (passed_queue - gone).min(left).min(order.leaves());
+                if (through || at_price) && share > 0 {
+                    shares.push((index, share));
+                }
+            }
+            let Some((index, share)) = shares.into_iter().min() else { break };
+            let order = &mut self.orders[index];
+            let takes = print.aggressor == Aggressor::Auction || order.taker && before.could_trade(order);
+            let through = order.beyond(px, 0);
+            order.fill(share, px, takes, at, out);
+            left -= share;
+            gone += share;
+            if through {
+                self.nobody_ahead(index);
+            }
+        }
+        for order in self.orders.iter_mut().filter(|o| o.terms.symbol == print.symbol && o.limit == px) {
+            if hits(order.terms.side) {
+                order.ahead = match order.ahead {
+                    Ahead::Shown(ahead) => Ahead::Shown((ahead - qty).max(0)),
+                    Ahead::NeverShown { .. } => Ahead::NeverShown { printed: true },
+                };
+            }
+        }
+    }
+
+    /// The working order of best price, the oldest of these: orders are kept by arrival.
+    fn first(&self, symbol: Symbol, side: Side) -> Option<usize> {
+        let mut first: Option<usize> = None;
+        for (index, order) in self.orders.iter().enumerate() {
+            if order.works_in(symbol, side) && first.is_none_or(|best| order.beyond(self.orders[best].limit, 0)) {
+                first = Some(index);
+            }
+        }
+        first
+    }
+
+    fn nobody_ahead(&mut self, index: usize) {
+        let (limit, terms) = (self.orders[index].limit, self.orders[index].terms.clone());
+        for order in self.orders.iter_mut() {
+            if order.works_in(terms.symbol, terms.side) && order.limit == limit {
+                order.ahead = Ahead::Shown(0);
+            }
+        }
+    }
+
+    fn market(&self, symbol: Symbol) -> Market {
+        self.markets.iter().find(|(s, _)| *s == symbol).map_or_else(Market::default, |(_, market)| *market)
+    }
+
+    fn set_market(&mut self, symbol: Symbol, market: Market) {
+        self.markets.retain(|(s, _)| *s != symbol);
+        self.markets.push((symbol, market));
+    }
+}
