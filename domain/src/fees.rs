@@ -15,7 +15,7 @@ use crate::units::{Money, Price, Qty, Ratio, mul_div_round};
 pub struct FeeRules {
     /// Negotiated between account and broker: set it with [`FeeRules::with_commission`].
     pub commission: Ratio,
-    /// The most a broker may take (notice 证监发[2002]21号: 0.3 %).
+    /// The most a broker may take (notice 证监发〔2002〕21号: 0.3 %).
     pub commission_cap: Ratio,
     /// Per order, not per fill (the same notice: 5 yuan).
     pub commission_min: Money,
