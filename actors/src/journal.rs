@@ -4,10 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use signalbox_domain::event::Event;
-use signalbox_domain::ids::StrategyId;
+use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::ledger::Ledger;
+use signalbox_domain::order::Order;
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::Signal;
+use signalbox_domain::strategy::{StrategyConf, StrategyState, Unfinished};
 use signalbox_domain::units::Timestamp;
 
 /// The place of an entry in the order of appends, from 1. An entry is durable once [`Journal::durable`] has reached it.
@@ -33,6 +37,9 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// (inbox, ports), not here. A write error ends the process, since everything decided ahead was never seen outside.
     fn append(&self, entry: Entry) -> Ticket;
 
+    /// The ticket of the last entry that was taken.
+    fn newest(&self) -> Ticket;
+
     /// The last ticket whose entry, and all before it, survived a power cut from now on.
     fn durable(&self) -> Ticket;
 }
@@ -43,3 +50,57 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// When more are stored than are at hand, they are fetched in the background and the strategy is poked again.
     fn take(&self, strategy: &StrategyId, max: usize) -> Vec<Arc<Signal>>;
 }
+
+/// A journal that keeps nothing: for measuring what the actors cost, and for tests of the shell.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    tickets: std::sync::atomic::AtomicU64,
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, _entry: Entry) -> Ticket {
+        self.tickets.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1
+    }
+
+    fn newest(&self) -> Ticket {
+        self.durable()
+    }
+
+    fn durable(&self) -> Ticket {
+        self.tickets.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// What an account's next life is built from.
+#[derive(Debug)]
+pub struct AccountRest {
+    pub ledger: Ledger,
+    pub messages_today: u32,
+    /// Live orders, with the numbers of their fills.
+    pub orders: Vec<Order>,
+}
+
+/// What a strategy's next life is built from.
+#[derive(Debug)]
+pub struct StrategyRest {
+    pub conf: Arc<StrategyConf>,
+    pub version: u32,
+    pub state: StrategyState,
+    /// Its signals that are planned or wait, and are not final. What is still in the inbox is not among them.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// Where the next life of an actor finds what the last one had made durable.
+#[async_trait]
+pub trait Restorer: Send + Sync + fmt::Debug {
+    /// `None` when the account was never opened.
+    async fn account(&self, id: &AccountId) -> Result<Option<AccountRest>, RestoreError>;
+
+    /// `None` when the strategy was never stored.
+    async fn strategy(&self, id: &StrategyId) -> Result<Option<StrategyRest>, RestoreError>;
+}
+
+/// The store cannot be read. Nothing can be rebuilt then, and the process ends.
+#[derive(Debug, thiserror::Error)]
+#[error("the store cannot be read: {0}")]
+pub struct RestoreError(pub String);

@@ -1,1 +1,39 @@
-//! placeholder
+//! Brokers: the trait that an adapter implements, and the adapters.
+
+use async_trait::async_trait;
+use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities};
+use signalbox_domain::order::Order;
+use signalbox_domain::units::Timestamp;
+
+pub mod paper;
+
+/// Why a broker could not be reached. Only for connecting: what happens to an order is always told by reports.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Trying again later can help.
+    #[error("the broker cannot be reached: {0}")]
+    Unreachable(String),
+    /// Trying again cannot help: wrong credentials, wrong account.
+    #[error("the broker refuses the session: {0}")]
+    Refused(String),
+}
+
+/// One logged-in session with one broker account. Used by one task at a time, so an adapter needs no locks of its own;
+/// that is what serializes a UI robot's clicks.
+///
+/// `at` is the market clock at the call. Every outcome of a request is a report, also the outcome "no answer"
+/// ([`signalbox_domain::broker::Report::Lost`]): a timeout is never an error that somebody could mistake for "not
+/// done". A call that is dropped half-way counts as lost.
+#[async_trait]
+pub trait Broker: Send {
+    fn capabilities(&self) -> Capabilities;
+
+    /// Opens the session. `working` are the orders that the broker should know, for adapters that must be told.
+    ///
+    /// # Errors
+    /// [`BrokerError`], which says whether trying again can help.
+    async fn connect(&mut self, at: Timestamp, working: &[Order]) -> Result<(), BrokerError>;
+
+    /// Carries out one request and returns what the broker said to it, fills that came with the answer included.
+    async fn call(&mut self, at: Timestamp, request: &BrokerRequest) -> Vec<BrokerReport>;
+}

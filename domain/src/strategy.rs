@@ -225,6 +225,12 @@ impl Strategy {
         !matches!(self.state, StrategyState::Paused)
     }
 
+    /// Whether the signal is in work here: taken out of the inbox and not final.
+    #[must_use]
+    pub fn knows(&self, signal: SignalId) -> bool {
+        self.active.contains_key(&signal)
+    }
+
     /// How many signals are neither in the inbox nor final.
     #[must_use]
     pub fn active_len(&self) -> usize {
@@ -246,6 +252,7 @@ impl Strategy {
             StrategyInput::Cancel { signal, who } => self.cancel(at, signal, who, fx),
             StrategyInput::SetState { state, who, reason } => {
                 self.state = state;
+                self.take_up_again(at, view, fx);
                 fx.events.push(Event::StrategyStateSet { strategy: self.conf.id.clone(), state, who, reason });
                 fx.rows.push(self.own_row());
             }
@@ -282,8 +289,7 @@ impl Strategy {
         };
         self.active.insert(id, Active { signal, row, parents: Vec::new(), open: 0, doubts: 0, timer: None });
         if self.state == StrategyState::Stopped {
-            let denial = Denial { code: DenialCode::StrategyStopped, value: Measure::None, limit: Measure::None };
-            self.deny_whole(at, id, Arc::from([denial]), fx);
+            self.deny_stopped(at, id, fx);
         } else {
             self.start_or_wait(at, view, id, fx);
         }
@@ -299,18 +305,24 @@ impl Strategy {
             self.finish(at, id, SignalStatus::Expired, fx);
             return;
         }
-        if !view.market.is_open(signal.symbol, signal.ord_type, at) {
-            let opens = view.market.next_open(at);
-            let look_again = opens.into_iter().chain(until).min().unwrap_or(at);
-            if active.row.status != SignalStatus::Waiting {
+        let waits = if self.state == StrategyState::Paused {
+            Some((WaitingFor::Strategy, until))
+        } else if !view.market.is_open(signal.symbol, signal.ord_type, at) {
+            Some((WaitingFor::Session, view.market.next_open(at).into_iter().chain(until).min()))
+        } else {
+            None
+        };
+        if let Some((waiting_for, look_again)) = waits {
+            let look_again = look_again.unwrap_or(at);
+            if active.row.waiting_for != Some(waiting_for) {
                 fx.events.push(Event::SignalWaiting {
                     strategy: self.conf.id.clone(),
                     signal: id,
-                    waiting_for: WaitingFor::Session,
+                    waiting_for,
                     until: look_again,
                 });
                 active.row.status = SignalStatus::Waiting;
-                active.row.waiting_for = Some(WaitingFor::Session);
+                active.row.waiting_for = Some(waiting_for);
                 active.row.updated_at = at;
                 fx.rows.push(Row::Signal(active.row.clone()));
             }
@@ -322,6 +334,27 @@ impl Strategy {
             Err(denials) => self.deny_whole(at, id, denials.into(), fx),
             Ok(plan) => self.start(at, id, plan, fx),
         }
+    }
+
+    /// After a pause: what waited for the strategy goes on.
+    fn take_up_again(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
+        if self.state == StrategyState::Paused {
+            return;
+        }
+        let waiting = |a: &&Active| a.row.waiting_for == Some(WaitingFor::Strategy);
+        let ids: Vec<SignalId> = self.active.values().filter(waiting).map(|a| a.signal.id).collect();
+        for id in ids {
+            if self.state == StrategyState::Stopped {
+                self.deny_stopped(at, id, fx);
+            } else {
+                self.start_or_wait(at, view, id, fx);
+            }
+        }
+    }
+
+    fn deny_stopped(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
+        let denial = Denial { code: DenialCode::StrategyStopped, value: Measure::None, limit: Measure::None };
+        self.deny_whole(at, id, Arc::from([denial]), fx);
     }
 
     fn start(&mut self, at: Timestamp, id: SignalId, plan: plan::Plan, fx: &mut StrategyEffects) {

@@ -3,6 +3,7 @@
 use crate::denial::{DenialCode, Measure};
 use crate::event::TradingState;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
+use crate::rules::QtyFault;
 use crate::signal::Source;
 use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp};
 use crate::view::View;
@@ -130,7 +131,9 @@ impl Risk {
         };
 
         let lot = rules.check_qty_of(terms.ord_type, terms.side, terms.qty, sellable.max(Qty::ZERO));
-        tell(sink, DenialCode::LotSize, lot.is_ok(), || {
+        // Too few shares is the sellable check's business.
+        let lot_ok = matches!(lot, Ok(()) | Err(QtyFault::AboveSellable { .. }));
+        tell(sink, DenialCode::LotSize, lot_ok, || {
             let step = if terms.side == Side::Buy { rules.buy_step } else { rules.sell_step };
             (Measure::Qty(terms.qty), Measure::Qty(step))
         });

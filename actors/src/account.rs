@@ -1,0 +1,314 @@
+//! The shell around one account: its mailbox, its timer, its broker session.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
+use signalbox_domain::account::{Account, AccountEffects, AccountInput, Alarm};
+use signalbox_domain::broker::{BrokerReport, BrokerRequest};
+use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
+use signalbox_domain::order::Side;
+use signalbox_domain::risk::{Approved, ApprovedOrder};
+use signalbox_domain::units::{Timestamp, TradeDate};
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+
+use crate::board::Board;
+use crate::gate::Waiter;
+use crate::journal::{Entry, Ticket};
+use crate::port::tell;
+use crate::session::Session;
+use crate::{risk, strategy};
+
+/// One account at one broker.
+#[derive(Debug)]
+pub struct AccountActor {
+    id: AccountId,
+    name: Arc<str>,
+    core: Account,
+    session: Session,
+    board: Rc<Board>,
+    /// Requests whose facts are not durable yet, in order.
+    held: VecDeque<(Ticket, BrokerRequest)>,
+    at_gate: bool,
+    wake: Option<(Timestamp, SpawnHandle)>,
+    /// What a resumed life has to do before anything else.
+    first: Option<AccountEffects>,
+}
+
+impl AccountActor {
+    #[must_use]
+    pub fn new(core: Account, first: AccountEffects, session: Session, board: Rc<Board>) -> Self {
+        let id = core.conf().id.clone();
+        let name = format!("account:{id}").into();
+        Self { id, name, core, session, board, held: VecDeque::new(), at_gate: false, wake: None, first: Some(first) }
+    }
+
+    /// Decides now, acts when durable.
+    fn step(&mut self, inputs: impl IntoIterator<Item = AccountInput>, cause: &'static str, ctx: &mut Context<Self>) {
+        let at = self.board.clock.now();
+        let mut fx = AccountEffects::default();
+        self.decide(at, inputs, &mut fx);
+        self.act(at, fx, cause, ctx);
+    }
+
+    fn decide(&mut self, at: Timestamp, inputs: impl IntoIterator<Item = AccountInput>, fx: &mut AccountEffects) {
+        let states = self.board.states.borrow();
+        let mut ledgers = self.board.ledgers.borrow_mut();
+        let Some(ledger) = ledgers.get_mut(&self.id) else { return };
+        for input in inputs {
+            self.core.handle(at, &states, ledger, input, fx);
+        }
+    }
+
+    fn act(&mut self, at: Timestamp, mut fx: AccountEffects, cause: &'static str, ctx: &mut Context<Self>) {
+        let mut cause = cause;
+        // A broker that answers at once can answer within the loop; each round is an entry of its own.
+        loop {
+            self.raise(&fx.alarms);
+            let ticket = if fx.events.is_empty() && fx.rows.is_empty() {
+                self.held.back().map(|(ticket, _)| *ticket)
+            } else {
+                let (events, rows) = (std::mem::take(&mut fx.events), std::mem::take(&mut fx.rows));
+                Some(self.board.journal.append(Entry {
+                    at,
+                    actor: self.name.clone(),
+                    cause: cause.into(),
+                    events,
+                    rows,
+                }))
+            };
+            for order in fx.observed.drain(..) {
+                if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
+                    tell(risk, risk::Observed(order.clone()));
+                }
+                if let Some(strategy) = self.board.directory.strategy(&order.terms.strategy) {
+                    tell(&strategy, strategy::Observed(order));
+                }
+            }
+            self.arm(fx.wake_at, ctx);
+            self.held.extend(fx.broker.drain(..).map(|request| (ticket.unwrap_or(0), request)));
+            let reports = self.perform_durable(at, ctx);
+            if reports.is_empty() {
+                return;
+            }
+            cause = "broker_reply";
+            fx = AccountEffects::default();
+            self.decide(at, reports.into_iter().map(AccountInput::Broker), &mut fx);
+        }
+    }
+
+    /// Hands the broker everything whose facts are durable, and waits at the gate for the rest.
+    fn perform_durable(&mut self, at: Timestamp, ctx: &mut Context<Self>) -> Vec<BrokerReport> {
+        let mut reports = Vec::new();
+        let durable = self.board.journal.durable();
+        while self.held.front().is_some_and(|(ticket, _)| *ticket <= durable) {
+            if let Some((_, request)) = self.held.pop_front() {
+                reports.append(&mut self.session.call(at, &request));
+            }
+        }
+        if let Some((ticket, _)) = self.held.front()
+            && !self.at_gate
+        {
+            self.at_gate = true;
+            self.board.gate.wait(*ticket, Waiter::Account(ctx.address()));
+        }
+        reports
+    }
+
+    fn arm(&mut self, wake_at: Option<Timestamp>, ctx: &mut Context<Self>) {
+        if self.wake.as_ref().map(|(at, _)| *at) == wake_at {
+            return;
+        }
+        if let Some((_, timer)) = self.wake.take() {
+            ctx.cancel_future(timer);
+        }
+        if let Some(at) = wake_at {
+            let wait = self.board.clock.real(at.since(self.board.clock.now()));
+            let timer = ctx.run_later(wait, |actor, ctx| {
+                actor.wake = None;
+                actor.step([AccountInput::Wake], "wake", ctx);
+            });
+            self.wake = Some((at, timer));
+        }
+    }
+
+    fn raise(&self, alarms: &[Alarm]) {
+        for alarm in alarms {
+            match alarm {
+                Alarm::InDoubt { order, cause } => {
+                    warn!(account.id = %self.id, order.id = %order, "order {order} is in doubt: {cause}");
+                }
+                Alarm::Unexplained { order, what } => {
+                    error!(account.id = %self.id, order.id = %order, "unexplained report for order {order}: {what}");
+                }
+                Alarm::Overfill { order } => {
+                    error!(account.id = %self.id, order.id = %order, "order {order} is filled beyond its quantity");
+                }
+            }
+        }
+    }
+}
+
+impl Actor for AccountActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(first) = self.first.take() {
+            let at = self.board.clock.now();
+            self.act(at, first, "start", ctx);
+        }
+    }
+}
+
+/// Everything up to some ticket is durable.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Durable;
+
+impl Handler<Durable> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Durable, ctx: &mut Self::Context) {
+        self.at_gate = false;
+        let at = self.board.clock.now();
+        let reports = self.perform_durable(at, ctx);
+        if !reports.is_empty() {
+            self.step(reports.into_iter().map(AccountInput::Broker), "broker_reply", ctx);
+        }
+    }
+}
+
+/// An order that risk approved.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Submit(pub Approved<ApprovedOrder>);
+
+impl Handler<Submit> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Submit, ctx: &mut Self::Context) {
+        self.step([AccountInput::Submit(message.0)], "approved", ctx);
+    }
+}
+
+/// What the broker said unasked.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reported(pub Vec<BrokerReport>);
+
+impl Handler<Reported> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Reported, ctx: &mut Self::Context) {
+        self.step(message.0.into_iter().map(AccountInput::Broker), "broker_push", ctx);
+    }
+}
+
+/// Take one order back.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Cancel {
+    pub order: OrderId,
+    pub reason: Arc<str>,
+    /// Learns whether the order was live, once that is durable.
+    pub answer: Option<oneshot::Sender<Vec<OrderId>>>,
+}
+
+impl Handler<Cancel> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Cancel, ctx: &mut Self::Context) {
+        let Cancel { order, reason, answer } = message;
+        self.cancel(AccountInput::Cancel { order, reason }, answer, ctx);
+    }
+}
+
+/// Take many orders back.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CancelAll {
+    pub side: Option<Side>,
+    pub strategy: Option<StrategyId>,
+    pub reason: Arc<str>,
+    /// Learns the orders that it reached, once that is durable.
+    pub answer: Option<oneshot::Sender<Vec<OrderId>>>,
+}
+
+impl Handler<CancelAll> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: CancelAll, ctx: &mut Self::Context) {
+        let CancelAll { side, strategy, reason, answer } = message;
+        self.cancel(AccountInput::CancelAll { side, strategy, reason }, answer, ctx);
+    }
+}
+
+impl AccountActor {
+    fn cancel(&mut self, input: AccountInput, answer: Option<oneshot::Sender<Vec<OrderId>>>, ctx: &mut Context<Self>) {
+        let at = self.board.clock.now();
+        let mut fx = AccountEffects::default();
+        self.decide(at, [input], &mut fx);
+        let reached = std::mem::take(&mut fx.canceling);
+        self.act(at, fx, "cancel", ctx);
+        if let Some(answer) = answer {
+            self.board.answer_when_durable(answer, reached);
+        }
+    }
+}
+
+/// A trading day begins.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StartDay(pub TradeDate);
+
+impl Handler<StartDay> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: StartDay, ctx: &mut Self::Context) {
+        self.step([AccountInput::DayStart(message.0)], "calendar", ctx);
+    }
+}
+
+/// For tests and drills: end this life by a panic.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Panic;
+
+impl Handler<Panic> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        #[expect(clippy::panic, reason = "that is what was asked for")]
+        {
+            panic!("planted panic in {}", self.name);
+        }
+    }
+}
+
+/// What the account shows of itself.
+#[derive(Debug, Clone)]
+pub struct AccountHealth {
+    pub live_orders: usize,
+    pub queued: usize,
+    pub doubts: usize,
+    pub held: usize,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Observe(pub oneshot::Sender<AccountHealth>);
+
+impl Handler<Observe> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Observe, _: &mut Self::Context) {
+        let _ = message.0.send(AccountHealth {
+            live_orders: self.core.live().len(),
+            queued: self.core.queue_len(),
+            doubts: self.core.doubts(),
+            held: self.held.len(),
+        });
+    }
+}

@@ -1,0 +1,78 @@
+//! What the actors of one thread can see of each other: quotes, ledgers, trading states, addresses.
+//!
+//! Each part has one writer (quotes the market actor, a ledger its account, the states the risk actor) and is borrowed
+//! only within one step, which never waits and never nests, so a borrow can never meet another. Decisions so see every
+//! fact up to this very step, and the memory for it exists once.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix::Addr;
+use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::market::Market;
+use signalbox_domain::view::{Ledgers, Quotes, TradingStates, View};
+use tokio::sync::oneshot;
+
+use crate::account::AccountActor;
+use crate::clock::Clock;
+use crate::gate::{Gate, Waiter};
+use crate::journal::Journal;
+use crate::risk::RiskActor;
+use crate::strategy::StrategyActor;
+
+/// Shared by all trading actors of one arbiter.
+#[derive(Debug)]
+pub struct Board {
+    pub clock: Arc<dyn Clock>,
+    pub journal: Arc<dyn Journal>,
+    pub gate: Gate,
+    pub market: Market,
+    pub quotes: RefCell<Quotes>,
+    pub ledgers: RefCell<Ledgers>,
+    pub states: RefCell<TradingStates>,
+    pub directory: Directory,
+    /// Set once the system drains: nothing new is taken up.
+    pub draining: Cell<bool>,
+}
+
+impl Board {
+    /// Runs one step with everything that may be known now.
+    pub fn with_view<R>(&self, step: impl FnOnce(View<'_>) -> R) -> R {
+        let (quotes, ledgers, states) = (self.quotes.borrow(), self.ledgers.borrow(), self.states.borrow());
+        step(View { market: &self.market, quotes: &quotes, ledgers: &ledgers, states: &states })
+    }
+
+    /// Answers a command once everything that was appended so far is durable.
+    pub fn answer_when_durable<T: 'static>(&self, answer: oneshot::Sender<T>, value: T) {
+        let newest = self.journal.newest();
+        if self.journal.durable() >= newest {
+            let _ = answer.send(value); // whoever asked may have gone
+        } else {
+            let send = move || {
+                let _ = answer.send(value);
+            };
+            self.gate.wait(newest, Waiter::Call(Box::new(send)));
+        }
+    }
+}
+
+/// Where each actor's present life can be reached. Looked up at every use: nobody keeps an address across a life.
+#[derive(Debug, Default)]
+pub struct Directory {
+    pub risk: RefCell<Option<Addr<RiskActor>>>,
+    pub accounts: RefCell<HashMap<AccountId, Addr<AccountActor>>>,
+    pub strategies: RefCell<HashMap<StrategyId, Addr<StrategyActor>>>,
+}
+
+impl Directory {
+    #[must_use]
+    pub fn account(&self, id: &AccountId) -> Option<Addr<AccountActor>> {
+        self.accounts.borrow().get(id).cloned()
+    }
+
+    #[must_use]
+    pub fn strategy(&self, id: &StrategyId) -> Option<Addr<StrategyActor>> {
+        self.strategies.borrow().get(id).cloned()
+    }
+}

@@ -1,0 +1,64 @@
+//! The market clock: the only place where the shell reads the time.
+//!
+//! Sessions, validity and events follow it. It may be started at any instant of the past (replays, demonstrations) and
+//! then runs at the speed it was given.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use signalbox_domain::units::{Span, Timestamp};
+use tokio::time::Instant;
+
+/// What the market clock shows.
+pub trait Clock: Send + Sync + fmt::Debug {
+    fn now(&self) -> Timestamp;
+
+    /// How long to wait in real time until the clock has moved on by `span`.
+    fn real(&self, span: Span) -> Duration;
+}
+
+/// Runs from a starting instant along the monotonic clock, at a speed.
+#[derive(Debug)]
+pub struct MarketClock {
+    origin: Mutex<(Instant, Timestamp)>,
+    /// Market microseconds per real microsecond.
+    speed: i64,
+    /// Never shown twice in the wrong order, whatever the arithmetic does.
+    shown: AtomicI64,
+}
+
+impl MarketClock {
+    /// A clock that shows `start` now and follows real time `speed` times as fast.
+    #[must_use]
+    pub fn starting_at(start: Timestamp, speed: u32) -> Self {
+        Self { origin: Mutex::new((now(), start)), speed: i64::from(speed.max(1)), shown: AtomicI64::new(start.us()) }
+    }
+
+    /// Sets the clock forward to `to`; a clock that is further on stays where it is.
+    pub fn jump(&self, to: Timestamp) {
+        if to > self.now() {
+            let mut origin = self.origin.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *origin = (now(), to);
+        }
+    }
+}
+
+impl Clock for MarketClock {
+    fn now(&self) -> Timestamp {
+        let (real, market) = *self.origin.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let passed = i64::try_from(now().duration_since(real).as_micros()).unwrap_or(i64::MAX);
+        let us = market.plus(Span::from_us(passed.saturating_mul(self.speed))).us();
+        Timestamp::from_us(self.shown.fetch_max(us, Ordering::Relaxed).max(us))
+    }
+
+    fn real(&self, span: Span) -> Duration {
+        Duration::from_micros(u64::try_from(span.us() / self.speed).unwrap_or(0))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,294 @@
+//! The desk: what other threads (the front door, feeds, the terminal) can ask of the trading thread.
+//!
+//! Every command that changes something is answered when the change is durable.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Context, Handler, Message};
+use signalbox_domain::event::{Scope, TradingState};
+use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
+use signalbox_domain::order::{OrderTerms, Side};
+use signalbox_domain::quote::{Print, Quote};
+use signalbox_domain::risk::Check;
+use signalbox_domain::strategy::{StrategyConf, StrategyState};
+use signalbox_domain::units::Timestamp;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::account::{self, AccountHealth};
+use crate::clock::Clock;
+use crate::port::tell;
+use crate::root::Root;
+use crate::{market, risk, strategy};
+
+/// Commands in progress from other threads. Each waits for a group commit at most, so this is far more than people and
+/// programs need, and far less than would hurt.
+const COMMANDS_MAX: usize = 1_024;
+
+/// The desk is closed (the process is ending), too busy, or the one asked for is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    #[error("the trading thread has too many commands in progress")]
+    Busy,
+    #[error("the trading thread is ending")]
+    Closed,
+    #[error("there is no such account or strategy, or it is suspended")]
+    Absent,
+}
+
+/// A handle for other threads. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    front: Addr<Front>,
+    clock: Arc<dyn Clock>,
+    commands: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+impl Desk {
+    /// Must be called on the trading thread.
+    #[must_use]
+    pub fn new(root: Root) -> Self {
+        let clock = root.board.clock.clone();
+        Self { front: crate::supervise::start(Front { root }), clock, commands: Arc::new(Semaphore::new(COMMANDS_MAX)) }
+    }
+
+    /// The market clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Rings for a strategy whose inbox has something. May be lost; the inbox is not.
+    pub fn poke(&self, strategy: &StrategyId) {
+        tell(&self.front, Ask(Command::Poke(strategy.clone())));
+    }
+
+    /// # Errors
+    /// [`DeskError`], as for all commands here.
+    pub async fn cancel_signal(
+        &self,
+        strategy: StrategyId,
+        signal: SignalId,
+        who: Arc<str>,
+    ) -> Result<bool, DeskError> {
+        self.ask(|answer| Command::CancelSignal { strategy, message: strategy::CancelSignal { signal, who, answer } })
+            .await
+    }
+
+    /// The orders that the cancel reached: empty when the order was not live any more.
+    pub async fn cancel_order(
+        &self,
+        account: AccountId,
+        order: OrderId,
+        reason: Arc<str>,
+    ) -> Result<Vec<OrderId>, DeskError> {
+        self.ask(|answer| Command::Cancel { account, message: account::Cancel { order, reason, answer: Some(answer) } })
+            .await
+    }
+
+    pub async fn cancel_all(
+        &self,
+        account: AccountId,
+        side: Option<Side>,
+        strategy: Option<StrategyId>,
+        reason: Arc<str>,
+    ) -> Result<Vec<OrderId>, DeskError> {
+        self.ask(|answer| Command::CancelAll {
+            account,
+            message: account::CancelAll { side, strategy, reason, answer: Some(answer) },
+        })
+        .await
+    }
+
+    pub async fn set_trading_state(
+        &self,
+        scope: Scope,
+        state: TradingState,
+        who: Arc<str>,
+        reason: Arc<str>,
+    ) -> Result<(), DeskError> {
+        self.ask(|answer| Command::SetTradingState(risk::SetTradingState { scope, state, who, reason, answer })).await
+    }
+
+    /// The three scopes' states that concern the account and strategy, and all that were set.
+    pub async fn trading_state(&self, scope: Scope) -> Result<TradingState, DeskError> {
+        self.ask(|answer| Command::TradingState { scope, answer }).await
+    }
+
+    pub async fn set_strategy_state(
+        &self,
+        strategy: StrategyId,
+        state: StrategyState,
+        who: Arc<str>,
+        reason: Arc<str>,
+    ) -> Result<(), DeskError> {
+        self.ask(|answer| Command::SetState { strategy, message: strategy::SetState { state, who, reason, answer } })
+            .await
+    }
+
+    pub async fn configure(&self, conf: Arc<StrategyConf>) -> Result<(), DeskError> {
+        self.ask(|answer| Command::Configure(strategy::Configure { conf, answer })).await
+    }
+
+    pub async fn explain(&self, terms: OrderTerms) -> Result<Vec<Check>, DeskError> {
+        self.ask(|answer| Command::Explain(risk::Explain { terms, answer })).await
+    }
+
+    pub async fn quotes(&self, quotes: Vec<Quote>) -> Result<(), DeskError> {
+        self.ask(|answer| Command::Quotes(market::Quotes { quotes, answer: Some(answer) })).await
+    }
+
+    /// Prints are fed by one source in this process, which paces itself by the answer.
+    pub async fn prints(&self, prints: Vec<Print>) -> Result<(), DeskError> {
+        self.ask(|answer| Command::Prints { prints, answer }).await
+    }
+
+    pub async fn account_health(&self, account: AccountId) -> Result<AccountHealth, DeskError> {
+        self.ask(|answer| Command::Observe { account, answer }).await
+    }
+
+    /// Ends the work in an orderly way: see [`Root::drain`].
+    pub async fn drain(&self) -> Result<(), DeskError> {
+        self.ask(Command::Drain).await
+    }
+
+    /// For drills: makes an actor panic.
+    pub fn plant_panic(&self, actor: Planted) {
+        tell(&self.front, Ask(Command::Panic(actor)));
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, DeskError> {
+        let _permit = self.commands.try_acquire().map_err(|_| DeskError::Busy)?;
+        if !self.front.connected() {
+            return Err(DeskError::Closed);
+        }
+        let (tx, rx) = oneshot::channel();
+        tell(&self.front, Ask(command(tx)));
+        rx.await.map_err(|_| DeskError::Absent)
+    }
+}
+
+/// Which actor shall panic.
+#[derive(Debug, Clone)]
+pub enum Planted {
+    Risk,
+    Account(AccountId),
+    Strategy(StrategyId),
+}
+
+#[derive(Debug)]
+enum Command {
+    Poke(StrategyId),
+    CancelSignal { strategy: StrategyId, message: strategy::CancelSignal },
+    Cancel { account: AccountId, message: account::Cancel },
+    CancelAll { account: AccountId, message: account::CancelAll },
+    SetTradingState(risk::SetTradingState),
+    TradingState { scope: Scope, answer: oneshot::Sender<TradingState> },
+    SetState { strategy: StrategyId, message: strategy::SetState },
+    Configure(strategy::Configure),
+    Explain(risk::Explain),
+    Quotes(market::Quotes),
+    Prints { prints: Vec<Print>, answer: oneshot::Sender<()> },
+    Observe { account: AccountId, answer: oneshot::Sender<AccountHealth> },
+    Drain(oneshot::Sender<()>),
+    Panic(Planted),
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ask(Command);
+
+/// Stands on the trading thread and hands commands on. An answer whose sender is dropped means "absent".
+struct Front {
+    root: Root,
+}
+
+impl Actor for Front {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ask> for Front {
+    type Result = ();
+
+    fn handle(&mut self, message: Ask, _: &mut Self::Context) {
+        let directory = &self.root.board.directory;
+        match message.0 {
+            Command::Poke(strategy) => self.root.poke(&strategy),
+            Command::CancelSignal { strategy, message } => {
+                if let Some(strategy) = directory.strategy(&strategy) {
+                    tell(&strategy, message);
+                }
+            }
+            Command::Cancel { account, message } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, message);
+                }
+            }
+            Command::CancelAll { account, message } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, message);
+                }
+            }
+            Command::SetTradingState(message) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, message);
+                }
+            }
+            Command::TradingState { scope, answer } => {
+                let _ = answer.send(self.root.board.states.borrow().at(&scope));
+            }
+            Command::SetState { strategy, message } => {
+                if let Some(strategy) = directory.strategy(&strategy) {
+                    tell(&strategy, message);
+                }
+            }
+            Command::Configure(message) => {
+                if let Some(strategy) = directory.strategy(&message.conf.id) {
+                    tell(&strategy, message);
+                }
+            }
+            Command::Explain(message) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, message);
+                }
+            }
+            Command::Quotes(message) => tell(&self.root.market, message),
+            Command::Prints { prints, answer } => {
+                tell(&self.root.market, market::Prints(prints));
+                let _ = answer.send(());
+            }
+            Command::Observe { account, answer } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, account::Observe(answer));
+                }
+            }
+            Command::Drain(answer) => {
+                let root = self.root.clone();
+                actix::spawn(async move {
+                    root.drain().await;
+                    let _ = answer.send(());
+                });
+            }
+            Command::Panic(Planted::Risk) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, risk::Panic);
+                }
+            }
+            Command::Panic(Planted::Account(account)) => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, account::Panic);
+                }
+            }
+            Command::Panic(Planted::Strategy(strategy)) => {
+                if let Some(strategy) = directory.strategy(&strategy) {
+                    tell(&strategy, strategy::Panic);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The market feed: quotes and prints come in, the board and the paper venue see them, accounts hear what it did.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use actix::{Actor, Context, Handler, Message};
+use signalbox_brokers::paper::PaperExchange;
+use signalbox_domain::broker::BrokerReport;
+use signalbox_domain::ids::AccountId;
+use signalbox_domain::quote::{Print, Quote};
+use tokio::sync::oneshot;
+
+use crate::account;
+use crate::board::Board;
+use crate::port::tell;
+
+/// Feeds quotes and prints to everyone on this thread.
+#[derive(Debug)]
+pub struct MarketActor {
+    board: Rc<Board>,
+    exchange: PaperExchange,
+}
+
+impl MarketActor {
+    #[must_use]
+    pub const fn new(board: Rc<Board>, exchange: PaperExchange) -> Self {
+        Self { board, exchange }
+    }
+
+    fn deliver(&self, reports: Vec<(AccountId, BrokerReport)>) {
+        let mut by_account: BTreeMap<AccountId, Vec<BrokerReport>> = BTreeMap::new();
+        for (account, report) in reports {
+            by_account.entry(account).or_default().push(report);
+        }
+        for (account, reports) in by_account {
+            if let Some(account) = self.board.directory.account(&account) {
+                tell(&account, account::Reported(reports));
+            }
+        }
+    }
+}
+
+impl Actor for MarketActor {
+    type Context = Context<Self>;
+}
+
+/// New quotes, oldest first.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Quotes {
+    pub quotes: Vec<Quote>,
+    /// Told once the board shows them.
+    pub answer: Option<oneshot::Sender<()>>,
+}
+
+impl Handler<Quotes> for MarketActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Quotes, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let mut reports = Vec::new();
+        for quote in message.quotes {
+            reports.append(&mut self.exchange.quote(at, &quote));
+            self.board.quotes.borrow_mut().put(quote);
+        }
+        self.deliver(reports);
+        if let Some(answer) = message.answer {
+            let _ = answer.send(());
+        }
+    }
+}
+
+/// Trades of others, oldest first.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Prints(pub Vec<Print>);
+
+impl Handler<Prints> for MarketActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Prints, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let mut reports = Vec::new();
+        for print in message.0 {
+            self.board.quotes.borrow_mut().print(&print);
+            reports.append(&mut self.exchange.print(at, &print));
+        }
+        self.deliver(reports);
+    }
+}
+
+/// The session is over: day orders expire.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct EndOfDay;
+
+impl Handler<EndOfDay> for MarketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: EndOfDay, _: &mut Self::Context) {
+        let reports = self.exchange.end_of_day(self.board.clock.now());
+        self.deliver(reports);
+    }
+}

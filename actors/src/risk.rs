@@ -1,0 +1,163 @@
+//! The shell around the risk engine.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{Actor, Context, Handler, Message};
+use signalbox_domain::denial::Denial;
+use signalbox_domain::event::{Event, Scope, TradingState};
+use signalbox_domain::order::{Order, OrderTerms};
+use signalbox_domain::risk::{Check, Risk, RiskEffects, RiskInput};
+use tokio::sync::oneshot;
+
+use crate::board::Board;
+use crate::journal::Entry;
+use crate::port::{Permit, tell};
+use crate::{account, strategy};
+
+/// The one risk engine.
+#[derive(Debug)]
+pub struct RiskActor {
+    name: Arc<str>,
+    core: Risk,
+    board: Rc<Board>,
+}
+
+impl RiskActor {
+    #[must_use]
+    pub fn new(core: Risk, board: Rc<Board>) -> Self {
+        Self { name: "risk".into(), core, board }
+    }
+
+    fn step(&mut self, input: RiskInput, cause: &'static str) {
+        let at = self.board.clock.now();
+        let mut fx = RiskEffects::default();
+        self.board.with_view(|view| self.core.handle(at, view, input, &mut fx));
+        for event in &fx.events {
+            if let Event::TradingStateSet { scope, state, .. } = event {
+                self.board.states.borrow_mut().set(scope, *state);
+            }
+        }
+        if !fx.events.is_empty() || !fx.rows.is_empty() {
+            let (events, rows) = (fx.events, fx.rows);
+            self.board.journal.append(Entry { at, actor: self.name.clone(), cause: cause.into(), events, rows });
+        }
+        for approved in fx.approved {
+            // An account between two lives finds the approval in the journal.
+            if let Some(account) = self.board.directory.account(&approved.get().terms.account) {
+                tell(&account, account::Submit(approved));
+            }
+        }
+        for (terms, denials) in fx.denied {
+            if let Some(strategy) = self.board.directory.strategy(&terms.strategy) {
+                tell(&strategy, strategy::Denied { terms, denials });
+            }
+        }
+    }
+}
+
+impl Actor for RiskActor {
+    type Context = Context<Self>;
+}
+
+/// Orders that a strategy wants to send.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CheckOrders {
+    pub orders: Vec<Arc<OrderTerms>>,
+    pub permit: Option<Permit>,
+}
+
+impl Handler<CheckOrders> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: CheckOrders, _: &mut Self::Context) {
+        self.step(RiskInput::Check(message.orders), "check");
+        drop(message.permit);
+    }
+}
+
+/// An order that was approved has changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Observed(pub Arc<Order>);
+
+impl Handler<Observed> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Observed, _: &mut Self::Context) {
+        self.step(RiskInput::Observed(message.0), "observed");
+    }
+}
+
+/// Trading goes on, only reduces, or stops.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetTradingState {
+    pub scope: Scope,
+    pub state: TradingState,
+    pub who: Arc<str>,
+    pub reason: Arc<str>,
+    /// Told once it is durable.
+    pub answer: oneshot::Sender<()>,
+}
+
+impl Handler<SetTradingState> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SetTradingState, _: &mut Self::Context) {
+        let SetTradingState { scope, state, who, reason, answer } = message;
+        self.step(RiskInput::SetTradingState { scope, state, who, reason }, "set_trading_state");
+        self.board.answer_when_durable(answer, ());
+    }
+}
+
+/// Every check of an order, for people; nothing is recorded.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Explain {
+    pub terms: OrderTerms,
+    pub answer: oneshot::Sender<Vec<Check>>,
+}
+
+impl Handler<Explain> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Explain, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let checks = self.board.with_view(|view| self.core.explain(at, view, &message.terms));
+        let _ = message.answer.send(checks);
+    }
+}
+
+/// Answers once everything that was sent before has been decided.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Barrier(pub oneshot::Sender<()>);
+
+impl Handler<Barrier> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Barrier, _: &mut Self::Context) {
+        let _ = message.0.send(());
+    }
+}
+
+/// For drills: the risk engine panics, and the process ends.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Panic;
+
+impl Handler<Panic> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        #[expect(clippy::panic, reason = "that is what was asked for")]
+        {
+            panic!("planted panic in risk");
+        }
+    }
+}
+
+/// The numbers of a refusal, as the strategy hears them.
+pub type Denials = Arc<[Denial]>;

@@ -1,0 +1,386 @@
+//! The root system: builds every actor from what is durable, keeps them alive, rolls the trading day, drains at the end.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use signalbox_brokers::Broker;
+use signalbox_brokers::paper::{PaperBroker, PaperExchange};
+use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput};
+use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::ledger::{Ledger, OpeningHolding};
+use signalbox_domain::market::Market;
+use signalbox_domain::risk::{Limits, Risk};
+use signalbox_domain::strategy::{Groups, Strategy, StrategyEffects};
+use signalbox_domain::units::{Money, Span, Timestamp};
+use signalbox_domain::view::{Ledgers, Quotes, TradingStates};
+use tokio::sync::{Notify, oneshot};
+use tracing::{error, info};
+
+use crate::account::{AccountActor, StartDay};
+use crate::board::{Board, Directory};
+use crate::clock::Clock;
+use crate::gate::Gate;
+use crate::journal::{AccountRest, Entry, Inbox, Journal, Restorer, StrategyRest};
+use crate::market::{EndOfDay, MarketActor};
+use crate::port::tell;
+use crate::risk::{Barrier, RiskActor};
+use crate::session::Session;
+use crate::strategy::{Poke, StrategyActor};
+use crate::supervise::{Exit, Policy, start, supervise};
+
+/// One account as it starts.
+#[derive(Debug)]
+pub struct AccountBoot {
+    pub conf: AccountConf,
+    pub limits: Arc<Limits>,
+    /// What the account opens with, the first time.
+    pub opening_cash: Money,
+    pub opening_holdings: Arc<[OpeningHolding]>,
+    /// What an earlier run left, if there was one.
+    pub rest: Option<AccountRest>,
+}
+
+/// Everything the root system is built from.
+pub struct Boot {
+    pub clock: Arc<dyn Clock>,
+    pub journal: Arc<dyn Journal>,
+    /// Rung by the journal once per group commit.
+    pub committed: Arc<Notify>,
+    pub inbox: Arc<dyn Inbox>,
+    pub restorer: Arc<dyn Restorer>,
+    pub market: Market,
+    pub exchange: PaperExchange,
+    pub accounts: Vec<AccountBoot>,
+    pub strategies: Vec<StrategyRest>,
+    pub groups: Arc<Groups>,
+    pub states: TradingStates,
+    /// The process cannot go on: end it with a non-zero code. Tests put something else here.
+    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Boot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Boot").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+    }
+}
+
+/// The running system, on the thread of its actors.
+#[derive(Debug, Clone)]
+pub struct Root {
+    pub board: Rc<Board>,
+    pub market: Addr<MarketActor>,
+    accounts: Rc<Vec<AccountId>>,
+}
+
+/// Starts every actor on this thread. Accounts become ready one by one; signals wait durably until then.
+pub async fn boot(boot: Boot) -> Root {
+    let Boot {
+        clock,
+        journal,
+        committed,
+        inbox,
+        restorer,
+        market,
+        exchange,
+        accounts,
+        strategies,
+        groups,
+        states,
+        on_fatal,
+    } = boot;
+    let board = Rc::new(Board {
+        clock,
+        journal,
+        gate: Gate::default(),
+        market,
+        quotes: Quotes::default().into(),
+        ledgers: Ledgers::default().into(),
+        states: states.into(),
+        directory: Directory::default(),
+        draining: false.into(),
+    });
+    actix::spawn(crate::gate::keep_open(board.clone(), committed));
+
+    let at = board.clock.now();
+    let mut limits = HashMap::new();
+    let mut lives = Vec::new();
+    for account in accounts {
+        limits.insert(account.conf.id.clone(), account.limits.clone());
+        lives.push(prepare(at, &board, account));
+    }
+    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest)| &rest.orders));
+    for (conf, rest) in &lives {
+        if let Some(date) = rest.ledger.trade_date {
+            core.restore_messages(&conf.id, date, rest.messages_today);
+        }
+    }
+    start_risk(&board, core, &on_fatal);
+    let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, _)| conf.id.clone()).collect());
+    for (conf, rest) in lives {
+        board.ledgers.borrow_mut().put(rest.ledger.clone());
+        supervise_account(&board, conf, rest, &exchange, &restorer, &on_fatal);
+    }
+    for strategy in strategies {
+        supervise_strategy(&board, strategy, &groups, &inbox, &restorer, &on_fatal);
+    }
+    let market = start(MarketActor::new(board.clone(), exchange));
+    let root = Root { board, market, accounts: ids };
+    actix::spawn(root.clone().roll_days());
+    root
+}
+
+/// Opens an account that was never opened.
+fn prepare(at: Timestamp, board: &Rc<Board>, boot: AccountBoot) -> (AccountConf, AccountRest) {
+    let AccountBoot { conf, opening_cash, opening_holdings, rest, .. } = boot;
+    let rest = rest.unwrap_or_else(|| {
+        let mut ledger = Ledger::new(conf.id.clone());
+        let mut core = Account::new(conf.clone());
+        let mut fx = AccountEffects::default();
+        let open = AccountInput::Open { cash: opening_cash, holdings: opening_holdings };
+        core.handle(at, &TradingStates::default(), &mut ledger, open, &mut fx);
+        let actor = format!("account:{}", conf.id).into();
+        board.journal.append(Entry { at, actor, cause: "start".into(), events: fx.events, rows: fx.rows });
+        AccountRest { ledger, messages_today: 0, orders: Vec::new() }
+    });
+    (conf, rest)
+}
+
+/// Risk is known to all others in memory: when it fails, everything is rebuilt, by a new process.
+fn start_risk(board: &Rc<Board>, core: Risk, on_fatal: &Arc<dyn Fn(&str) + Send + Sync>) {
+    let mut first = Some(RiskActor::new(core, board.clone()));
+    let (directory, fatal) = (board.clone(), on_fatal.clone());
+    supervise(
+        Policy::FAIL_STOP,
+        move |_| {
+            let actor = first.take();
+            async move {
+                match actor {
+                    Some(actor) => actor,
+                    None => std::future::pending().await, // there is no second life
+                }
+            }
+        },
+        move |address| *directory.directory.risk.borrow_mut() = Some(address),
+        |what| error!(actor = "risk", "risk panicked: {what}"),
+        move |exit| {
+            if let Exit::Panicked(what) = exit {
+                fatal(&format!("risk panicked: {what}"));
+            }
+        },
+    );
+}
+
+fn supervise_account(
+    board: &Rc<Board>,
+    conf: AccountConf,
+    rest: AccountRest,
+    exchange: &PaperExchange,
+    restorer: &Arc<dyn Restorer>,
+    on_fatal: &Arc<dyn Fn(&str) + Send + Sync>,
+) {
+    let id = conf.id.clone();
+    let mut first = Some(rest);
+    let build = {
+        let (board, conf, exchange) = (board.clone(), conf, exchange.clone());
+        let (restorer, fatal) = (restorer.clone(), on_fatal.clone());
+        move |_life| {
+            let (board, conf, exchange) = (board.clone(), conf.clone(), exchange.clone());
+            let (restorer, fatal, first) = (restorer.clone(), fatal.clone(), first.take());
+            async move {
+                let rest = match first {
+                    Some(rest) => rest,
+                    None => {
+                        flushed(&board).await;
+                        match restorer.account(&conf.id).await {
+                            Ok(Some(rest)) => rest,
+                            Ok(None) => die(&fatal, "an account's rows are gone").await,
+                            Err(error) => die(&fatal, &error.to_string()).await,
+                        }
+                    }
+                };
+                let at = board.clock.now();
+                let mut broker = PaperBroker::new(conf.id.clone(), exchange);
+                // The paper broker has no way to fail; adapters that do reconnect from their own task.
+                if let Err(error) = broker.connect(at, &rest.orders).await {
+                    error!(account.id = %conf.id, "cannot connect: {error}");
+                }
+                board.ledgers.borrow_mut().put(rest.ledger);
+                let mut core = Account::new(conf);
+                let mut fx = AccountEffects::default();
+                core.resume(at, rest.orders, rest.messages_today, &mut fx);
+                AccountActor::new(core, fx, Session::new(Box::new(broker)), board)
+            }
+        }
+    };
+    let (directory, name, panicked) = (board.clone(), id.clone(), id.clone());
+    let today = board.clone();
+    supervise(
+        Policy::REBUILD,
+        build,
+        move |address| {
+            if let Some(date) = today.market.calendar.trade_date(today.clock.now()) {
+                tell(&address, StartDay(date));
+            }
+            directory.directory.accounts.borrow_mut().insert(name.clone(), address);
+        },
+        move |what| error!(account.id = %panicked, "account {panicked} panicked and is rebuilt: {what}"),
+        {
+            let board = board.clone();
+            move |exit| {
+                if let Exit::Panicked(_) = exit {
+                    error!(account.id = %id, "account {id} panicked again and is suspended; the others trade on");
+                    board.directory.accounts.borrow_mut().remove(&id);
+                }
+            }
+        },
+    );
+}
+
+fn supervise_strategy(
+    board: &Rc<Board>,
+    boot: StrategyRest,
+    groups: &Arc<Groups>,
+    inbox: &Arc<dyn Inbox>,
+    restorer: &Arc<dyn Restorer>,
+    on_fatal: &Arc<dyn Fn(&str) + Send + Sync>,
+) {
+    let id = boot.conf.id.clone();
+    let mut first = Some(boot.unfinished);
+    let build = {
+        let (board, groups, inbox) = (board.clone(), groups.clone(), inbox.clone());
+        let (restorer, fatal, id) = (restorer.clone(), on_fatal.clone(), id.clone());
+        let mut conf = (boot.conf, boot.version, boot.state);
+        move |_life| {
+            let (board, groups, inbox) = (board.clone(), groups.clone(), inbox.clone());
+            let (restorer, fatal, id) = (restorer.clone(), fatal.clone(), id.clone());
+            let (first, known) = (first.take(), conf.clone());
+            // A later life is configured as the store says; the first one as it was booted.
+            conf = known.clone();
+            async move {
+                let (conf, version, state) = known;
+                let (conf, version, state, unfinished) = match first {
+                    Some(unfinished) => (conf, version, state, unfinished),
+                    None => {
+                        risk_idle(&board).await;
+                        flushed(&board).await;
+                        match restorer.strategy(&id).await {
+                            Ok(Some(boot)) => (boot.conf, boot.version, boot.state, boot.unfinished),
+                            Ok(None) => (conf, version, state, Vec::new()),
+                            Err(error) => die(&fatal, &error.to_string()).await,
+                        }
+                    }
+                };
+                let mut core = Strategy::new(conf, version, state, groups);
+                let mut fx = StrategyEffects::default();
+                core.resume(board.clock.now(), unfinished, &mut fx);
+                StrategyActor::new(core, fx, inbox, board)
+            }
+        }
+    };
+    let (directory, name, panicked) = (board.clone(), id.clone(), id.clone());
+    supervise(
+        Policy::REBUILD,
+        build,
+        move |address| {
+            tell(&address, Poke);
+            directory.directory.strategies.borrow_mut().insert(name.clone(), address);
+        },
+        move |what| error!(strategy.id = %panicked, "strategy {panicked} panicked and is rebuilt: {what}"),
+        {
+            let board = board.clone();
+            move |exit| {
+                if let Exit::Panicked(_) = exit {
+                    error!(strategy.id = %id, "strategy {id} panicked again and is disabled: its orders are taken back");
+                    board.directory.strategies.borrow_mut().remove(&id);
+                    take_back(&board, &id);
+                }
+            }
+        },
+    );
+}
+
+/// Cancels every live order of a strategy that nobody leads any more.
+fn take_back(board: &Rc<Board>, strategy: &StrategyId) {
+    for account in board.directory.accounts.borrow().values() {
+        let (strategy, reason) = (Some(strategy.clone()), "the strategy failed".into());
+        tell(account, crate::account::CancelAll { side: None, strategy, reason, answer: None });
+    }
+}
+
+/// Waits until everything that was decided so far is durable: what is read from the store then is complete.
+async fn flushed(board: &Rc<Board>) {
+    let (tx, rx) = oneshot::channel();
+    board.answer_when_durable(tx, ());
+    let _ = rx.await;
+}
+
+/// Waits until risk has decided everything that was sent to it.
+async fn risk_idle(board: &Rc<Board>) {
+    let (tx, rx) = oneshot::channel();
+    if let Some(risk) = board.directory.risk.borrow().as_ref() {
+        tell(risk, Barrier(tx));
+    }
+    let _ = rx.await;
+}
+
+/// Ends the process; never returns.
+async fn die<T>(on_fatal: &Arc<dyn Fn(&str) + Send + Sync>, what: &str) -> T {
+    on_fatal(what);
+    std::future::pending().await
+}
+
+impl Root {
+    /// Ends each session and starts each trading day, on the market clock.
+    async fn roll_days(self) {
+        loop {
+            let at = self.board.clock.now();
+            let Some(end) = self.board.market.calendar.session_end(at) else {
+                error!("the trading calendar ends here: no further day can be started");
+                return;
+            };
+            // One microsecond later the orders of that session have nothing to trade in any more.
+            self.sleep_until(end.plus(Span::from_us(1))).await;
+            info!("the session is over: day orders expire");
+            tell(&self.market, EndOfDay);
+            let Some(date) = self.board.market.calendar.trade_date(self.board.clock.now()) else { continue };
+            // The expiries are in the mailboxes before the new day is: the market actor has to have its turn first.
+            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            for id in self.accounts.iter() {
+                if let Some(account) = self.board.directory.account(id) {
+                    tell(&account, StartDay(date));
+                }
+            }
+        }
+    }
+
+    async fn sleep_until(&self, due: Timestamp) {
+        loop {
+            let left = due.since(self.board.clock.now());
+            if left.us() <= 0 {
+                return;
+            }
+            // The clock may be set forward: look again at least once a second.
+            let wait = self.board.clock.real(left).clamp(Duration::from_millis(1), Duration::from_secs(1));
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Rings for a strategy whose inbox has something.
+    pub fn poke(&self, strategy: &StrategyId) {
+        if let Some(strategy) = self.board.directory.strategy(strategy) {
+            tell(&strategy, Poke);
+        }
+    }
+
+    /// Takes nothing new up and waits until everything decided is durable. Requests to brokers that are durable by
+    /// then have gone out; whatever else is open is found again at the next start.
+    pub async fn drain(&self) {
+        self.board.draining.set(true);
+        risk_idle(&self.board).await;
+        flushed(&self.board).await;
+    }
+}

@@ -1,0 +1,318 @@
+//! The shell around one strategy: takes signals out of its inbox as fast as the journal follows.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
+use signalbox_domain::denial::Denial;
+use signalbox_domain::ids::{SignalId, StrategyId};
+use signalbox_domain::order::{Order, OrderTerms};
+use signalbox_domain::strategy::{Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState};
+use signalbox_domain::units::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::board::Board;
+use crate::gate::{Waiter, congested};
+use crate::journal::{Entry, Inbox, Ticket};
+use crate::port::{Permits, tell};
+use crate::{account, risk};
+
+/// Signals taken per step: long enough to share an entry and a message, short enough to let others in between.
+const SIGNALS_PER_STEP: usize = 64;
+/// Orders per message to risk. A signal to ten thousand accounts is checked in slices, so that others get their turn.
+const ORDERS_PER_CHECK: usize = 256;
+/// Signals that wait for their session are kept in memory up to here; the rest stays in the inbox until then.
+const KEPT_MAX: usize = 10_000;
+/// Messages with orders that risk has not looked at yet. Risk is on the same thread; a few keep it busy.
+const CHECKS_MAX: usize = 64;
+
+/// One strategy.
+#[derive(Debug)]
+pub struct StrategyActor {
+    id: StrategyId,
+    name: Arc<str>,
+    core: Strategy,
+    inbox: Arc<dyn Inbox>,
+    board: Rc<Board>,
+    checks: Permits,
+    /// Orders that wait for a permit, in order.
+    unchecked: std::collections::VecDeque<Arc<OrderTerms>>,
+    poked: bool,
+    newest: Ticket,
+    wake: Option<(Timestamp, SpawnHandle)>,
+    first: Option<StrategyEffects>,
+}
+
+impl StrategyActor {
+    #[must_use]
+    pub fn new(core: Strategy, first: StrategyEffects, inbox: Arc<dyn Inbox>, board: Rc<Board>) -> Self {
+        let id = core.conf().id.clone();
+        let name = format!("strategy:{id}").into();
+        Self {
+            id,
+            name,
+            core,
+            inbox,
+            board,
+            checks: Permits::new(CHECKS_MAX),
+            unchecked: std::collections::VecDeque::new(),
+            poked: false,
+            newest: 0,
+            wake: None,
+            first: Some(first),
+        }
+    }
+
+    fn step(&mut self, inputs: impl IntoIterator<Item = StrategyInput>, cause: &'static str, ctx: &mut Context<Self>) {
+        let at = self.board.clock.now();
+        let mut fx = StrategyEffects::default();
+        let board = self.board.clone();
+        board.with_view(|view| {
+            for input in inputs {
+                self.core.handle(at, view, input, &mut fx);
+            }
+        });
+        self.act(at, fx, cause, ctx);
+    }
+
+    fn act(&mut self, at: Timestamp, fx: StrategyEffects, cause: &'static str, ctx: &mut Context<Self>) {
+        if !fx.events.is_empty() || !fx.rows.is_empty() {
+            let entry = Entry { at, actor: self.name.clone(), cause: cause.into(), events: fx.events, rows: fx.rows };
+            self.newest = self.board.journal.append(entry);
+        }
+        for (account, order, reason) in fx.cancel {
+            if let Some(account) = self.board.directory.account(&account) {
+                tell(&account, account::Cancel { order, reason, answer: None });
+            }
+        }
+        self.unchecked.extend(fx.check);
+        self.ask_risk(ctx);
+        self.arm(ctx);
+    }
+
+    /// Hands orders to risk, a slice per permit.
+    fn ask_risk(&mut self, ctx: &mut Context<Self>) {
+        while !self.unchecked.is_empty() {
+            let Some(permit) = self.checks.take() else {
+                // Risk works them off on this very thread: look again after its turn.
+                ctx.notify(Poke);
+                return;
+            };
+            let slice = self.unchecked.len().min(ORDERS_PER_CHECK);
+            let orders = self.unchecked.drain(..slice).collect();
+            if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
+                tell(risk, risk::CheckOrders { orders, permit: Some(permit) });
+            }
+        }
+    }
+
+    fn take_signals(&mut self, ctx: &mut Context<Self>) {
+        if !self.core.takes_signals()
+            || self.board.draining.get()
+            || !self.unchecked.is_empty()
+            || self.core.active_len() >= KEPT_MAX
+        {
+            return;
+        }
+        let journal = self.board.journal.as_ref();
+        if congested(journal, self.newest) {
+            let me = ctx.address();
+            self.board.gate.wait(self.newest, Waiter::Call(Box::new(move || tell(&me, Poke))));
+            return;
+        }
+        let signals = self.inbox.take(&self.id, SIGNALS_PER_STEP);
+        let more = signals.len() == SIGNALS_PER_STEP;
+        if !signals.is_empty() {
+            self.step(signals.into_iter().map(StrategyInput::Signal), "signal", ctx);
+        }
+        if more {
+            self.poke(ctx);
+        }
+    }
+
+    fn poke(&mut self, ctx: &mut Context<Self>) {
+        if !self.poked {
+            self.poked = true;
+            ctx.notify(Poke);
+        }
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        let wake_at = self.core.wake_at();
+        if self.wake.as_ref().map(|(at, _)| *at) == wake_at {
+            return;
+        }
+        if let Some((_, timer)) = self.wake.take() {
+            ctx.cancel_future(timer);
+        }
+        if let Some(at) = wake_at {
+            let wait = self.board.clock.real(at.since(self.board.clock.now()));
+            let timer = ctx.run_later(wait, |actor, ctx| {
+                actor.wake = None;
+                actor.step([StrategyInput::Wake], "wake", ctx);
+                actor.poke(ctx);
+            });
+            self.wake = Some((at, timer));
+        }
+    }
+}
+
+impl Actor for StrategyActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(first) = self.first.take() {
+            let at = self.board.clock.now();
+            self.act(at, first, "start", ctx);
+            self.poke(ctx);
+        }
+    }
+}
+
+/// The doorbell: look into the inbox.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Poke;
+
+impl Handler<Poke> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Poke, ctx: &mut Self::Context) {
+        self.poked = false;
+        self.ask_risk(ctx);
+        self.take_signals(ctx);
+    }
+}
+
+/// One of the strategy's orders has changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Observed(pub Arc<Order>);
+
+impl Handler<Observed> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Observed, ctx: &mut Self::Context) {
+        let was_full = self.core.active_len() >= KEPT_MAX;
+        self.step([StrategyInput::Observed(message.0)], "observed", ctx);
+        if was_full && self.core.active_len() < KEPT_MAX {
+            self.poke(ctx);
+        }
+    }
+}
+
+/// Risk refused one of the strategy's orders.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Denied {
+    pub terms: Arc<OrderTerms>,
+    pub denials: Arc<[Denial]>,
+}
+
+impl Handler<Denied> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Denied, ctx: &mut Self::Context) {
+        self.step([StrategyInput::Denied { terms: message.terms, denials: message.denials }], "denied", ctx);
+    }
+}
+
+/// Stop what is not done of a signal yet.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CancelSignal {
+    pub signal: SignalId,
+    pub who: Arc<str>,
+    /// Learns whether there was anything left to stop, once that is durable.
+    pub answer: oneshot::Sender<bool>,
+}
+
+impl Handler<CancelSignal> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: CancelSignal, ctx: &mut Self::Context) {
+        // It may still be in the inbox: take everything before it first. A paused core keeps what it is given.
+        while !self.core.knows(message.signal) && self.core.active_len() < KEPT_MAX {
+            let signals = self.inbox.take(&self.id, SIGNALS_PER_STEP);
+            if signals.is_empty() {
+                break;
+            }
+            self.step(signals.into_iter().map(StrategyInput::Signal), "signal", ctx);
+        }
+        let at = self.board.clock.now();
+        let mut fx = StrategyEffects::default();
+        let board = self.board.clone();
+        let input = StrategyInput::Cancel { signal: message.signal, who: message.who };
+        board.with_view(|view| self.core.handle(at, view, input, &mut fx));
+        let found = fx.cancel_found;
+        self.act(at, fx, "cancel", ctx);
+        self.board.answer_when_durable(message.answer, found);
+    }
+}
+
+/// Start, pause or stop.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetState {
+    pub state: StrategyState,
+    pub who: Arc<str>,
+    pub reason: Arc<str>,
+    pub answer: oneshot::Sender<()>,
+}
+
+impl Handler<SetState> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SetState, ctx: &mut Self::Context) {
+        let SetState { state, who, reason, answer } = message;
+        self.step([StrategyInput::SetState { state, who, reason }], "set_state", ctx);
+        self.poke(ctx);
+        self.board.answer_when_durable(answer, ());
+    }
+}
+
+/// A new configuration as a whole.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Configure {
+    pub conf: Arc<StrategyConf>,
+    pub answer: oneshot::Sender<()>,
+}
+
+impl Handler<Configure> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Configure, ctx: &mut Self::Context) {
+        self.step([StrategyInput::Configure(message.conf)], "configure", ctx);
+        self.board.answer_when_durable(message.answer, ());
+    }
+}
+
+/// No more signals are taken; the life ends. What is in the inbox waits for the next start.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+impl Handler<Drain> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+/// For tests and drills: end this life by a panic.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Panic;
+
+impl Handler<Panic> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        #[expect(clippy::panic, reason = "that is what was asked for")]
+        {
+            panic!("planted panic in {}", self.name);
+        }
+    }
+}

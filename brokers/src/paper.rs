@@ -1,0 +1,163 @@
+//! The paper broker: accounts of play money on one shared [`PaperVenue`], which trades on real quotes and prints.
+//!
+//! The venue lives in this process and dies with it. Its truth is the journal: what was not durable when the process
+//! ended never happened, so after a restart it knows exactly the working orders that it is given back, and a lookup of
+//! any other id answers, truthfully, that there is no such order.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
+use signalbox_domain::ids::AccountId;
+use signalbox_domain::order::{Order, OrderTerms};
+use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder, VenueStatus};
+use signalbox_domain::quote::{Print, Quote};
+use signalbox_domain::units::{Price, Qty, Timestamp};
+
+use crate::{Broker, BrokerError};
+
+/// The market of all paper accounts.
+#[derive(Debug, Clone)]
+pub struct PaperExchange {
+    venue: Arc<Mutex<PaperVenue>>,
+}
+
+impl PaperExchange {
+    #[must_use]
+    pub fn new(conf: VenueConf) -> Self {
+        Self { venue: Arc::new(Mutex::new(PaperVenue::new(conf))) }
+    }
+
+    /// A quote moves the market; returns what it does to resting orders, in order.
+    #[must_use]
+    pub fn quote(&self, at: Timestamp, quote: &Quote) -> Vec<(AccountId, BrokerReport)> {
+        self.market(at, VenueInput::Quote(quote))
+    }
+
+    /// A trade of others moves the market.
+    #[must_use]
+    pub fn print(&self, at: Timestamp, print: &Print) -> Vec<(AccountId, BrokerReport)> {
+        self.market(at, VenueInput::Print(print))
+    }
+
+    /// The session is over: day orders expire.
+    #[must_use]
+    pub fn end_of_day(&self, at: Timestamp) -> Vec<(AccountId, BrokerReport)> {
+        self.market(at, VenueInput::EndOfDay)
+    }
+
+    fn market(&self, at: Timestamp, input: VenueInput<'_>) -> Vec<(AccountId, BrokerReport)> {
+        let mut events = Vec::new();
+        self.lock().handle(at, input, &mut events);
+        events.into_iter().map(report).collect()
+    }
+
+    /// A venue that panicked half-way is not to be trusted, but neither is anything else by then: the panic ends the
+    /// process that feeds it.
+    fn lock(&self) -> MutexGuard<'_, PaperVenue> {
+        self.venue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One paper account's session.
+#[derive(Debug)]
+pub struct PaperBroker {
+    account: AccountId,
+    exchange: PaperExchange,
+}
+
+impl PaperBroker {
+    /// Paper orders under way at once. The venue answers at once; the bound keeps one account from filling the
+    /// journal's queue.
+    const IN_FLIGHT_MAX: usize = 1_024;
+
+    #[must_use]
+    pub const fn new(account: AccountId, exchange: PaperExchange) -> Self {
+        Self { account, exchange }
+    }
+
+    #[must_use]
+    pub const fn capabilities() -> Capabilities {
+        Capabilities { level: Level::L4, in_flight_max: Self::IN_FLIGHT_MAX, market_orders: true }
+    }
+
+    fn venue_order(&self, terms: &OrderTerms, band: Option<(Price, Price)>, cum_qty: Qty) -> VenueOrder {
+        VenueOrder {
+            account: self.account.clone(),
+            order: terms.id,
+            symbol: terms.symbol,
+            side: terms.side,
+            ord_type: terms.ord_type,
+            limit_price: terms.limit_price,
+            qty: terms.qty,
+            tif: terms.time_in_force,
+            cum_qty,
+            band,
+        }
+    }
+
+    fn find(&self, order: signalbox_domain::ids::OrderId) -> Vec<BrokerReport> {
+        let say = |what| BrokerReport { order, what };
+        let Some(state) = self.exchange.lock().find(&self.account, order) else {
+            return vec![say(Report::NotFound)];
+        };
+        // Fills are pushed in this very process, so the state alone settles the doubt.
+        let accepted = state.broker_order_id.map(|broker_order_id| say(Report::Accepted { broker_order_id }));
+        let ended = match state.status {
+            VenueStatus::Working => None,
+            VenueStatus::Filled => None,
+            VenueStatus::Canceled => Some(say(Report::Canceled { text: "canceled".into() })),
+            VenueStatus::Expired => Some(say(Report::Expired)),
+            VenueStatus::Rejected(reason) => Some(say(Report::Rejected { text: <&str>::from(reason).into() })),
+        };
+        accepted.into_iter().chain(ended).collect()
+    }
+}
+
+#[async_trait]
+impl Broker for PaperBroker {
+    fn capabilities(&self) -> Capabilities {
+        Self::capabilities()
+    }
+
+    async fn connect(&mut self, _at: Timestamp, working: &[Order]) -> Result<(), BrokerError> {
+        let mut venue = self.exchange.lock();
+        for order in working.iter().filter(|order| is_working(order)) {
+            let Some(id) = order.broker_order_id.clone() else { continue };
+            let fills = u32::try_from(order.exec_ids.len()).unwrap_or(u32::MAX);
+            venue.restore(self.venue_order(&order.terms, order.approval.band, order.cum_qty), id, fills);
+        }
+        Ok(())
+    }
+
+    async fn call(&mut self, at: Timestamp, request: &BrokerRequest) -> Vec<BrokerReport> {
+        let input = match request {
+            BrokerRequest::Submit { terms, band, .. } => VenueInput::New(self.venue_order(terms, *band, Qty::ZERO)),
+            BrokerRequest::Cancel { order, .. } => VenueInput::Cancel { account: self.account.clone(), order: *order },
+            BrokerRequest::Find { order } => return self.find(*order),
+        };
+        let mut events = Vec::with_capacity(2);
+        self.exchange.lock().handle(at, input, &mut events);
+        events.into_iter().map(|event| report(event).1).collect()
+    }
+}
+
+fn report(event: VenueEvent) -> (AccountId, BrokerReport) {
+    let (account, order, what) = match event {
+        VenueEvent::Accepted { account, order, broker_order_id } => {
+            (account, order, Report::Accepted { broker_order_id })
+        }
+        VenueEvent::Rejected { account, order, reason } => {
+            (account, order, Report::Rejected { text: <&str>::from(reason).into() })
+        }
+        VenueEvent::Filled { account, order, exec_id, qty, px, at } => {
+            (account, order, Report::Filled { exec_id, qty, px, at })
+        }
+        VenueEvent::Canceled { account, order, .. } => (account, order, Report::Canceled { text: "canceled".into() }),
+        VenueEvent::CancelRejected { account, order, reason } => {
+            (account, order, Report::CancelRejected { text: <&str>::from(reason).into() })
+        }
+        VenueEvent::Expired { account, order, .. } => (account, order, Report::Expired),
+    };
+    (account, BrokerReport { order, what })
+}
