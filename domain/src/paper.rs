@@ -198,7 +198,8 @@ impl PaperVenue {
     ///
     /// There is no event. The place in the queue is lost and counts as unknown, and a limit order no longer counts as
     /// able to trade when it came. An order that cannot work on (`Ioc`, or refused if it were new) is cancelled at the
-    /// next input. An id that is known already is left alone.
+    /// next input, and one that is full already is only remembered. An id that is known already is left alone. Orders
+    /// of today that are not restored are not known: a repeat of one would be a new order.
     pub fn restore(&mut self, order: VenueOrder, broker_order_id: BrokerOrderId, fills: u32) {
         let key = (order.order, order.account.clone());
         if self.register.get(&key).is_some() {

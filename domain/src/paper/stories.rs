@@ -384,9 +384,8 @@ fn malformed_orders_are_refused_with_their_numbers() {
 #[test]
 fn a_restored_order_works_on_without_a_second_acceptance_and_goes_on_counting_its_fills() {
     let mut venue = PaperVenue::new(CALM);
-    let id = || BrokerOrderId("P7".into());
-    venue.restore(order("buy a 7 100 10.00", Qty::new(60)), id(), 2);
-    venue.restore(order("buy a 7 999 10.00", Qty::new(0)), id(), 0);
+    venue.restore(order("buy a 7 100 10.00", Qty::new(60)), BrokerOrderId("old-7".into()), 2);
+    venue.restore(order("buy a 7 999 10.00", Qty::new(0)), BrokerOrderId("P7".into()), 0);
     venue.restore(order("buy a 8 100 10.00 ioc", Qty::new(10)), BrokerOrderId("P8".into()), 1);
     venue.restore(order("buy a 9 100 10.00", Qty::new(100)), BrokerOrderId("P9".into()), 1);
     assert_eq!(
@@ -401,7 +400,7 @@ fn a_restored_order_works_on_without_a_second_acceptance_and_goes_on_counting_it
              -> a 8 canceled 10
              -> a P7-3 filled 10 at 10.00
              buy a 7 100 10.00
-             -> a P7 accepted
+             -> a old-7 accepted
              print 9.99 100 sell
              -> a P7-4 filled 30 at 10.00"
         )
