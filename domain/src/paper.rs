@@ -25,8 +25,6 @@
 //! Accounts never trade with each other: such volume was not in the market. Quotes are believed in the order in which
 //! they are given.
 
-use std::collections::HashMap;
-
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId};
 use crate::order::{OrdType, Side, TimeInForce};
 use crate::quote::{Print, Quote};
@@ -34,6 +32,7 @@ use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Ratio, Timestamp};
 
 mod book;
+mod hash;
 mod register;
 mod resting;
 
@@ -45,7 +44,8 @@ mod properties;
 mod stories;
 
 use book::Book;
-use register::{Key, Record, Register};
+use hash::QuickMap;
+use register::{Fate, Key, Record, Register};
 use resting::{Effects, Resting, broker_order_id};
 
 /// The market of all paper accounts. See the module's documentation for how it fills.
@@ -53,7 +53,7 @@ use resting::{Effects, Resting, broker_order_id};
 pub struct PaperVenue {
     conf: VenueConf,
     /// Looked up by symbol, never walked in the map's order.
-    books: HashMap<Symbol, Book>,
+    books: QuickMap<Symbol, Book>,
     register: Register,
     /// Restored orders that cannot work on; cancelled at the next input, because a restore has no events.
     stranded: Vec<Key>,
@@ -190,7 +190,7 @@ impl PaperVenue {
     #[must_use]
     pub fn new(conf: VenueConf) -> Self {
         let conf = VenueConf { participation: conf.participation.clamp(Ratio::ZERO, Ratio::ONE), ..conf };
-        Self { conf, books: HashMap::new(), register: Register::default(), stranded: Vec::new(), newest_seq: 0 }
+        Self { conf, books: QuickMap::default(), register: Register::default(), stranded: Vec::new(), newest_seq: 0 }
     }
 
     /// Takes back an order that was working when the process ended; `fills` is the number of fills it has had. Call it
@@ -198,32 +198,25 @@ impl PaperVenue {
     ///
     /// There is no event. The place in the queue is lost and counts as unknown, and a limit order no longer counts as
     /// able to trade when it came. An order that cannot work on (`Ioc`, or refused if it were new) is cancelled at the
-    /// next input. An id that is known already is left alone.
+    /// next input, and one that is full already is only remembered. An id that is known already is left alone. Orders
+    /// of today that are not restored are not known: a repeat of one would be a new order.
     pub fn restore(&mut self, order: VenueOrder, broker_order_id: BrokerOrderId, fills: u32) {
         let key = (order.order, order.account.clone());
         if self.register.get(&key).is_some() {
             return;
         }
-        if order.qty.is_positive() && order.cum_qty >= order.qty {
-            let status = VenueStatus::Filled;
-            let state =
-                VenueOrderState { broker_order_id: Some(broker_order_id), status, cum_qty: order.cum_qty, fills };
-            self.register.insert(key, Record::Done(state));
-            return;
-        }
-        if order.tif == TimeInForce::Ioc || check(&order).is_err() {
-            let status = VenueStatus::Working;
-            let state =
-                VenueOrderState { broker_order_id: Some(broker_order_id), status, cum_qty: order.cum_qty, fills };
-            self.register.insert(key.clone(), Record::Done(state));
-            self.stranded.push(key);
-            return;
-        }
-        let resting = Resting::new(&order, fills);
-        let book = self.books.entry(order.symbol).or_default();
-        self.newest_seq += 1;
-        let place = book.rest_restored(order.symbol, self.newest_seq, resting);
-        self.register.insert(key, Record::Working { broker_order_id, place });
+        let done = |status| Fate::Done { status, cum_qty: order.cum_qty, fills };
+        let fate = if order.qty.is_positive() && order.cum_qty >= order.qty {
+            done(VenueStatus::Filled)
+        } else if order.tif == TimeInForce::Ioc || check(&order).is_err() {
+            self.stranded.push(key.clone());
+            done(VenueStatus::Working)
+        } else {
+            self.newest_seq += 1;
+            let book = self.books.entry(order.symbol).or_default();
+            Fate::Working(book.rest_restored(order.symbol, self.newest_seq, Resting::new(&order, fills)))
+        };
+        self.register.insert(key, Record::restored(order.order, broker_order_id, fate));
     }
 
     /// Decides what one input causes and appends the events to `out`. `at` is the time of the fills.
@@ -250,16 +243,12 @@ impl PaperVenue {
     /// second `EndOfDay`), so that a question or a repeat across the end of the day still meets the first order.
     #[must_use]
     pub fn find(&self, account: &AccountId, order: OrderId) -> Option<VenueOrderState> {
-        match self.register.get(&(order, account.clone()))? {
-            Record::Done(state) => Some(state.clone()),
-            Record::Working { broker_order_id, place } => {
+        let record = self.register.get(&(order, account.clone()))?;
+        match &record.fate {
+            Fate::Done { status, cum_qty, fills } => Some(record.state(order, *status, *cum_qty, *fills)),
+            Fate::Working(place) => {
                 let resting = self.books.get(&place.symbol)?.get(place)?;
-                Some(VenueOrderState {
-                    broker_order_id: Some(broker_order_id.clone()),
-                    status: VenueStatus::Working,
-                    cum_qty: resting.cum_qty,
-                    fills: resting.fills,
-                })
+                Some(record.state(order, VenueStatus::Working, resting.cum_qty, resting.fills))
             }
         }
     }
@@ -275,18 +264,15 @@ impl PaperVenue {
             if order.ord_type == OrdType::Limit || market_known() { Ok(()) } else { Err(VenueRejection::NoMarket) }
         });
         if let Err(reason) = verdict {
-            let status = VenueStatus::Rejected(reason);
-            let state = VenueOrderState { broker_order_id: None, status, cum_qty: order.cum_qty, fills: 0 };
-            self.register.insert(key, Record::Done(state));
+            self.register.insert(key, Record::done(VenueStatus::Rejected(reason), order.cum_qty, 0));
             out.push(VenueEvent::Rejected { account: order.account, order: order.order, reason });
             return;
         }
 
-        let broker_order_id = broker_order_id(order.order);
         out.push(VenueEvent::Accepted {
             account: order.account.clone(),
             order: order.order,
-            broker_order_id: broker_order_id.clone(),
+            broker_order_id: broker_order_id(order.order),
         });
         let mut resting = Resting::new(&order, 0);
         let book = self.books.entry(order.symbol).or_default();
@@ -297,13 +283,12 @@ impl PaperVenue {
             (true, TimeInForce::Day) => {
                 self.newest_seq += 1;
                 let place = book.rest(order.symbol, self.newest_seq, resting);
-                self.register.insert(key, Record::Working { broker_order_id, place });
+                self.register.insert(key, Record::new(Fate::Working(place)));
                 return;
             }
         };
         let Resting { cum_qty, fills, .. } = resting;
-        let state = VenueOrderState { broker_order_id: Some(broker_order_id), status, cum_qty, fills };
-        self.register.insert(key, Record::Done(state));
+        self.register.insert(key, Record::done(status, cum_qty, fills));
         if status == VenueStatus::Canceled {
             out.push(VenueEvent::Canceled { account: order.account, order: order.order, cum_qty });
         }
@@ -311,10 +296,10 @@ impl PaperVenue {
 
     fn cancel(&mut self, account: AccountId, order: OrderId, out: &mut Vec<VenueEvent>) {
         let key = (order, account);
-        let removed = match self.register.get(&key) {
+        let removed = match self.register.get(&key).map(|record| &record.fate) {
             None => Err(CancelRejection::UnknownOrder),
-            Some(Record::Done(state)) => Err(CancelRejection::TooLate(state.status)),
-            Some(Record::Working { place, .. }) => {
+            Some(Fate::Done { status, .. }) => Err(CancelRejection::TooLate(*status)),
+            Some(Fate::Working(place)) => {
                 let removed = self.books.get_mut(&place.symbol).and_then(|book| book.remove(place));
                 removed.ok_or(CancelRejection::UnknownOrder)
             }
@@ -375,16 +360,8 @@ fn check(order: &VenueOrder) -> Result<(), VenueRejection> {
 
 /// A repeated order gets the answer of the first one. What happened since is for `find` to tell.
 fn answer_again(account: AccountId, order: OrderId, record: &Record) -> VenueEvent {
-    match record {
-        Record::Working { broker_order_id, .. } => {
-            VenueEvent::Accepted { account, order, broker_order_id: broker_order_id.clone() }
-        }
-        Record::Done(VenueOrderState { status: VenueStatus::Rejected(reason), .. }) => {
-            VenueEvent::Rejected { account, order, reason: *reason }
-        }
-        Record::Done(state) => {
-            let broker_order_id = state.broker_order_id.clone().unwrap_or_else(|| broker_order_id(order));
-            VenueEvent::Accepted { account, order, broker_order_id }
-        }
+    match record.fate {
+        Fate::Done { status: VenueStatus::Rejected(reason), .. } => VenueEvent::Rejected { account, order, reason },
+        _ => VenueEvent::Accepted { account, order, broker_order_id: record.broker_order_id(order) },
     }
 }

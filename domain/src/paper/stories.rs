@@ -140,6 +140,23 @@ fn a_print_at_our_price_first_serves_the_queue_that_was_shown_when_we_came() {
 }
 
 #[test]
+fn a_market_that_went_through_our_price_leaves_nobody_in_front_of_us() {
+    check(
+        QUEUED,
+        "quote bid 10.00 500 ask 10.01 300
+         buy a 1 100 10.00
+         -> a P1 accepted
+         buy b 2 100 10.00
+         -> b P2 accepted
+         quote bid 9.98 500 ask 9.99 30
+         -> a P1-1 filled 30 at 10.00
+         print 10.00 90 sell
+         -> a P1-2 filled 70 at 10.00
+         -> b P2-1 filled 20 at 10.00",
+    );
+}
+
+#[test]
 fn the_best_bid_that_is_ours_alone_has_no_queue() {
     check(
         QUEUED,
@@ -159,7 +176,8 @@ fn a_queue_that_was_not_shown_is_learned_when_the_market_gets_there() {
          buy a 1 100 9.98
          -> a P1 accepted
          quote bid 9.98 700 ask 9.99 300
-         print 9.98 700 sell
+         print 9.98 600 sell
+         print 9.98 100 sell
          print 9.98 10 sell
          -> a P1-1 filled 10 at 9.98",
     );
@@ -366,9 +384,8 @@ fn malformed_orders_are_refused_with_their_numbers() {
 #[test]
 fn a_restored_order_works_on_without_a_second_acceptance_and_goes_on_counting_its_fills() {
     let mut venue = PaperVenue::new(CALM);
-    let id = || BrokerOrderId("P7".into());
-    venue.restore(order("buy a 7 100 10.00", Qty::new(60)), id(), 2);
-    venue.restore(order("buy a 7 999 10.00", Qty::new(0)), id(), 0);
+    venue.restore(order("buy a 7 100 10.00", Qty::new(60)), BrokerOrderId("old-7".into()), 2);
+    venue.restore(order("buy a 7 999 10.00", Qty::new(0)), BrokerOrderId("P7".into()), 0);
     venue.restore(order("buy a 8 100 10.00 ioc", Qty::new(10)), BrokerOrderId("P8".into()), 1);
     venue.restore(order("buy a 9 100 10.00", Qty::new(100)), BrokerOrderId("P9".into()), 1);
     assert_eq!(
@@ -383,7 +400,7 @@ fn a_restored_order_works_on_without_a_second_acceptance_and_goes_on_counting_it
              -> a 8 canceled 10
              -> a P7-3 filled 10 at 10.00
              buy a 7 100 10.00
-             -> a P7 accepted
+             -> a old-7 accepted
              print 9.99 100 sell
              -> a P7-4 filled 30 at 10.00"
         )
