@@ -4,11 +4,12 @@
 //! ended never happened, so after a restart it knows exactly the working orders that it is given back, and a lookup of
 //! any other id answers, truthfully, that there is no such order.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
-use signalbox_domain::ids::AccountId;
+use signalbox_domain::ids::{AccountId, OrderId};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder, VenueStatus};
 use signalbox_domain::quote::{Print, Quote};
@@ -19,13 +20,59 @@ use crate::{Broker, BrokerError};
 /// The market of all paper accounts.
 #[derive(Debug, Clone)]
 pub struct PaperExchange {
-    venue: Arc<Mutex<PaperVenue>>,
+    floor: Arc<Mutex<Floor>>,
+}
+
+/// The venue and the tape of what it reported, so that a lookup can tell the fills that an account missed.
+#[derive(Debug)]
+struct Floor {
+    venue: PaperVenue,
+    tape: HashMap<OrderId, Vec<Report>>,
+    /// Orders that ended, oldest first.
+    ended: VecDeque<OrderId>,
+}
+
+/// Ended orders whose fills stay on the tape. An account that is rebuilt asks within a moment for what it missed; a
+/// thousand orders in flight and some seconds of others are far less than this.
+const ENDED_KEPT: usize = 16_384;
+
+impl Floor {
+    fn handle(&mut self, at: Timestamp, input: VenueInput<'_>) -> Vec<(AccountId, BrokerReport)> {
+        let mut events = Vec::with_capacity(2);
+        self.venue.handle(at, input, &mut events);
+        let mut reports = Vec::with_capacity(events.len());
+        for event in events {
+            let (account, report) = report(event);
+            match &report.what {
+                Report::Filled { .. } => self.tape.entry(report.order).or_default().push(report.what.clone()),
+                Report::Canceled { .. } | Report::Expired | Report::Rejected { .. } => self.ended(report.order),
+                _ => {}
+            }
+            let filled = matches!(report.what, Report::Filled { .. })
+                && self.venue.find(&account, report.order).is_some_and(|s| s.status == VenueStatus::Filled);
+            if filled {
+                self.ended(report.order);
+            }
+            reports.push((account, report));
+        }
+        reports
+    }
+
+    fn ended(&mut self, order: OrderId) {
+        self.ended.push_back(order);
+        if self.ended.len() > ENDED_KEPT
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.tape.remove(&oldest);
+        }
+    }
 }
 
 impl PaperExchange {
     #[must_use]
     pub fn new(conf: VenueConf) -> Self {
-        Self { venue: Arc::new(Mutex::new(PaperVenue::new(conf))) }
+        let floor = Floor { venue: PaperVenue::new(conf), tape: HashMap::new(), ended: VecDeque::new() };
+        Self { floor: Arc::new(Mutex::new(floor)) }
     }
 
     /// A quote moves the market; returns what it does to resting orders, in order.
@@ -47,15 +94,13 @@ impl PaperExchange {
     }
 
     fn market(&self, at: Timestamp, input: VenueInput<'_>) -> Vec<(AccountId, BrokerReport)> {
-        let mut events = Vec::new();
-        self.lock().handle(at, input, &mut events);
-        events.into_iter().map(report).collect()
+        self.lock().handle(at, input)
     }
 
     /// A venue that panicked half-way is not to be trusted, but neither is anything else by then: the panic ends the
     /// process that feeds it.
-    fn lock(&self) -> MutexGuard<'_, PaperVenue> {
-        self.venue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Floor> {
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,12 +141,12 @@ impl PaperBroker {
         }
     }
 
-    fn find(&self, order: signalbox_domain::ids::OrderId) -> Vec<BrokerReport> {
+    fn find(&self, order: OrderId) -> Vec<BrokerReport> {
         let say = |what| BrokerReport { order, what };
-        let Some(state) = self.exchange.lock().find(&self.account, order) else {
+        let floor = self.exchange.lock();
+        let Some(state) = floor.venue.find(&self.account, order) else {
             return vec![say(Report::NotFound)];
         };
-        // Fills are pushed in this very process, so the state alone settles the doubt.
         let accepted = state.broker_order_id.map(|broker_order_id| say(Report::Accepted { broker_order_id }));
         let ended = match state.status {
             VenueStatus::Working => None,
@@ -110,7 +155,8 @@ impl PaperBroker {
             VenueStatus::Expired => Some(say(Report::Expired)),
             VenueStatus::Rejected(reason) => Some(say(Report::Rejected { text: <&str>::from(reason).into() })),
         };
-        accepted.into_iter().chain(ended).collect()
+        let fills = floor.tape.get(&order).cloned().unwrap_or_default().into_iter().map(say);
+        accepted.into_iter().chain(fills).chain(ended).collect()
     }
 }
 
@@ -121,11 +167,15 @@ impl Broker for PaperBroker {
     }
 
     async fn connect(&mut self, _at: Timestamp, working: &[Order]) -> Result<(), BrokerError> {
-        let mut venue = self.exchange.lock();
+        let mut floor = self.exchange.lock();
         for order in working.iter().filter(|order| is_working(order)) {
             let Some(id) = order.broker_order_id.clone() else { continue };
             let fills = u32::try_from(order.exec_ids.len()).unwrap_or(u32::MAX);
-            venue.restore(self.venue_order(&order.terms, order.approval.band, order.cum_qty), id, fills);
+            // An account that was rebuilt meets a venue that has lived on and knows its orders better.
+            if floor.venue.find(&self.account, order.id()).is_some() {
+                continue;
+            }
+            floor.venue.restore(self.venue_order(&order.terms, order.approval.band, order.cum_qty), id, fills);
         }
         Ok(())
     }
@@ -136,9 +186,8 @@ impl Broker for PaperBroker {
             BrokerRequest::Cancel { order, .. } => VenueInput::Cancel { account: self.account.clone(), order: *order },
             BrokerRequest::Find { order } => return self.find(*order),
         };
-        let mut events = Vec::with_capacity(2);
-        self.exchange.lock().handle(at, input, &mut events);
-        events.into_iter().map(|event| report(event).1).collect()
+        let reports = self.exchange.lock().handle(at, input);
+        reports.into_iter().map(|(_, report)| report).collect()
     }
 }
 

@@ -125,8 +125,8 @@ impl Account {
             match was {
                 (OrdStatus::Initialized, None, _) => self.queue.push_back(id),
                 (_, Some(_), false) => self.doubt(at, id, "the process ended while the answer was awaited", fx),
-                (_, Some(_), true) => fx.broker.push(BrokerRequest::Find { order: id }),
-                _ => {}
+                // What happened at the broker since the last word is asked for.
+                _ => fx.broker.push(BrokerRequest::Find { order: id }),
             }
         }
     }
