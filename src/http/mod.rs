@@ -12,10 +12,13 @@ pub mod problem;
 pub mod session;
 pub mod users;
 
-use actix_web::dev::{ResourceDef, ServiceFactory, ServiceRequest, ServiceResponse};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::{ResourceDef, Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError as _, web};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, ResponseError as _, web};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -74,6 +77,27 @@ pub fn app(
                 .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
                 .add((header::REFERRER_POLICY, "no-referrer")),
         )
+}
+
+/// Serves the application on the listener. The caller awaits it, and stops it by its handle.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve<I>(listener: TcpListener, workers: usize, install: I) -> std::io::Result<Server>
+where
+    I: FnOnce(&mut web::ServiceConfig) + Clone + Send + 'static,
+{
+    let server = HttpServer::new(move || app(install.clone()))
+        .workers(workers)
+        // Somebody who sends a byte a second holds a connection for five of them.
+        .client_request_timeout(Duration::from_secs(5))
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .keep_alive(Duration::from_secs(15))
+        .shutdown_timeout(10)
+        // The program decides when to stop: accounts drain first.
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
 }
 
 fn json_document(bytes: web::Bytes) -> HttpResponse {
