@@ -100,7 +100,15 @@ fn json_problem(error: &serde_json::Error, path: &str) -> Problem {
         Category::Data => Code::InvalidField,
         Category::Syntax | Category::Eof | Category::Io => Code::MalformedJson,
     };
-    let problem = Problem::new(code).detail(shorten(&text));
+    // "invalid type: integer `12345678`, expected a string": what was sent may be a secret in the wrong form.
+    let told = match text.split_once(", expected ") {
+        Some((start, wanted)) if start.starts_with("invalid ") => format!("expected {wanted}"),
+        _ => text.clone(),
+    };
+    let problem = Problem::new(code).detail(shorten(&told));
+    if code == Code::MalformedJson {
+        return problem;
+    }
     // The path ends at the object that lacks or doubles a field: the sentence has its name.
     let named = match code {
         Code::MissingField | Code::DuplicateField => text.split('`').nth(1),
@@ -232,7 +240,7 @@ mod tests {
             (r#"{"symbol":"a","symbol":"b"}"#, Code::DuplicateField, Some("symbol")),
             (r#"{"symbol":"a","admin":true}"#, Code::UnknownField, Some("admin")),
             (r#"{"legs":[]}"#, Code::MissingField, Some("symbol")),
-            (r#"{"symbol":"#, Code::MalformedJson, Some("symbol")),
+            (r#"{"symbol":"#, Code::MalformedJson, None),
             (r#"{"symbol":"a"} x"#, Code::MalformedJson, None),
             ("NaN", Code::MalformedJson, None),
             ("", Code::MalformedJson, None),
@@ -240,9 +248,7 @@ mod tests {
         ] {
             let (is_code, is_field) = refusal(text);
             assert_eq!(is_code, code, "{text}");
-            if code != Code::MalformedJson {
-                assert_eq!(is_field, field.map(Into::into), "{text}");
-            }
+            assert_eq!(is_field, field.map(Into::into), "{text}");
         }
     }
 

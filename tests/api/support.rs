@@ -9,6 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, Response};
+use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use signalbox::clock::ManualClock;
@@ -175,8 +176,14 @@ impl TestApp {
             let columns = query.column_count();
             let mut rows = query.query([]).unwrap();
             while let Some(row) = rows.next().unwrap() {
+                write!(text, "{table}|").unwrap();
                 for column in 0..columns {
-                    write!(text, "{table} {:?}|", row.get_ref(column).unwrap()).unwrap();
+                    match row.get_ref(column).unwrap() {
+                        // As it was written, so that one can search it.
+                        ValueRef::Text(value) => text.push_str(std::str::from_utf8(value).unwrap()),
+                        other => write!(text, "{other:?}").unwrap(),
+                    }
+                    text.push('|');
                 }
                 text.push('\n');
             }
