@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use sea_orm::DatabaseConnection;
 use signalbox_domain::ids::InstallationTag;
 use signalbox_migrations::{Migrator, MigratorTrait};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use super::backend::{Backend, Opened};
 use super::door::{Disk, FreeBytes};
+use super::events::STREAM_COMMITS;
 use super::queue::Queue;
 use super::writer::{Listeners, Writer};
 use super::{Inner, OnFatal, Store, StoreConf, StoreError, sqlite};
@@ -68,6 +69,12 @@ impl Store {
         let (folder, claim) = lock_folder(&conf.data_dir)?;
         let queue = Arc::new(Queue::default());
         let listeners = Arc::new(Listeners::default());
+        let stream = broadcast::Sender::new(STREAM_COMMITS);
+        listeners.add(Box::new({
+            let stream = stream.clone();
+            // An error means that nobody listens.
+            move |committed| drop(stream.send(committed.clone()))
+        }));
         let disk = Disk::new(&conf, hooks.free_bytes);
 
         // The connection lives on the thread that uses it, from the first byte on.
@@ -80,15 +87,20 @@ impl Store {
                     if started.send(Ok(opened)).is_ok() {
                         writer.run(hooks.on_fatal);
                     }
+                    // The next process may come in once nothing is written any more.
+                    drop(folder);
                 }
-                Err(error) => drop(started.send(Err(error))),
+                Err(error) => {
+                    drop(folder);
+                    drop(started.send(Err(error)));
+                }
             }
         });
         let thread = thread.map_err(io("the writer's thread cannot start"))?;
         let opened =
             start.await.map_err(|_| StoreError::corrupt("database", "the writer panicked while opening it"))??;
 
-        let reads = connect_readers(&conf).await?;
+        let reads = connect_readers(&conf).await.inspect_err(|_| queue.close())?;
         let installation = InstallationTag::parse(&opened.installation)
             .ok_or_else(|| StoreError::corrupt("installation tag", &opened.installation))?;
         Ok(Self {
@@ -99,8 +111,8 @@ impl Store {
                 installation,
                 disk,
                 listeners,
+                stream,
                 writer: Mutex::new(Some(thread)),
-                _folder: folder,
             }),
         })
     }
