@@ -18,7 +18,7 @@ pub const BODY_MAX: usize = 64 * 1024;
 /// A JSON body of at most `MAX` bytes. Use types with `deny_unknown_fields`.
 pub struct StrictJson<T, const MAX: usize = BODY_MAX>(pub T);
 
-/// The same, where the body may be left away.
+/// The same, where the body may be left away, or `null`.
 pub struct OptionalJson<T, const MAX: usize = BODY_MAX>(pub Option<T>);
 
 /// Bodies hold passwords: nothing of them is printed.
@@ -64,6 +64,9 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for OptionalJs
                 return Ok(Self(None));
             }
             kind?;
+            if bytes.trim_ascii() == b"null" {
+                return Ok(Self(None));
+            }
             parse_json(&bytes).map(|value| Self(Some(value)))
         })
     }

@@ -297,12 +297,10 @@ async fn an_unknown_user_is_refused_as_late_as_a_known_one() {
         known.push(time("admin").await);
         unknown.push(time("nobody").await);
     }
-    let median = |times: &mut Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2].as_secs_f64()
-    };
-    let ratio = median(&mut unknown) / median(&mut known);
-    assert!((0.6..1.67).contains(&ratio), "the unknown user took {ratio:.2} times as long");
+    // The fastest of each: what else this machine does only adds to the others. Without the hash it would be a fiftieth.
+    let fastest = |times: &[Duration]| times.iter().min().unwrap().as_secs_f64();
+    let ratio = fastest(&unknown) / fastest(&known);
+    assert!((0.5..2.0).contains(&ratio), "the unknown user took {ratio:.2} times as long");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
