@@ -109,7 +109,7 @@ impl Writer {
             match job {
                 Job::Entry { ticket, entry } => {
                     for event in &entry.events {
-                        self.line(entry.at, &entry.actor, &entry.cause, event)?;
+                        self.line(entry.at, entry.actor.clone(), entry.cause.clone(), event)?;
                     }
                     for row in entry.rows {
                         self.batch.put(row, &mut self.next_fill);
@@ -124,7 +124,7 @@ impl Writer {
                 Job::Change { at, change, answer } => {
                     let result = self.backend.change(&change.statements)?;
                     if result.is_ok() {
-                        self.line(at, &"admin".into(), &Cow::Borrowed("change"), &change.event)?;
+                        self.line(at, "admin".into(), Cow::Borrowed("change"), &change.event)?;
                     }
                     answers.push(Answer::Change(answer, result));
                 }
@@ -198,8 +198,8 @@ impl Writer {
         let payload = serde_json::to_string(&*signal).map_err(|error| StoreError::corrupt("signal", error))?;
         self.line(
             signal.received_at,
-            &format!("client:{}", signal.client).into(),
-            &Cow::Borrowed("ingest"),
+            format!("client:{}", signal.client).into(),
+            Cow::Borrowed("ingest"),
             &Event::SignalAccepted(signal.clone()),
         )?;
         self.batch.signals.push(SignalInsert { signal: signal.clone(), body_hash, payload });
@@ -209,8 +209,8 @@ impl Writer {
     fn line(
         &mut self,
         at: Timestamp,
-        actor: &Arc<str>,
-        cause: &Cow<'static, str>,
+        actor: Arc<str>,
+        cause: Cow<'static, str>,
         event: &Event,
     ) -> Result<(), StoreError> {
         self.json.clear();
@@ -219,8 +219,8 @@ impl Writer {
         let mut line = JournalLine {
             seq: self.last_seq + 1,
             at,
-            actor: actor.clone(),
-            cause: cause.clone(),
+            actor,
+            cause,
             kind: Cow::Borrowed(event.kind()),
             account: event.account().cloned(),
             strategy: event.strategy().cloned(),
