@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use sea_orm::ConnectionTrait;
 use signalbox::store::{ChangeError, Expect, Hooks, Store, StoreError, StoredOrder};
 use signalbox_actors::journal::Journal;
 use signalbox_domain::event::{Event, Scope, TradingState};
