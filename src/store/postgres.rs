@@ -264,7 +264,7 @@ fn bind<'q>(query: Query<'q, Db, PgArguments>, value: &'q SeaValue) -> Query<'q,
         SeaValue::String(v) => query.bind(v.as_deref()),
         SeaValue::Char(v) => query.bind(v.map(String::from)),
         SeaValue::Bytes(v) => query.bind(v.as_deref()),
-        // Kinds that no statement of ours binds; the column's NOT NULL or type refuses what is lost here.
+        // The writer refuses a change with any other kind before it comes here.
         _ => query.bind(None::<&str>),
     }
 }

@@ -279,7 +279,7 @@ fn value(value: &SeaValue) -> Value {
         SeaValue::String(v) => of(v.clone(), Value::Text),
         SeaValue::Char(v) => of(v.map(String::from), Value::Text),
         SeaValue::Bytes(v) => of(v.clone(), Value::Blob),
-        // Kinds that no statement of ours binds; the column's NOT NULL or type refuses what is lost here.
+        // The writer refuses a change with any other kind before it comes here.
         _ => Value::Null,
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use sea_orm::Statement;
 use signalbox_actors::journal::Ticket;
 use signalbox_domain::event::Event;
 use signalbox_domain::signal::Signal;
@@ -122,7 +123,12 @@ impl Writer {
                     answers.push(Answer::Ingest(answer, ingested));
                 }
                 Job::Change { at, change, answer } => {
-                    let result = self.backend.change(&change.statements)?;
+                    let result = if change.statements.iter().all(|(statement, _)| bindable(statement)) {
+                        self.backend.change(&change.statements)?
+                    } else {
+                        tracing::error!("a change binds a kind of value that the writer does not know");
+                        Err(ChangeError::Unavailable)
+                    };
                     if result.is_ok() {
                         self.line(at, "admin".into(), Cow::Borrowed("change"), &change.event)?;
                     }
@@ -235,6 +241,31 @@ impl Writer {
         self.batch.lines.push(line);
         Ok(())
     }
+}
+
+/// Whether both databases' writers can bind all values. A kind that they do not know would become a silent NULL.
+fn bindable(statement: &Statement) -> bool {
+    use sea_orm::sea_query::Value as V;
+    let known = |value: &V| {
+        matches!(
+            value,
+            V::Bool(_)
+                | V::TinyInt(_)
+                | V::SmallInt(_)
+                | V::Int(_)
+                | V::BigInt(_)
+                | V::TinyUnsigned(_)
+                | V::SmallUnsigned(_)
+                | V::Unsigned(_)
+                | V::BigUnsigned(_)
+                | V::Float(_)
+                | V::Double(_)
+                | V::String(_)
+                | V::Char(_)
+                | V::Bytes(_)
+        )
+    };
+    statement.values.iter().all(|values| values.0.iter().all(known))
 }
 
 /// The keys of this transaction's signals that are taken.
