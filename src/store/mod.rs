@@ -25,6 +25,8 @@ mod events;
 mod inbox;
 mod open;
 mod parse;
+mod postgres;
+mod postgres_rows;
 mod queue;
 mod read;
 mod restore;

@@ -15,7 +15,7 @@ use super::door::{Disk, FreeBytes};
 use super::events::STREAM_COMMITS;
 use super::queue::Queue;
 use super::writer::{Listeners, Writer};
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, sqlite};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, postgres, sqlite};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -119,11 +119,15 @@ impl Store {
 }
 
 fn connect(conf: &StoreConf, claim: &Claim) -> Result<(Box<dyn Backend>, Opened), StoreError> {
-    let file = sqlite::file(&conf.url, &conf.data_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(io("a runtime for the migrations cannot start"))?;
+        .map_err(io("the writer's runtime cannot start"))?;
+    if is_postgres(&conf.url) {
+        let (backend, opened) = postgres::Postgres::open(&conf.url, runtime, claim)?;
+        return Ok((Box::new(backend), opened));
+    }
+    let file = sqlite::file(&conf.url, &conf.data_dir)?;
     runtime.block_on(async {
         let connection = sqlite::connect_for_migrations(&file).await?;
         migrate(&connection).await?;
@@ -133,11 +137,18 @@ fn connect(conf: &StoreConf, claim: &Claim) -> Result<(Box<dyn Backend>, Opened)
     Ok((Box::new(backend), opened))
 }
 
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
 pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), StoreError> {
     Migrator::up(connection, None).await.map_err(|source| StoreError::Migration { source })
 }
 
 async fn connect_readers(conf: &StoreConf) -> Result<DatabaseConnection, StoreError> {
+    if is_postgres(&conf.url) {
+        return postgres::connect_readers(&conf.url).await;
+    }
     sqlite::connect_readers(&sqlite::file(&conf.url, &conf.data_dir)?).await
 }
 
