@@ -87,7 +87,8 @@ impl Settings {
     }
 
     fn finish(layers: config::ConfigBuilder<config::builder::DefaultState>) -> Result<Self, ConfError> {
-        let environment = Environment::with_prefix("SIGNALBOX").prefix_separator("__").separator("__").try_parsing(true);
+        let environment =
+            Environment::with_prefix("SIGNALBOX").prefix_separator("__").separator("__").try_parsing(true);
         let raw: Raw = layers.add_source(environment).build()?.try_deserialize()?;
         raw.check()
     }
@@ -306,9 +307,8 @@ impl RawRisk {
         let at = |name: &str| format!("accounts[{index}].risk.{name}");
         let default = Limits::default();
         let ratio_or = |name: &str, text: Option<String>, or: Ratio| match text {
-            Some(text) => ratio(&at(name), &text).and_then(|value| {
-                if value.is_negative() { Err(field(at(name), "is negative")) } else { Ok(value) }
-            }),
+            Some(text) => ratio(&at(name), &text)
+                .and_then(|value| if value.is_negative() { Err(field(at(name), "is negative")) } else { Ok(value) }),
             None => Ok(or),
         };
         let secs = |value: Option<u32>, or: Span| value.map_or(or, |s| Span::from_secs(i64::from(s)));
@@ -338,7 +338,11 @@ fn groups(raw: Vec<RawGroup>, known: &BTreeSet<&AccountId>) -> Result<Groups, Co
         let id = GroupId::parse(&group.id).map_err(|e| field(at("id"), e.to_string()))?;
         let accounts = group.accounts.iter().map(|name| {
             let account = AccountId::parse(name).map_err(|e| field(at("accounts"), e.to_string()))?;
-            if known.contains(&account) { Ok(account) } else { Err(field(at("accounts"), format!("no account {name}"))) }
+            if known.contains(&account) {
+                Ok(account)
+            } else {
+                Err(field(at("accounts"), format!("no account {name}")))
+            }
         });
         let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
         if groups.insert(id, accounts).is_some() {

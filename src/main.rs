@@ -137,11 +137,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
             if let Some(data) = data {
                 settings.data_dir = data;
             }
-            let store = signalbox::store::Store::open(signalbox::store::StoreConf::new(
-                settings.database,
-                settings.data_dir,
-            ))
-            .await?;
+            let store =
+                signalbox::store::Store::open(signalbox::store::StoreConf::new(settings.database, settings.data_dir))
+                    .await?;
             let verified = store.verify_chain(1).await?;
             println!("the chain is whole: {} lines", verified.lines);
             Ok(())
@@ -224,7 +222,9 @@ async fn play(system: Signalbox, day: RecordedDay) {
     })
     .await;
     info!("the recorded day is over");
-    println!("The recorded day is over; the accounts stay as they are. Start with another --data folder to see it again.");
+    println!(
+        "The recorded day is over; the accounts stay as they are. Start with another --data folder to see it again."
+    );
 }
 
 async fn ensure_admin(system: &Signalbox) -> anyhow::Result<()> {

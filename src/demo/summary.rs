@@ -32,7 +32,11 @@ pub async fn show(system: Signalbox, from: Timestamp, to: Timestamp) {
         match accounts(&system).await {
             Ok(text) if text != last => {
                 let line = format!("{}  {text}", clock_text(now));
-                if live { bar.println(line) } else { println!("{line}") }
+                if live {
+                    bar.println(line)
+                } else {
+                    println!("{line}")
+                }
                 last = text;
             }
             Ok(_) => {}

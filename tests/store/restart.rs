@@ -85,7 +85,7 @@ async fn a_restart_finds_what_lives_and_nothing_else() {
         let restored = store.restore().await.unwrap();
         let [one] = &restored.accounts[..] else { panic!("{restored:?}") };
         assert_eq!((&one.row, &one.books), (&account_row(2), &vec![book(100)]));
-        assert_eq!(one.orders, [*expected.unwrap()], "with its one fill");
+        assert_eq!(one.orders, [expected.unwrap().as_ref().clone()], "with its one fill");
         assert_eq!(one.orders[0].exec_ids.len(), 1);
         let [half] = &restored.signals[..] else { panic!("{restored:?}") };
         assert_eq!((half.signal.row.id.get(), half.signal.row.status), (2, SignalStatus::Working));
