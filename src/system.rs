@@ -56,6 +56,14 @@ impl Signalbox {
             disk_floor_bytes: settings.disk_floor_bytes,
         })
         .await?;
+        Self::on_store(settings, store, start).await
+    }
+
+    /// The same on a store that is open already.
+    ///
+    /// # Errors
+    /// As [`Signalbox::build`].
+    pub async fn on_store(settings: Settings, store: Store, start: ClockStart) -> anyhow::Result<Self> {
         let people = People::open(store.clone(), settings.people.clone(), Arc::new(SystemClock)).await?;
         let mut rest = rest(&store).await?;
         let clock = Arc::new(match start {

@@ -21,6 +21,8 @@ use super::{Inner, OnFatal, Store, StoreConf, StoreError, postgres, sqlite};
 pub struct Hooks {
     pub on_fatal: OnFatal,
     pub free_bytes: FreeBytes,
+    /// Added to each flush: a slow disk, for measurements.
+    pub flush_delay: std::time::Duration,
 }
 
 impl std::fmt::Debug for Hooks {
@@ -31,7 +33,11 @@ impl std::fmt::Debug for Hooks {
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { on_fatal: Box::new(end_process), free_bytes: Box::new(|folder| fs4::available_space(folder)) }
+        Self {
+            on_fatal: Box::new(end_process),
+            free_bytes: Box::new(|folder| fs4::available_space(folder)),
+            flush_delay: std::time::Duration::ZERO,
+        }
     }
 }
 
@@ -83,7 +89,7 @@ impl Store {
             let (conf, queue, listeners) = (conf.clone(), queue.clone(), listeners.clone());
             move || match connect(&conf, &claim) {
                 Ok((backend, opened)) => {
-                    let writer = Writer::new(backend, &opened, queue, listeners);
+                    let writer = Writer::new(backend, &opened, queue, listeners, hooks.flush_delay);
                     if started.send(Ok(opened)).is_ok() {
                         writer.run(hooks.on_fatal);
                     }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use sea_orm::Statement;
 use signalbox_actors::journal::Ticket;
@@ -61,6 +62,8 @@ pub(super) struct Writer {
     // Kept between commits for their room only.
     batch: Batch,
     json: Vec<u8>,
+    /// Zero but in measurements.
+    flush_delay: Duration,
 }
 
 /// Who is told what after the commit.
@@ -75,6 +78,7 @@ impl Writer {
         opened: &Opened,
         queue: Arc<Queue>,
         listeners: Arc<Listeners>,
+        flush_delay: Duration,
     ) -> Self {
         Self {
             backend,
@@ -87,6 +91,7 @@ impl Writer {
             ticket: 0,
             batch: Batch::default(),
             json: Vec::new(),
+            flush_delay,
         }
     }
 
@@ -137,6 +142,9 @@ impl Writer {
             }
         }
         self.backend.write(&self.batch)?;
+        if !self.flush_delay.is_zero() {
+            std::thread::sleep(self.flush_delay);
+        }
         self.backend.commit()?;
         self.publish(answers);
         Ok(())
@@ -201,13 +209,18 @@ impl Writer {
         signal.id = signalbox_domain::ids::SignalId::new(self.last_signal);
         let signal = Arc::new(signal);
         known.insert(key, Seen::Now(signal.clone(), body_hash));
-        let payload = serde_json::to_string(&*signal).map_err(|error| StoreError::corrupt("signal", error))?;
-        self.line(
-            signal.received_at,
-            format!("client:{}", signal.client).into(),
-            Cow::Borrowed("ingest"),
-            &Event::SignalAccepted(signal.clone()),
-        )?;
+        // Written once and used twice: the event is the signal with its name before it.
+        const NAME: &str = "{\"signal_accepted\":";
+        self.json.clear();
+        self.json.extend_from_slice(NAME.as_bytes());
+        serde_json::to_writer(&mut self.json, &*signal).map_err(|error| StoreError::corrupt("signal", error))?;
+        self.json.push(b'}');
+        let text = std::str::from_utf8(&self.json).map_err(|error| StoreError::corrupt("signal", error))?;
+        let payload = text[NAME.len()..text.len() - 1].to_owned();
+        let text: Arc<str> = text.into();
+        let actor = format!("client:{}", signal.client).into();
+        let event = Event::SignalAccepted(signal.clone());
+        self.text_line(signal.received_at, actor, Cow::Borrowed("ingest"), &event, text);
         self.batch.signals.push(SignalInsert { signal: signal.clone(), body_hash, payload });
         Ok(Ingested::Accepted(signal))
     }
@@ -222,6 +235,20 @@ impl Writer {
         self.json.clear();
         serde_json::to_writer(&mut self.json, event).map_err(|error| StoreError::corrupt("event", error))?;
         let payload = std::str::from_utf8(&self.json).map_err(|error| StoreError::corrupt("event", error))?;
+        let payload = payload.into();
+        self.text_line(at, actor, cause, event, payload);
+        Ok(())
+    }
+
+    /// A line whose event is text already.
+    fn text_line(
+        &mut self,
+        at: Timestamp,
+        actor: Arc<str>,
+        cause: Cow<'static, str>,
+        event: &Event,
+        payload: Arc<str>,
+    ) {
         let mut line = JournalLine {
             seq: self.last_seq + 1,
             at,
@@ -232,14 +259,13 @@ impl Writer {
             strategy: event.strategy().cloned(),
             signal: event.signal(),
             order: event.order(),
-            payload: payload.into(),
+            payload,
             hash: chain::GENESIS,
         };
         line.hash = chain::hash(&self.last_hash, &line);
         self.last_seq = line.seq;
         self.last_hash = line.hash;
         self.batch.lines.push(line);
-        Ok(())
     }
 }
 

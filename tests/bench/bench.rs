@@ -1,0 +1,47 @@
+//! Measures Signalbox against limits measured in the same run: a table of ratios, and a JSON file.
+//!
+//! `./ops/bench [section ..]`; sections are `cores actors journal door slow many memory start`, default all. Figures are
+//! medians of interleaved rounds. Nothing here asserts: a measurement informs, a test decides.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot run has nothing to say")]
+#![allow(clippy::disallowed_methods, reason = "a stopwatch reads the clock")]
+
+mod cores;
+mod desk;
+mod door;
+mod process;
+mod report;
+
+use report::Report;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let runs = |section: &str| wanted.is_empty() || wanted.iter().any(|w| w == section);
+    let mut report = Report::default();
+    if runs("cores") {
+        cores::run(&mut report);
+    }
+    if runs("actors") {
+        desk::memory(&mut report);
+    }
+    if runs("many") {
+        desk::many(&mut report);
+    }
+    if runs("journal") {
+        desk::sqlite(&mut report);
+    }
+    if runs("door") {
+        door::run(&mut report, std::time::Duration::ZERO);
+    }
+    if runs("slow") {
+        door::run(&mut report, std::time::Duration::from_millis(5));
+    }
+    if runs("start") || runs("memory") {
+        process::run(&mut report);
+    }
+    report.print();
+    report.save();
+}

@@ -1,0 +1,132 @@
+//! The cores through their actors: with a journal in memory, with the real one, with many accounts.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use signalbox::restore::StoreRestorer;
+use signalbox::store::{NewSignal, Store, StoreConf};
+use signalbox_actors::journal::{Inbox, Journal, MemoryJournal, Restorer};
+use signalbox_actors::market::Quotes;
+use signalbox_actors::port::tell;
+use signalbox_actors::root::{Root, boot};
+use signalbox_support::desk;
+use tokio::sync::Notify;
+
+use crate::report::{Report, median};
+
+fn system<R>(work: impl Future<Output = R>) -> R {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    actix::System::with_tokio_rt(runtime).block_on(work)
+}
+
+async fn start(
+    accounts: usize,
+    everywhere: bool,
+    journal: Arc<dyn Journal>,
+    committed: Arc<Notify>,
+    inbox: Arc<dyn Inbox>,
+    restorer: Arc<dyn Restorer>,
+) -> Root {
+    let root = boot(desk::boot(accounts, everywhere, journal, committed, inbox, restorer)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let quote = desk::quote(desk::monday_morning(), 100_000);
+    tell(&root.market, Quotes { quotes: vec![quote], answer: None });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    root
+}
+
+/// The shares that all accounts hold.
+fn held(root: &Root, accounts: usize) -> i64 {
+    let ledgers = root.board.ledgers.borrow();
+    let of = |n| ledgers.get(&desk::account_id(n)).map_or(0, |l| l.holding(desk::symbol()).qty.get());
+    if accounts == 1 { of(0) } else { (0..accounts).map(of).sum() }
+}
+
+async fn until_held(root: &Root, accounts: usize, shares: i64) {
+    while held(root, accounts) < shares {
+        tokio::time::sleep(Duration::from_micros(500)).await;
+    }
+}
+
+pub(crate) fn memory(report: &mut Report) {
+    let rounds = (0..5).map(|_| memory_round(1, false, 100_000)).collect();
+    report.at_most("through the actors, memory journal", median(rounds), "us/order", 15.0);
+}
+
+/// Microseconds per order of signals sent through all actors.
+fn memory_round(accounts: usize, everywhere: bool, signals: u64) -> f64 {
+    system(async move {
+        let inbox = Arc::new(desk::MemoryInbox::default());
+        let journal = Arc::new(MemoryJournal::default());
+        let root = start(accounts, everywhere, journal, Arc::default(), inbox.clone(), Arc::new(desk::Nothing)).await;
+        let orders = signals * if everywhere { accounts as u64 } else { 1 };
+        let signals: Vec<_> = (1..=signals).map(|id| desk::buy(id, desk::monday_morning())).collect();
+        let start = Instant::now();
+        signals.into_iter().for_each(|signal| inbox.put(signal));
+        root.poke(&desk::strategy_id());
+        until_held(&root, accounts, 100 * orders as i64).await;
+        start.elapsed().as_secs_f64() * 1e6 / orders as f64
+    })
+}
+
+pub(crate) fn many(report: &mut Report) {
+    let fanned: Vec<f64> = (0..5).map(|_| memory_round(10_000, true, 1) * 10_000.0 / 1_000.0).collect();
+    report.at_most("one signal to 10,000 accounts, filled", median(fanned), "ms", 150.0);
+    let one = median((0..3).map(|_| memory_round(1, false, 100_000)).collect());
+    let ten_thousand = median((0..3).map(|_| memory_round(10_000, true, 10)).collect());
+    report.at_least("rate at 10,000 accounts / at 1", one / ten_thousand, "", 0.60);
+    let early = median((0..3).map(|_| memory_round(1, false, 10_000)).collect());
+    let late = memory_round(1, false, 1_000_000);
+    report.at_most("cost per order of 1,000,000 / of 10,000", late / early, "", 1.3);
+}
+
+const IN_FLIGHT: u64 = 256;
+const DURABLE_ORDERS: u64 = 40_000;
+
+/// The real store: every row of the protocol, 256 signals in flight.
+pub(crate) fn sqlite(report: &mut Report) {
+    let rounds = (0..3).map(|_| durable_round(format!("sqlite:{}", "bench.db"))).collect();
+    report.at_least("through the actors, SQLite journal", median(rounds), "orders/s", 8_000.0);
+}
+
+fn durable_round(url: String) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    system(async move {
+        let store = Store::open(StoreConf::new(url, folder.path())).await.unwrap();
+        let committed = Arc::new(Notify::new());
+        let bell = committed.clone();
+        store.on_commit(Box::new(move |_| bell.notify_one()));
+        let slot: Arc<std::sync::OnceLock<signalbox_actors::desk::Desk>> = Arc::default();
+        let doorbell = slot.clone();
+        let inbox = Arc::new(store.inbox(Box::new(move |strategy| {
+            if let Some(desk) = doorbell.get() {
+                desk.poke(strategy);
+            }
+        })));
+        let restorer = Arc::new(StoreRestorer(store.clone()));
+        let root = start(1, false, Arc::new(store.clone()), committed, inbox, restorer).await;
+        let _ = slot.set(signalbox_actors::desk::Desk::new(root.clone()));
+        let start = Instant::now();
+        let mut sent = 0;
+        while sent < DURABLE_ORDERS {
+            // Signals come in slices, so that about 256 are between the door and their fill.
+            let filled = held(&root, 1) as u64 / 100;
+            let room = (IN_FLIGHT - (sent - filled)).min(DURABLE_ORDERS - sent);
+            if room < IN_FLIGHT / 4 {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+                continue;
+            }
+            let news = (sent + 1..=sent + room).map(|id| NewSignal {
+                signal: signalbox_domain::signal::Signal::clone(&desk::buy(id, desk::monday_morning())),
+                body_hash: [7; 32],
+            });
+            store.ingest_batch(news.collect()).await.unwrap();
+            sent += room;
+        }
+        until_held(&root, 1, 100 * DURABLE_ORDERS as i64).await;
+        root.drain().await;
+        let rate = DURABLE_ORDERS as f64 / start.elapsed().as_secs_f64();
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+        rate
+    })
+}
