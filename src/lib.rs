@@ -1,3 +1,6 @@
 //! Signalbox: the program around the cores.
 
+pub mod clock;
+pub mod http;
+pub mod people;
 pub mod store;

@@ -1,1 +1,19 @@
-//! placeholder
+//! The schema of the database, one file per change, applied in order when the store is opened.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m20261121_000001_create_core;
+mod sql;
+
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_core::Migration), //
+        ]
+    }
+}

@@ -1,7 +1,105 @@
 //! The store: inbox, journal, projections and people, on SQLite or PostgreSQL.
+//!
+//! All writing goes through one thread ([`writer`]) that takes what is queued, makes it durable in one transaction and
+//! then tells everybody. Reading goes past it, through a small pool of connections that cannot write.
 
-use sea_orm::Statement;
+use std::fmt;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use sea_orm::{DatabaseConnection, DbErr, Statement};
+use signalbox_actors::journal::{Entry, Journal, Ticket};
 use signalbox_domain::event::Event;
+use signalbox_domain::ids::InstallationTag;
+use signalbox_domain::units::Timestamp;
+use tokio::sync::oneshot;
+
+mod backend;
+mod batch;
+mod chain;
+mod columns;
+mod door;
+mod open;
+mod queue;
+mod sqlite;
+mod writer;
+
+pub use batch::JournalLine;
+pub use door::{FreeBytes, INGEST_BATCH_MAX, IngestError, Ingested, NewSignal};
+pub use open::Hooks;
+pub use writer::{Committed, Listener};
+
+use door::Disk;
+use queue::{Queue, Refused};
+use writer::Listeners;
+
+/// Where the data is.
+#[derive(Debug, Clone)]
+pub struct StoreConf {
+    /// `sqlite:` with a file name inside the data folder (`sqlite:signalbox.db`), or `postgres://..`.
+    pub url: String,
+    /// Locked for as long as the process lives, whatever the database.
+    pub data_dir: PathBuf,
+    /// Below this much free space in the data folder new signals are refused: what is left is for the results of the
+    /// orders that are out already. Not looked at for PostgreSQL, whose disk we cannot see.
+    pub disk_floor_bytes: u64,
+}
+
+impl StoreConf {
+    pub const SQLITE_DEFAULT: &str = "sqlite:signalbox.db";
+
+    #[must_use]
+    pub fn new(url: impl Into<String>, data_dir: impl Into<PathBuf>) -> Self {
+        Self { url: url.into(), data_dir: data_dir.into(), disk_floor_bytes: 512 << 20 }
+    }
+}
+
+/// The store cannot be opened, or can no longer be trusted with a write.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the data folder {} is in use by another process", .0.display())]
+    FolderInUse(PathBuf),
+    #[error("the database is in use by {holder}")]
+    DatabaseInUse { holder: String },
+    #[error("another process took the database over: its epoch is no longer {ours}")]
+    Fenced { ours: u64 },
+    #[error("SQLite {found} has a known fault that loses data; {floor} or newer is needed")]
+    SqliteTooOld { found: String, floor: &'static str },
+    #[error("the database setting {setting} is {found}, but has to be {wanted}")]
+    Setting { setting: &'static str, found: String, wanted: &'static str },
+    #[error("not a database address: {0}")]
+    Url(String),
+    #[error("{context}")]
+    Io { context: String, source: std::io::Error },
+    #[error("migrations failed")]
+    Migration { source: DbErr },
+    #[error("{context}")]
+    Database { context: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    /// A stored value that no version of this program wrote.
+    #[error("the stored {what} cannot be read: {detail}")]
+    Corrupt { what: &'static str, detail: String },
+}
+
+impl StoreError {
+    pub(crate) fn database(context: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Database { context, source: source.into() }
+    }
+
+    pub(crate) fn corrupt(what: &'static str, detail: impl fmt::Display) -> Self {
+        Self::Corrupt { what, detail: detail.to_string() }
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(source: DbErr) -> Self {
+        Self::database("reading the database failed", source)
+    }
+}
+
+/// Called once when a write failed, from the writer's thread. The default ends the process.
+pub type OnFatal = Box<dyn FnOnce(&StoreError) + Send>;
 
 /// An administrative change: statements built with sea-orm, run by the one writer together with the audit event, all
 /// or nothing.
@@ -19,7 +117,7 @@ pub enum Expect {
     One,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     #[error("the row was changed by somebody else, or is gone")]
     Conflict,
@@ -27,4 +125,101 @@ pub enum ChangeError {
     Duplicate,
     #[error("the store cannot write now")]
     Unavailable,
+}
+
+/// The open store. Clones share it; the last one that goes writes what is queued and closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Arc<Queue>,
+    reads: DatabaseConnection,
+    epoch: u64,
+    installation: InstallationTag,
+    disk: Disk,
+    listeners: Arc<Listeners>,
+    /// Joined when the last clone goes.
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Kept last: the lock on the folder goes after the writer has ended.
+    _folder: File,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("epoch", &self.inner.epoch).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Runs the change in the writer's next transaction; durable when this returns `Ok`. The statements must be built
+    /// for [`Store::reads`]' database.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: a conflict or a duplicate undid this change and no other.
+    pub async fn change(&self, at: Timestamp, change: Change) -> Result<(), ChangeError> {
+        let (answer, answered) = oneshot::channel();
+        self.inner
+            .queue
+            .change(at, change, answer)
+            .map_err(|(Refused::Full | Refused::Closed)| ChangeError::Unavailable)?;
+        answered.await.unwrap_or(Err(ChangeError::Unavailable))
+    }
+
+    /// The connections that read, for queries with sea-orm. They cannot write.
+    #[must_use]
+    pub fn reads(&self) -> &DatabaseConnection {
+        &self.inner.reads
+    }
+
+    /// Rises with every start. Whoever acts for us outside refuses commands of an older one.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.inner.epoch
+    }
+
+    #[must_use]
+    pub fn installation(&self) -> InstallationTag {
+        self.inner.installation
+    }
+
+    /// Is called after every commit from now on.
+    pub fn on_commit(&self, listener: Listener) {
+        self.inner.listeners.add(listener);
+    }
+
+    /// Takes nothing more, writes what is queued, and closes the database. Blocks for as long as that takes.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+impl Journal for Store {
+    fn append(&self, entry: Entry) -> Ticket {
+        self.inner.queue.append(entry)
+    }
+
+    fn durable(&self) -> Ticket {
+        self.inner.queue.durable()
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.queue.close();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A listener may hold the last clone: the writer's thread cannot wait for itself.
+        if let Some(writer) = writer.filter(|writer| writer.thread().id() != std::thread::current().id())
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
 }

@@ -1,0 +1,163 @@
+//! The front door: one file per resource.
+//!
+//! [`configure`] names every resource; the OpenAPI document is made from the same list, so a route cannot be missing
+//! from it. What no route answers goes to [`fallback`].
+
+pub mod api_keys;
+pub mod auth;
+pub mod json;
+pub mod limits;
+pub mod page;
+pub mod problem;
+pub mod session;
+pub mod users;
+
+use actix_web::dev::{ResourceDef, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError as _, web};
+use utoipa::OpenApi;
+use utoipa_actix_web::AppExt as _;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use self::auth::SecuritySchemes;
+use self::problem::{Code, Problem, ProblemBody};
+
+/// The part of the document that belongs to no route.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(title = "Signalbox", description = "Many strategies, many brokerage accounts, nothing lost, nothing doubled."),
+    components(schemas(ProblemBody, Code)),
+    modifiers(&SecuritySchemes),
+    tags(
+        (name = "session", description = "Login, refresh, logout, and who one is"),
+        (name = "users", description = "People, their roles and grants"),
+        (name = "api-keys", description = "Programs and their keys"),
+    )
+)]
+struct Document;
+
+/// All routes.
+pub fn configure(cfg: &mut ServiceConfig<'_>) {
+    cfg.configure(session::configure).configure(users::configure).configure(api_keys::configure);
+}
+
+/// The OpenAPI document of all routes.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    App::new().into_utoipa_app().openapi(Document::openapi()).configure(configure).split_for_parts().1
+}
+
+/// The application of one worker. `install` adds the shared state that the handlers ask for.
+pub fn app(
+    install: impl FnOnce(&mut web::ServiceConfig),
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl actix_web::body::MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, document) =
+        App::new().into_utoipa_app().openapi(Document::openapi()).configure(configure).split_for_parts();
+    let known = KnownPaths::of(&document);
+    let document = web::Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+    app.configure(install)
+        .route("/openapi.json", web::get().to(move || std::future::ready(json_document(document.clone()))))
+        .default_service(web::to(move |req: HttpRequest| std::future::ready(fallback(&known, &req))))
+        .wrap(
+            // Answers are for who asked: no cache keeps them, no browser guesses what they are.
+            DefaultHeaders::new()
+                .add((header::CACHE_CONTROL, "no-store"))
+                .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+                .add((header::REFERRER_POLICY, "no-referrer")),
+        )
+}
+
+fn json_document(bytes: web::Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(bytes)
+}
+
+/// The paths of the document, to tell a wrong method from a wrong path.
+#[derive(Debug, Clone)]
+struct KnownPaths(std::rc::Rc<[(ResourceDef, String)]>);
+
+impl KnownPaths {
+    fn of(document: &utoipa::openapi::OpenApi) -> Self {
+        let methods = |item: &utoipa::openapi::PathItem| {
+            let all = [
+                ("GET", item.get.is_some()),
+                ("POST", item.post.is_some()),
+                ("PUT", item.put.is_some()),
+                ("PATCH", item.patch.is_some()),
+                ("DELETE", item.delete.is_some()),
+            ];
+            all.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        };
+        let paths = document.paths.paths.iter().map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item)));
+        Self(paths.chain([(ResourceDef::new("/openapi.json"), "GET".to_owned())]).collect())
+    }
+}
+
+fn fallback(known: &KnownPaths, req: &HttpRequest) -> HttpResponse {
+    let allowed = known.0.iter().find(|(path, _)| path.is_match(req.path())).map(|(_, methods)| methods);
+    match allowed.and_then(|methods| HeaderValue::from_str(methods).ok()) {
+        Some(methods) => Problem::new(Code::MethodNotAllowed).header(header::ALLOW, methods).error_response(),
+        None => Problem::not_found().error_response(),
+    }
+}
+
+/// The answers that every route can give, for the OpenAPI document.
+#[derive(Debug, utoipa::IntoResponses)]
+pub enum Refusals {
+    /// The query, a header or the path cannot be read
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] ProblemBody),
+    /// Who asks is not proved
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] ProblemBody),
+    /// He may not
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemBody),
+    /// Too fast: see Retry-After
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooManyRequests(#[to_schema] ProblemBody),
+    /// An error of ours
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(#[to_schema] ProblemBody),
+    /// Busy, or nothing can be stored now: see Retry-After
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] ProblemBody),
+}
+
+/// The further answers of routes that take a body.
+#[derive(Debug, utoipa::IntoResponses)]
+pub enum BodyRefusals {
+    /// The body is larger than 64 KiB
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] ProblemBody),
+    /// The body is not application/json
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(#[to_schema] ProblemBody),
+    /// Understood and refused
+    #[response(status = 422, content_type = "application/problem+json")]
+    Refused(#[to_schema] ProblemBody),
+}
+
+/// The further answer of routes that name a thing.
+#[derive(Debug, utoipa::IntoResponses)]
+pub enum Missing {
+    /// There is no such thing, or it is not yours to see
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] ProblemBody),
+}
+
+/// The further answer of routes that the state can be against.
+#[derive(Debug, utoipa::IntoResponses)]
+pub enum Conflicts {
+    /// The state is against it
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] ProblemBody),
+}

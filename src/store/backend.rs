@@ -1,0 +1,40 @@
+//! What the writer needs of a database: one transaction at a time, on one connection that nobody else uses.
+
+use sea_orm::Statement;
+
+use super::batch::Batch;
+use super::{ChangeError, Expect, StoreError};
+
+/// A signal that is stored under a key.
+#[derive(Debug)]
+pub(super) struct StoredSignal {
+    pub(super) body_hash: Vec<u8>,
+    pub(super) payload: String,
+}
+
+/// Every error is fatal: the transaction's fate is not known any more.
+pub(super) trait Backend {
+    /// Begins the transaction and asserts the lease's epoch in it.
+    fn begin(&mut self) -> Result<(), StoreError>;
+
+    /// The stored signals of `(client, client_signal_id)`, in the order of the keys.
+    fn find_signals(&mut self, keys: &[(&str, &str)]) -> Result<Vec<Option<StoredSignal>>, StoreError>;
+
+    /// Runs the statements inside a savepoint. The inner error undid exactly them.
+    fn change(&mut self, statements: &[(Statement, Expect)]) -> Result<Result<(), ChangeError>, StoreError>;
+
+    fn write(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    fn commit(&mut self) -> Result<(), StoreError>;
+}
+
+/// Where the sequences stand, and who may write from now on.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) epoch: u64,
+    pub(super) installation: String,
+    pub(super) last_seq: u64,
+    pub(super) last_hash: [u8; 32],
+    pub(super) last_signal: u64,
+    pub(super) last_fill: u64,
+}

@@ -1,0 +1,183 @@
+//! Opening: the lock on the folder, migrations, the lease, and the writer's thread.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use sea_orm::DatabaseConnection;
+use signalbox_domain::ids::InstallationTag;
+use signalbox_migrations::{Migrator, MigratorTrait};
+use tokio::sync::oneshot;
+
+use super::backend::{Backend, Opened};
+use super::door::{Disk, FreeBytes};
+use super::queue::Queue;
+use super::writer::{Listeners, Writer};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, sqlite};
+
+/// What a test replaces.
+pub struct Hooks {
+    pub on_fatal: OnFatal,
+    pub free_bytes: FreeBytes,
+}
+
+impl std::fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hooks")
+    }
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { on_fatal: Box::new(end_process), free_bytes: Box::new(|folder| fs4::available_space(folder)) }
+    }
+}
+
+/// Distinct from a panic's and from a refused configuration's, so that the service manager's log tells them apart
+/// (`EX_SOFTWARE` of sysexits).
+const EXIT_CODE: i32 = 70;
+
+fn end_process(error: &StoreError) {
+    tracing::error!(error = error as &dyn std::error::Error, "the journal cannot be written, the process ends");
+    std::process::exit(EXIT_CODE);
+}
+
+/// Who takes the lease.
+#[derive(Debug, Clone)]
+pub(super) struct Claim {
+    /// The tag of a new database; an old one keeps its own.
+    pub(super) installation: String,
+    /// The folder's own number and its path.
+    pub(super) holder: String,
+    pub(super) at_us: i64,
+}
+
+impl Store {
+    /// Locks the data folder, brings the schema up to date and starts the writer.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed when the folder or the database is in use.
+    pub async fn open(conf: StoreConf) -> Result<Self, StoreError> {
+        Self::open_with(conf, Hooks::default()).await
+    }
+
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(conf: StoreConf, hooks: Hooks) -> Result<Self, StoreError> {
+        let (folder, claim) = lock_folder(&conf.data_dir)?;
+        let queue = Arc::new(Queue::default());
+        let listeners = Arc::new(Listeners::default());
+        let disk = Disk::new(&conf, hooks.free_bytes);
+
+        // The connection lives on the thread that uses it, from the first byte on.
+        let (started, start) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn({
+            let (conf, queue, listeners) = (conf.clone(), queue.clone(), listeners.clone());
+            move || match connect(&conf, &claim) {
+                Ok((backend, opened)) => {
+                    let writer = Writer::new(backend, &opened, queue, listeners);
+                    if started.send(Ok(opened)).is_ok() {
+                        writer.run(hooks.on_fatal);
+                    }
+                }
+                Err(error) => drop(started.send(Err(error))),
+            }
+        });
+        let thread = thread.map_err(io("the writer's thread cannot start"))?;
+        let opened =
+            start.await.map_err(|_| StoreError::corrupt("database", "the writer panicked while opening it"))??;
+
+        let reads = connect_readers(&conf).await?;
+        let installation = InstallationTag::parse(&opened.installation)
+            .ok_or_else(|| StoreError::corrupt("installation tag", &opened.installation))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                queue,
+                reads,
+                epoch: opened.epoch,
+                installation,
+                disk,
+                listeners,
+                writer: Mutex::new(Some(thread)),
+                _folder: folder,
+            }),
+        })
+    }
+}
+
+fn connect(conf: &StoreConf, claim: &Claim) -> Result<(Box<dyn Backend>, Opened), StoreError> {
+    let file = sqlite::file(&conf.url, &conf.data_dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(io("a runtime for the migrations cannot start"))?;
+    runtime.block_on(async {
+        let connection = sqlite::connect_for_migrations(&file).await?;
+        migrate(&connection).await?;
+        connection.close().await.map_err(StoreError::from)
+    })?;
+    let (backend, opened) = sqlite::Sqlite::open(&file, claim)?;
+    Ok((Box::new(backend), opened))
+}
+
+pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), StoreError> {
+    Migrator::up(connection, None).await.map_err(|source| StoreError::Migration { source })
+}
+
+async fn connect_readers(conf: &StoreConf) -> Result<DatabaseConnection, StoreError> {
+    sqlite::connect_readers(&sqlite::file(&conf.url, &conf.data_dir)?).await
+}
+
+/// Makes the folder if need be and locks it until the returned file is dropped.
+fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
+    let context = || format!("the data folder {} cannot be used", folder.display());
+    let wrap = |source| StoreError::Io { context: context(), source };
+    std::fs::create_dir_all(folder).map_err(wrap)?;
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join("lock"))
+        .map_err(wrap)?;
+    match fs4::FileExt::try_lock(&lock) {
+        Ok(()) => {}
+        Err(fs4::TryLockError::WouldBlock) => return Err(StoreError::FolderInUse(folder.to_owned())),
+        Err(fs4::TryLockError::Error(source)) => return Err(wrap(source)),
+    }
+    // The folder's own number, in the lock file: tells this folder from one of the same name on another machine.
+    let mut number = String::new();
+    lock.read_to_string(&mut number).map_err(wrap)?;
+    if number.len() != 16 {
+        number = format!("{:016x}", u64::from_le_bytes(random()?));
+        lock.rewind().and_then(|()| lock.set_len(0)).map_err(wrap)?;
+        lock.write_all(number.as_bytes()).and_then(|()| lock.sync_all()).map_err(wrap)?;
+    }
+    let path = folder.canonicalize().map_err(wrap)?;
+    let claim = Claim { installation: new_tag()?, holder: format!("{number} {}", path.display()), at_us: now_us() };
+    Ok((lock, claim))
+}
+
+fn new_tag() -> Result<String, StoreError> {
+    const LETTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    Ok(random::<2>()?.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::database("the system gives no random numbers", error.to_string()))?;
+    Ok(bytes)
+}
+
+/// The wall clock, for people who read the lease; nothing is decided by it.
+fn now_us() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+pub(super) fn io(context: &'static str) -> impl Fn(std::io::Error) -> StoreError {
+    move |source| StoreError::Io { context: context.to_owned(), source }
+}

@@ -1,0 +1,166 @@
+//! What waits for the writer, in the order in which it came.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use signalbox_actors::journal::{Entry, Ticket};
+use signalbox_domain::units::Timestamp;
+use tokio::sync::oneshot;
+
+use super::door::{Ingested, NewSignal};
+use super::{Change, ChangeError};
+
+/// New signals that may wait: about half a second of the writer's work. Whoever comes later is better told to come
+/// again than kept waiting. The actors' entries are not counted: their number is bounded where work enters.
+pub(super) const SIGNALS_MAX: usize = 8_192;
+
+/// Administrative changes are made by people, and a few per second at most by programs.
+pub(super) const CHANGES_MAX: usize = 256;
+
+/// Jobs of one transaction. Ten thousand rows or so: a flush costs little beside them, and nobody waits long for it.
+pub(super) const JOBS_PER_COMMIT: usize = 2_048;
+
+#[derive(Debug)]
+pub(super) enum Job {
+    Entry { ticket: Ticket, entry: Entry },
+    Ingest { signals: Vec<NewSignal>, answer: oneshot::Sender<Vec<Ingested>> },
+    Change { at: Timestamp, change: Change, answer: oneshot::Sender<Result<(), ChangeError>> },
+}
+
+/// Why a job was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Full,
+    Closed,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    ready: Condvar,
+    durable: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    last_ticket: Ticket,
+    signals: usize,
+    changes: usize,
+    /// Nothing more is taken; what is queued is still written.
+    closed: bool,
+    /// The writer has ended, nothing is written any more.
+    dead: bool,
+    /// The writer sleeps. A notification costs a system call, so nobody sends one to a writer that is awake.
+    idle: bool,
+}
+
+impl Queue {
+    pub(super) fn append(&self, entry: Entry) -> Ticket {
+        let mut state = self.lock();
+        state.last_ticket += 1;
+        let ticket = state.last_ticket;
+        // After the writer's death the ticket never becomes durable, which is the truth.
+        if !state.dead {
+            state.jobs.push_back(Job::Entry { ticket, entry });
+            self.wake(state);
+        }
+        ticket
+    }
+
+    pub(super) fn ingest(
+        &self,
+        signals: Vec<NewSignal>,
+        answer: oneshot::Sender<Vec<Ingested>>,
+    ) -> Result<(), Refused> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        if state.signals + signals.len() > SIGNALS_MAX {
+            return Err(Refused::Full);
+        }
+        state.signals += signals.len();
+        state.jobs.push_back(Job::Ingest { signals, answer });
+        self.wake(state);
+        Ok(())
+    }
+
+    pub(super) fn change(
+        &self,
+        at: Timestamp,
+        change: Change,
+        answer: oneshot::Sender<Result<(), ChangeError>>,
+    ) -> Result<(), Refused> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        if state.changes == CHANGES_MAX {
+            return Err(Refused::Full);
+        }
+        state.changes += 1;
+        state.jobs.push_back(Job::Change { at, change, answer });
+        self.wake(state);
+        Ok(())
+    }
+
+    /// Waits until there is something, and moves at most [`JOBS_PER_COMMIT`] jobs over. `false`: closed and empty.
+    pub(super) fn take(&self, into: &mut Vec<Job>) -> bool {
+        let mut state = self.lock();
+        while state.jobs.is_empty() {
+            if state.closed {
+                return false;
+            }
+            state.idle = true;
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle = false;
+        }
+        let count = state.jobs.len().min(JOBS_PER_COMMIT);
+        into.extend(state.jobs.drain(..count));
+        for job in into.iter() {
+            match job {
+                Job::Entry { .. } => {}
+                Job::Ingest { signals, .. } => state.signals -= signals.len(),
+                Job::Change { .. } => state.changes -= 1,
+            }
+        }
+        true
+    }
+
+    pub(super) fn durable(&self) -> Ticket {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_durable(&self, ticket: Ticket) {
+        self.durable.store(ticket, Ordering::Release);
+    }
+
+    /// Takes no more; the writer ends when it has written what is queued.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.wake(state);
+    }
+
+    /// The writer ends without writing the rest. Dropping the jobs tells those who wait.
+    pub(super) fn kill(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.dead = true;
+        state.jobs.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let idle = state.idle;
+        drop(state);
+        if idle {
+            self.ready.notify_one();
+        }
+    }
+}

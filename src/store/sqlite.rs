@@ -1,0 +1,530 @@
+//! Writing to SQLite: one connection, prepared statements, every commit flushed to the disk.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionState, params, params_from_iter};
+use sea_orm::sea_query::Value as SeaValue;
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::{DatabaseConnection, Statement};
+
+use super::backend::{Backend, Opened, StoredSignal};
+use super::batch::{Batch, SignalInsert};
+use super::chain::GENESIS;
+use super::columns::{self, OrderColumns};
+use super::open::Claim;
+use super::{ChangeError, Expect, StoreError};
+
+/// Up to 3.51.2 a checkpoint could lose a committed write (WAL-reset fault).
+const VERSION_FLOOR: &str = "3.51.3";
+
+/// Lists and status requests are short; writes do not pass here.
+const READERS: u32 = 4;
+
+/// The write-ahead log is folded back into the file after so many pages of 4 KiB: 16 MiB, so that a checkpoint's two
+/// flushes are shared by many commits.
+const CHECKPOINT_PAGES: i64 = 4_096;
+
+/// The file that `sqlite:name` means: inside the data folder, so that the folder's lock covers it.
+pub(super) fn file(url: &str, data_dir: &Path) -> Result<PathBuf, StoreError> {
+    let name = url.strip_prefix("sqlite:").unwrap_or_default();
+    let plain = !name.is_empty() && !name.contains(['/', '\\', '?', ':']) && name != "..";
+    if plain { Ok(data_dir.join(name)) } else { Err(StoreError::Url(url.to_owned())) }
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .foreign_keys(true)
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging()
+}
+
+/// A connection for the migrations, which also makes the file.
+pub(super) async fn connect_for_migrations(file: &Path) -> Result<DatabaseConnection, StoreError> {
+    let options =
+        options(file).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+    pool.map(Into::into).map_err(|error| StoreError::database("the database file cannot be opened", error))
+}
+
+pub(super) async fn connect_readers(file: &Path) -> Result<DatabaseConnection, StoreError> {
+    let pool = SqlitePoolOptions::new().max_connections(READERS).connect_with(options(file).read_only(true)).await;
+    pool.map(Into::into).map_err(|error| StoreError::database("the database file cannot be read", error))
+}
+
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    connection: Connection,
+    epoch: i64,
+}
+
+fn failed(context: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| StoreError::database(context, error)
+}
+
+impl Sqlite {
+    pub(super) fn open(file: &Path, claim: &Claim) -> Result<(Self, Opened), StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection =
+            Connection::open_with_flags(file, flags).map_err(failed("the database file cannot be opened"))?;
+        check_version(&connection)?;
+        configure(&connection)?;
+        let opened = take_over(&mut connection, claim).map_err(failed("the lease cannot be taken"))?;
+        Ok((Self { connection, epoch: opened.epoch as i64 }, opened))
+    }
+
+    fn run_statements(&self, statements: &[(Statement, Expect)]) -> Result<Result<(), ChangeError>, rusqlite::Error> {
+        for (statement, expect) in statements {
+            let values = statement.values.iter().flat_map(|values| &values.0).map(value);
+            let changed = self.connection.prepare_cached(&statement.sql)?.execute(params_from_iter(values))?;
+            if *expect == Expect::One && changed != 1 {
+                return Ok(Err(ChangeError::Conflict));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// An error that undid the whole transaction, or may have, leaves nothing to go on with.
+    fn in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+            && matches!(self.connection.transaction_state(None::<&str>), Ok(TransactionState::Write))
+    }
+}
+
+impl Backend for Sqlite {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        let context = "a transaction cannot begin";
+        self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])).map_err(failed(context))?;
+        let epoch: i64 = self
+            .connection
+            .prepare_cached("SELECT epoch FROM lease WHERE id = 1")
+            .and_then(|mut s| s.query_row([], |row| row.get(0)))
+            .map_err(failed(context))?;
+        if epoch == self.epoch { Ok(()) } else { Err(StoreError::Fenced { ours: self.epoch as u64 }) }
+    }
+
+    fn find_signals(&mut self, keys: &[(&str, &str)]) -> Result<Vec<Option<StoredSignal>>, StoreError> {
+        let find = || {
+            let mut select = self
+                .connection
+                .prepare_cached("SELECT body_hash, payload FROM signals WHERE client = ?1 AND client_signal_id = ?2")?;
+            keys.iter()
+                .map(|key| {
+                    select
+                        .query_row(*key, |row| Ok(StoredSignal { body_hash: row.get(0)?, payload: row.get(1)? }))
+                        .optional()
+                })
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
+        find().map_err(failed("signals cannot be looked up"))
+    }
+
+    fn change(&mut self, statements: &[(Statement, Expect)]) -> Result<Result<(), ChangeError>, StoreError> {
+        let context = "a change cannot be written";
+        self.connection.execute_batch("SAVEPOINT change").map_err(failed(context))?;
+        let result = match self.run_statements(statements) {
+            Ok(result) => result,
+            Err(error) if !self.in_transaction() => return Err(failed(context)(error)),
+            Err(error) => Err(refusal(error)?),
+        };
+        let end = if result.is_ok() { "RELEASE change" } else { "ROLLBACK TO change; RELEASE change" };
+        self.connection.execute_batch(end).map_err(failed(context))?;
+        Ok(result)
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        write(&self.connection, batch)
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut s| s.execute([]))
+            .map(|_| ())
+            .map_err(failed("the commit failed"))
+    }
+}
+
+/// Only what the statements themselves are to blame for may be refused; a sick disk or memory is fatal.
+fn refusal(error: rusqlite::Error) -> Result<ChangeError, StoreError> {
+    const UNIQUE: i32 = rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
+    const PRIMARY_KEY: i32 = rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY;
+    match error.sqlite_error() {
+        Some(e) if e.code == ErrorCode::ConstraintViolation => {
+            if matches!(e.extended_code, UNIQUE | PRIMARY_KEY) {
+                return Ok(ChangeError::Duplicate);
+            }
+            tracing::error!(%error, "a change broke a constraint");
+            Ok(ChangeError::Conflict)
+        }
+        Some(e)
+            if matches!(
+                e.code,
+                ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::DatabaseCorrupt
+                    | ErrorCode::OutOfMemory
+                    | ErrorCode::NotADatabase
+                    | ErrorCode::CannotOpen
+            ) =>
+        {
+            Err(failed("a change cannot be written")(error))
+        }
+        _ => {
+            tracing::error!(%error, "a statement of a change is wrong");
+            Ok(ChangeError::Unavailable)
+        }
+    }
+}
+
+fn check_version(connection: &Connection) -> Result<(), StoreError> {
+    let found: String = connection
+        .query_row("SELECT sqlite_version()", [], |row| row.get(0))
+        .map_err(failed("the version of SQLite cannot be read"))?;
+    if version(&found) >= version(VERSION_FLOOR) {
+        Ok(())
+    } else {
+        Err(StoreError::SqliteTooOld { found, floor: VERSION_FLOOR })
+    }
+}
+
+fn version(text: &str) -> [u32; 3] {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    std::array::from_fn(|_| parts.next().unwrap_or(0))
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    // Name, what to set, what to read afterwards: a setting that is silently ignored must not be relied on.
+    const SETTINGS: [(&str, &str, &str); 5] = [
+        ("journal_mode", "WAL", "wal"),
+        ("synchronous", "FULL", "2"),
+        ("foreign_keys", "ON", "1"),
+        ("busy_timeout", "5000", "5000"),
+        ("trusted_schema", "OFF", "0"),
+    ];
+    let context = "the database cannot be configured";
+    for (setting, set, wanted) in SETTINGS {
+        connection.pragma_update_and_check(None, setting, set, |_| Ok(())).or_else(|error| match error {
+            rusqlite::Error::QueryReturnedNoRows => Ok(()),
+            other => Err(failed(context)(other)),
+        })?;
+        let found: Value = connection.pragma_query_value(None, setting, |row| row.get(0)).map_err(failed(context))?;
+        let found = match found {
+            Value::Integer(number) => number.to_string(),
+            Value::Text(text) => text,
+            other => format!("{other:?}"),
+        };
+        if found != wanted {
+            return Err(StoreError::Setting { setting, found, wanted });
+        }
+    }
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).or_else(|error| match error {
+        rusqlite::Error::ExecuteReturnedResults => Ok(()),
+        other => Err(failed(context)(other)),
+    })?;
+    // KiB: the newest pages of every index stay at hand.
+    connection.pragma_update(None, "cache_size", -65_536).map_err(failed(context))?;
+    connection.set_prepared_statement_cache_capacity(64); // the writer's own and the usual administrative ones
+    Ok(())
+}
+
+fn take_over(connection: &mut Connection, claim: &Claim) -> rusqlite::Result<Opened> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let (epoch, installation) = transaction.query_row(
+        "INSERT INTO lease (id, epoch, installation, holder, started_at_us) VALUES (1, 1, ?1, ?2, ?3)
+         ON CONFLICT (id) DO UPDATE SET epoch = epoch + 1, holder = excluded.holder,
+            started_at_us = excluded.started_at_us
+         RETURNING epoch, installation",
+        params![claim.installation, claim.holder, claim.at_us],
+        |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)),
+    )?;
+    let last: Option<(i64, [u8; 32])> = transaction
+        .query_row("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let max = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let last_signal = max("SELECT coalesce(max(id), 0) FROM signals")?;
+    let last_fill = max("SELECT coalesce(max(id), 0) FROM fills")?;
+    transaction.commit()?;
+    let (last_seq, last_hash) = last.unwrap_or((0, GENESIS));
+    Ok(Opened {
+        epoch: epoch as u64,
+        installation,
+        last_seq: last_seq as u64,
+        last_hash,
+        last_signal: last_signal as u64,
+        last_fill: last_fill as u64,
+    })
+}
+
+fn value(value: &SeaValue) -> Value {
+    fn of<T, V: From<T>>(value: Option<T>, wrap: fn(V) -> Value) -> Value {
+        value.map_or(Value::Null, |value| wrap(value.into()))
+    }
+    match value {
+        SeaValue::Bool(v) => of(v.map(i64::from), Value::Integer),
+        SeaValue::TinyInt(v) => of(*v, Value::Integer),
+        SeaValue::SmallInt(v) => of(*v, Value::Integer),
+        SeaValue::Int(v) => of(*v, Value::Integer),
+        SeaValue::BigInt(v) => of(*v, Value::Integer),
+        SeaValue::TinyUnsigned(v) => of(*v, Value::Integer),
+        SeaValue::SmallUnsigned(v) => of(*v, Value::Integer),
+        SeaValue::Unsigned(v) => of(*v, Value::Integer),
+        SeaValue::BigUnsigned(v) => of(v.map(|v| v as i64), Value::Integer),
+        SeaValue::Float(v) => of(*v, Value::Real),
+        SeaValue::Double(v) => of(*v, Value::Real),
+        SeaValue::String(v) => of(v.clone(), Value::Text),
+        SeaValue::Char(v) => of(v.map(String::from), Value::Text),
+        SeaValue::Bytes(v) => of(v.clone(), Value::Blob),
+        // Kinds that no statement of ours binds; the column's NOT NULL or type refuses what is lost here.
+        _ => Value::Null,
+    }
+}
+
+/// One prepared statement per table, taken once per batch: looking it up costs as much as running it.
+fn write(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    write_journal(connection, batch).map_err(failed("the journal cannot be written"))?;
+    write_signals(connection, batch)?;
+    write_parents(connection, batch).map_err(failed("parent orders cannot be written"))?;
+    write_orders(connection, batch)?;
+    write_accounts(connection, batch).map_err(failed("accounts cannot be written"))?;
+    write_settings(connection, batch)
+}
+
+fn write_journal(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO journal (seq, at_us, actor, cause, kind, account, strategy, signal_id, order_id, payload, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for line in &batch.lines {
+        insert.execute(params![
+            line.seq as i64,
+            line.at.us(),
+            &*line.actor,
+            &*line.cause,
+            &*line.kind,
+            line.account.as_ref().map(|id| id.as_str()),
+            line.strategy.as_ref().map(|id| id.as_str()),
+            line.signal.map(|id| id.get() as i64),
+            line.order.map(|id| id.get() as i64),
+            &*line.payload,
+            &line.hash,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let context = failed("signals cannot be written");
+    let mut insert = connection
+        .prepare_cached(
+            "INSERT INTO signals (id, client, client_signal_id, body_hash, strategy, account, symbol, payload, status,
+                waiting_for, until_us, residual_qty, denials, cancel_requested, received_at_us, updated_at_us)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'accepted', NULL, NULL, 0, NULL, 0, ?9, ?9)",
+        )
+        .map_err(&context)?;
+    for SignalInsert { signal, body_hash, payload } in &batch.signals {
+        insert
+            .execute(params![
+                signal.id.get() as i64,
+                signal.client.as_str(),
+                &*signal.client_signal_id,
+                body_hash,
+                signal.strategy.as_str(),
+                signal.account.as_ref().map(|id| id.as_str()),
+                signal.symbol.as_str(),
+                payload,
+                signal.received_at.us(),
+            ])
+            .map_err(&context)?;
+    }
+    let mut update = connection
+        .prepare_cached(
+            "UPDATE signals SET status = ?2, waiting_for = ?3, until_us = ?4, residual_qty = ?5, denials = ?6,
+                cancel_requested = ?7, updated_at_us = ?8
+             WHERE id = ?1",
+        )
+        .map_err(&context)?;
+    for row in batch.signal_rows.rows() {
+        let denials = columns::denials(&row.denials)?;
+        let changed = update
+            .execute(params![
+                row.id.get() as i64,
+                <&str>::from(row.status),
+                row.waiting_for.map(<&str>::from),
+                row.until.map(|at| at.us()),
+                row.residual.get(),
+                denials,
+                row.cancel_requested,
+                row.updated_at.us(),
+            ])
+            .map_err(&context)?;
+        if changed != 1 {
+            return Err(StoreError::corrupt("signal", format!("{} is not there", row.id)));
+        }
+    }
+    Ok(())
+}
+
+fn write_parents(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
+            working_order_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
+            status = excluded.status, working_order_id = excluded.working_order_id",
+    )?;
+    for row in batch.parents.rows() {
+        let parent = &row.parent;
+        upsert.execute(params![
+            parent.leg.parent.get() as i64,
+            parent.leg.parent.signal().get() as i64,
+            parent.leg.account.as_str(),
+            row.strategy.as_str(),
+            row.symbol.as_str(),
+            <&str>::from(parent.leg.side),
+            parent.leg.qty.get(),
+            parent.cum_qty.get(),
+            parent.cum_amount.e4(),
+            <&str>::from(parent.status),
+            parent.working.map(|id| id.get() as i64),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_orders(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let context = failed("orders cannot be written");
+    let mut upsert = connection.prepare_cached(&columns::UPSERT_ORDER).map_err(&context)?;
+    for row in batch.orders.rows() {
+        let c = OrderColumns::of(row)?;
+        upsert
+            .execute(params![
+                c.id,
+                c.signal_id,
+                c.parent_id,
+                c.account,
+                c.strategy,
+                c.source,
+                c.symbol,
+                c.side,
+                c.ord_type,
+                c.limit_price_e4,
+                c.time_in_force,
+                c.qty,
+                c.valid_until_us,
+                c.approval,
+                c.denials,
+                c.status,
+                c.reported,
+                c.closed,
+                c.in_flight,
+                c.in_doubt,
+                c.cancel_wanted,
+                c.send_no,
+                c.cum_qty,
+                c.cum_amount_e4,
+                c.fees_e4,
+                c.overfilled,
+                c.reserved_cash_e4,
+                c.reserved_qty,
+                c.broker_order_id,
+                c.reason,
+                c.created_at_us,
+                c.sent_at_us,
+                c.acked_at_us,
+                c.first_fill_at_us,
+                c.updated_at_us,
+            ])
+            .map_err(&context)?;
+    }
+    Ok(())
+}
+
+fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO fills (id, account, trade_date, exec_id, order_id, strategy, symbol, side, qty, px_e4, fee_e4,
+            at_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    for (id, fill) in &batch.fills {
+        insert.execute(params![
+            *id as i64,
+            fill.account.as_str(),
+            fill.trade_date.yyyymmdd(),
+            &*fill.exec_id.0,
+            fill.order.get() as i64,
+            fill.strategy.as_str(),
+            fill.symbol.as_str(),
+            <&str>::from(fill.side),
+            fill.qty.get(),
+            fill.px.e4(),
+            fill.fee.e4(),
+            fill.at.us(),
+        ])?;
+    }
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET cash_e4 = excluded.cash_e4, trade_date = excluded.trade_date,
+            messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us",
+    )?;
+    for row in batch.accounts.rows() {
+        upsert.execute(params![
+            row.account.as_str(),
+            row.cash.e4(),
+            row.trade_date.map(|date| date.yyyymmdd()),
+            row.messages_today,
+            row.updated_at.us(),
+        ])?;
+    }
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO books (account, symbol, strategy, qty, bought_today, cost_e4, realized_pnl_e4)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (account, symbol, strategy) DO UPDATE SET qty = excluded.qty,
+            bought_today = excluded.bought_today, cost_e4 = excluded.cost_e4,
+            realized_pnl_e4 = excluded.realized_pnl_e4",
+    )?;
+    for (account, book) in batch.books.rows() {
+        upsert.execute(params![
+            account.as_str(),
+            book.symbol.as_str(),
+            book.strategy.as_str(),
+            book.qty.get(),
+            book.bought_today.get(),
+            book.cost.e4(),
+            book.realized_pnl.e4(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_settings(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let context = failed("settings cannot be written");
+    let mut upsert = connection
+        .prepare_cached(
+            "INSERT INTO strategies (id, conf, state, version) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (id) DO UPDATE SET conf = excluded.conf, state = excluded.state, version = excluded.version",
+        )
+        .map_err(&context)?;
+    for row in batch.strategies.rows() {
+        let conf = columns::json("strategy", &*row.conf)?;
+        upsert.execute(params![row.conf.id.as_str(), conf, <&str>::from(row.state), row.version]).map_err(&context)?;
+    }
+    let mut upsert = connection
+        .prepare_cached(
+            "INSERT INTO trading_states (scope_kind, scope_id, state, who, reason, at_us)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (scope_kind, scope_id) DO UPDATE SET state = excluded.state, who = excluded.who,
+                reason = excluded.reason, at_us = excluded.at_us",
+        )
+        .map_err(&context)?;
+    for row in batch.trading_states.rows() {
+        let (kind, id) = columns::scope(&row.scope);
+        upsert
+            .execute(params![kind, id, <&str>::from(row.state), &*row.who, &*row.reason, row.at.us()])
+            .map_err(&context)?;
+    }
+    Ok(())
+}
