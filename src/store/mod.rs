@@ -4,7 +4,6 @@
 //! then tells everybody. Reading goes past it, through a small pool of connections that cannot write.
 
 use std::fmt;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -14,21 +13,35 @@ use signalbox_actors::journal::{Entry, Journal, Ticket};
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::units::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 mod backend;
 mod batch;
 mod chain;
 mod columns;
 mod door;
+pub mod entity;
+mod events;
+mod inbox;
 mod open;
+mod parse;
+mod postgres;
+mod postgres_rows;
 mod queue;
+mod read;
+mod restore;
 mod sqlite;
 mod writer;
 
 pub use batch::JournalLine;
 pub use door::{FreeBytes, INGEST_BATCH_MAX, IngestError, Ingested, NewSignal};
+pub use events::{ChainError, EventFilter, Replay, Replayed, Verified};
+pub use inbox::{Poke, StoreInbox};
 pub use open::Hooks;
+pub use read::{
+    ListFilter, PAGE_MAX, StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState,
+};
+pub use restore::{Restored, RestoredAccount, RestoredSignal};
 pub use writer::{Committed, Listener};
 
 use door::Disk;
@@ -140,10 +153,9 @@ struct Inner {
     installation: InstallationTag,
     disk: Disk,
     listeners: Arc<Listeners>,
-    /// Joined when the last clone goes.
+    stream: broadcast::Sender<Arc<Committed>>,
+    /// Joined when the store is closed or the last clone goes. The thread also holds the lock on the folder.
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// Kept last: the lock on the folder goes after the writer has ended.
-    _folder: File,
 }
 
 impl fmt::Debug for Store {

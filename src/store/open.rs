@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex};
 use sea_orm::DatabaseConnection;
 use signalbox_domain::ids::InstallationTag;
 use signalbox_migrations::{Migrator, MigratorTrait};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use super::backend::{Backend, Opened};
 use super::door::{Disk, FreeBytes};
+use super::events::STREAM_COMMITS;
 use super::queue::Queue;
 use super::writer::{Listeners, Writer};
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, sqlite};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, postgres, sqlite};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -68,6 +69,12 @@ impl Store {
         let (folder, claim) = lock_folder(&conf.data_dir)?;
         let queue = Arc::new(Queue::default());
         let listeners = Arc::new(Listeners::default());
+        let stream = broadcast::Sender::new(STREAM_COMMITS);
+        listeners.add(Box::new({
+            let stream = stream.clone();
+            // An error means that nobody listens.
+            move |committed| drop(stream.send(committed.clone()))
+        }));
         let disk = Disk::new(&conf, hooks.free_bytes);
 
         // The connection lives on the thread that uses it, from the first byte on.
@@ -80,15 +87,20 @@ impl Store {
                     if started.send(Ok(opened)).is_ok() {
                         writer.run(hooks.on_fatal);
                     }
+                    // The next process may come in once nothing is written any more.
+                    drop(folder);
                 }
-                Err(error) => drop(started.send(Err(error))),
+                Err(error) => {
+                    drop(folder);
+                    drop(started.send(Err(error)));
+                }
             }
         });
         let thread = thread.map_err(io("the writer's thread cannot start"))?;
         let opened =
             start.await.map_err(|_| StoreError::corrupt("database", "the writer panicked while opening it"))??;
 
-        let reads = connect_readers(&conf).await?;
+        let reads = connect_readers(&conf).await.inspect_err(|_| queue.close())?;
         let installation = InstallationTag::parse(&opened.installation)
             .ok_or_else(|| StoreError::corrupt("installation tag", &opened.installation))?;
         Ok(Self {
@@ -99,19 +111,23 @@ impl Store {
                 installation,
                 disk,
                 listeners,
+                stream,
                 writer: Mutex::new(Some(thread)),
-                _folder: folder,
             }),
         })
     }
 }
 
 fn connect(conf: &StoreConf, claim: &Claim) -> Result<(Box<dyn Backend>, Opened), StoreError> {
-    let file = sqlite::file(&conf.url, &conf.data_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(io("a runtime for the migrations cannot start"))?;
+        .map_err(io("the writer's runtime cannot start"))?;
+    if is_postgres(&conf.url) {
+        let (backend, opened) = postgres::Postgres::open(&conf.url, runtime, claim)?;
+        return Ok((Box::new(backend), opened));
+    }
+    let file = sqlite::file(&conf.url, &conf.data_dir)?;
     runtime.block_on(async {
         let connection = sqlite::connect_for_migrations(&file).await?;
         migrate(&connection).await?;
@@ -121,11 +137,18 @@ fn connect(conf: &StoreConf, claim: &Claim) -> Result<(Box<dyn Backend>, Opened)
     Ok((Box::new(backend), opened))
 }
 
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
 pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), StoreError> {
     Migrator::up(connection, None).await.map_err(|source| StoreError::Migration { source })
 }
 
 async fn connect_readers(conf: &StoreConf) -> Result<DatabaseConnection, StoreError> {
+    if is_postgres(&conf.url) {
+        return postgres::connect_readers(&conf.url).await;
+    }
     sqlite::connect_readers(&sqlite::file(&conf.url, &conf.data_dir)?).await
 }
 

@@ -1,0 +1,11 @@
+//! The tables as sea-orm sees them. They are read with these; the writer has its own statements.
+
+pub mod accounts;
+pub mod books;
+pub mod fills;
+pub mod journal;
+pub mod orders;
+pub mod parents;
+pub mod signals;
+pub mod strategies;
+pub mod trading_states;

@@ -1,0 +1,25 @@
+//! One leg of a signal.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "parents")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub signal_id: i64,
+    pub account: String,
+    pub strategy: String,
+    pub symbol: String,
+    pub side: String,
+    pub qty: i64,
+    pub cum_qty: i64,
+    pub cum_amount_e4: i64,
+    pub status: String,
+    pub working_order_id: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

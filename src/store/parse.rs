@@ -1,0 +1,215 @@
+//! Stored columns back into the words of the cores. What cannot be read was not written by us.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use signalbox_domain::event::Scope;
+use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
+use signalbox_domain::ledger::Book;
+use signalbox_domain::order::{Order, OrderTerms};
+use signalbox_domain::parent::{Leg, Parent};
+use signalbox_domain::row::{AccountRow, Fill, SignalRow};
+use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::{Money, Price, Qty, Timestamp, TradeDate};
+
+use super::StoreError;
+use super::batch::JournalLine;
+use super::entity::{accounts, books, fills, journal, orders, parents, signals, strategies, trading_states};
+use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
+
+type Parsed<T> = Result<T, StoreError>;
+
+fn word<T: FromStr>(what: &'static str, text: &str) -> Parsed<T> {
+    text.parse().map_err(|_| StoreError::corrupt(what, text))
+}
+
+fn name<T>(what: &'static str, text: &str, parse: fn(&str) -> Result<T, NameError>) -> Parsed<T> {
+    parse(text).map_err(|_| StoreError::corrupt(what, text))
+}
+
+pub(super) fn account_id(text: &str) -> Parsed<AccountId> {
+    name("account", text, AccountId::parse)
+}
+
+pub(super) fn strategy_id(text: &str) -> Parsed<StrategyId> {
+    name("strategy", text, StrategyId::parse)
+}
+
+fn symbol(text: &str) -> Parsed<Symbol> {
+    Symbol::parse(text).map_err(|_| StoreError::corrupt("symbol", text))
+}
+
+pub(super) fn json<T: DeserializeOwned>(what: &'static str, text: &str) -> Parsed<T> {
+    serde_json::from_str(text).map_err(|error| StoreError::corrupt(what, error))
+}
+
+fn trade_date(value: i64) -> Parsed<TradeDate> {
+    u32::try_from(value).ok().and_then(TradeDate::from_yyyymmdd).ok_or_else(|| StoreError::corrupt("trade date", value))
+}
+
+fn narrow<T: TryFrom<i64>>(what: &'static str, value: i64) -> Parsed<T> {
+    T::try_from(value).map_err(|_| StoreError::corrupt(what, value))
+}
+
+pub(super) fn journal_line(model: journal::Model) -> Parsed<JournalLine> {
+    Ok(JournalLine {
+        seq: narrow("sequence number", model.seq)?,
+        at: Timestamp::from_us(model.at_us),
+        actor: model.actor.into(),
+        cause: model.cause.into(),
+        kind: model.kind.into(),
+        account: model.account.as_deref().map(account_id).transpose()?,
+        strategy: model.strategy.as_deref().map(strategy_id).transpose()?,
+        signal: model.signal_id.map(|id| SignalId::new(id as u64)),
+        order: model.order_id.map(|id| OrderId::new(id as u64)),
+        payload: model.payload.into(),
+        hash: model.hash.try_into().map_err(|_| StoreError::corrupt("hash", model.seq))?,
+    })
+}
+
+pub(super) fn signal(model: signals::Model) -> Parsed<StoredSignal> {
+    Ok(StoredSignal {
+        signal: Arc::new(json("signal", &model.payload)?),
+        row: SignalRow {
+            id: SignalId::new(model.id as u64),
+            status: word("signal status", &model.status)?,
+            waiting_for: model.waiting_for.as_deref().map(|text| word("waiting_for", text)).transpose()?,
+            until: model.until_us.map(Timestamp::from_us),
+            residual: Qty::new(model.residual_qty),
+            denials: match &model.denials {
+                Some(text) => json::<Vec<_>>("denials", text)?.into(),
+                None => Arc::from([]),
+            },
+            cancel_requested: model.cancel_requested,
+            updated_at: Timestamp::from_us(model.updated_at_us),
+        },
+    })
+}
+
+pub(super) fn parent(model: &parents::Model) -> Parsed<StoredParent> {
+    Ok(StoredParent {
+        parent: Parent {
+            leg: Leg {
+                parent: ParentId::new(model.id as u64),
+                account: account_id(&model.account)?,
+                side: word("side", &model.side)?,
+                qty: Qty::new(model.qty),
+            },
+            cum_qty: Qty::new(model.cum_qty),
+            cum_amount: Money::from_e4(model.cum_amount_e4),
+            status: word("parent status", &model.status)?,
+            working: model.working_order_id.map(|id| OrderId::new(id as u64)),
+        },
+        strategy: strategy_id(&model.strategy)?,
+        symbol: symbol(&model.symbol)?,
+    })
+}
+
+pub(super) fn order(model: orders::Model) -> Parsed<StoredOrder> {
+    let terms = Arc::new(OrderTerms {
+        id: OrderId::new(model.id as u64),
+        account: account_id(&model.account)?,
+        strategy: strategy_id(&model.strategy)?,
+        source: word("source", &model.source)?,
+        symbol: symbol(&model.symbol)?,
+        side: word("side", &model.side)?,
+        ord_type: word("order type", &model.ord_type)?,
+        limit_price: model.limit_price_e4.map(Price::from_e4),
+        time_in_force: word("time in force", &model.time_in_force)?,
+        qty: Qty::new(model.qty),
+        valid_until: Timestamp::from_us(model.valid_until_us),
+    });
+    let Some(approval) = &model.approval else {
+        let denials = model.denials.as_deref().unwrap_or("[]");
+        return Ok(StoredOrder::Denied {
+            terms,
+            denials: json::<Vec<_>>("denials", denials)?.into(),
+            at: Timestamp::from_us(model.created_at_us),
+        });
+    };
+    Ok(StoredOrder::Live(Box::new(Order {
+        terms,
+        approval: Arc::new(json("approval", approval)?),
+        status: word("order status", &model.status)?,
+        in_flight: model.in_flight.as_deref().map(|text| word("in_flight", text)).transpose()?,
+        in_doubt: model.in_doubt,
+        cancel_wanted: model.cancel_wanted,
+        send_no: narrow("send_no", model.send_no)?,
+        cum_qty: Qty::new(model.cum_qty),
+        cum_amount: Money::from_e4(model.cum_amount_e4),
+        fees: Money::from_e4(model.fees_e4),
+        broker_order_id: model.broker_order_id.map(|id| BrokerOrderId(id.into())),
+        exec_ids: Vec::new(),
+        reason: model.reason.map(Into::into),
+        created_at: Timestamp::from_us(model.created_at_us),
+        sent_at: model.sent_at_us.map(Timestamp::from_us),
+        acked_at: model.acked_at_us.map(Timestamp::from_us),
+        first_fill_at: model.first_fill_at_us.map(Timestamp::from_us),
+        updated_at: Timestamp::from_us(model.updated_at_us),
+    })))
+}
+
+pub(super) fn fill(model: fills::Model) -> Parsed<StoredFill> {
+    Ok(StoredFill {
+        id: model.id as u64,
+        fill: Fill {
+            account: account_id(&model.account)?,
+            trade_date: trade_date(model.trade_date)?,
+            exec_id: ExecId(model.exec_id.into()),
+            order: OrderId::new(model.order_id as u64),
+            strategy: strategy_id(&model.strategy)?,
+            symbol: symbol(&model.symbol)?,
+            side: word("side", &model.side)?,
+            qty: Qty::new(model.qty),
+            px: Price::from_e4(model.px_e4),
+            fee: Money::from_e4(model.fee_e4),
+            at: Timestamp::from_us(model.at_us),
+        },
+    })
+}
+
+pub(super) fn account(model: &accounts::Model) -> Parsed<AccountRow> {
+    Ok(AccountRow {
+        account: account_id(&model.id)?,
+        cash: Money::from_e4(model.cash_e4),
+        trade_date: model.trade_date.map(trade_date).transpose()?,
+        messages_today: narrow("messages_today", model.messages_today)?,
+        updated_at: Timestamp::from_us(model.updated_at_us),
+    })
+}
+
+pub(super) fn book(model: &books::Model) -> Parsed<(AccountId, Book)> {
+    let book = Book {
+        symbol: symbol(&model.symbol)?,
+        strategy: strategy_id(&model.strategy)?,
+        qty: Qty::new(model.qty),
+        bought_today: Qty::new(model.bought_today),
+        cost: Money::from_e4(model.cost_e4),
+        realized_pnl: Money::from_e4(model.realized_pnl_e4),
+    };
+    Ok((account_id(&model.account)?, book))
+}
+
+pub(super) fn strategy(model: &strategies::Model) -> Parsed<StoredStrategy> {
+    Ok(StoredStrategy {
+        conf: Arc::new(json("strategy", &model.conf)?),
+        state: word("strategy state", &model.state)?,
+        version: narrow("version", model.version)?,
+    })
+}
+
+pub(super) fn trading_state(model: trading_states::Model) -> Parsed<StoredTradingState> {
+    Ok(StoredTradingState {
+        scope: match model.scope_kind.as_str() {
+            "global" => Scope::Global,
+            "account" => Scope::Account(account_id(&model.scope_id)?),
+            "strategy" => Scope::Strategy(strategy_id(&model.scope_id)?),
+            other => return Err(StoreError::corrupt("scope", other)),
+        },
+        state: word("trading state", &model.state)?,
+        who: model.who.into(),
+        reason: model.reason.into(),
+        at: Timestamp::from_us(model.at_us),
+    })
+}

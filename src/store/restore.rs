@@ -1,0 +1,151 @@
+//! What a start needs: the rows of everything that still lives, and never the journal.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, IsolationLevel, QueryFilter,
+    QueryOrder, QuerySelect, Statement, TransactionTrait,
+};
+use signalbox_domain::ids::{AccountId, ExecId, SignalId};
+use signalbox_domain::ledger::Book;
+use signalbox_domain::order::Order;
+use signalbox_domain::row::AccountRow;
+use signalbox_domain::units::Timestamp;
+
+use super::entity::{accounts, books, journal, orders, parents, signals, strategies, trading_states};
+use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
+use super::{Store, StoreError, parse};
+
+/// Everything that the cores are rebuilt from. Signals that nobody looked at yet stay in the inbox.
+#[derive(Debug)]
+pub struct Restored {
+    pub accounts: Vec<RestoredAccount>,
+    pub strategies: Vec<StoredStrategy>,
+    pub trading_states: Vec<StoredTradingState>,
+    pub signals: Vec<RestoredSignal>,
+    /// The number of the journal's last line; 0 for an empty one.
+    pub last_seq: u64,
+    /// The latest instant of the market clock that the journal's newest lines know.
+    pub last_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub struct RestoredAccount {
+    pub row: AccountRow,
+    pub books: Vec<Book>,
+    /// Those that may still trade, with the ids of their fills.
+    pub orders: Vec<Order>,
+}
+
+/// A signal that waits, works or is in doubt.
+#[derive(Debug)]
+pub struct RestoredSignal {
+    pub signal: StoredSignal,
+    pub parents: Vec<StoredParent>,
+}
+
+/// The actors run on clocks that agree within one commit, whose newest lines these are.
+const NEWEST_LINES: u64 = 1_000;
+
+#[derive(Debug, FromQueryResult)]
+struct Execution {
+    order_id: i64,
+    exec_id: String,
+}
+
+impl Store {
+    /// Reads one consistent state.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or holds what we did not write.
+    pub async fn restore(&self) -> Result<Restored, StoreError> {
+        let isolation = Some(IsolationLevel::RepeatableRead);
+        let read = self.reads().begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?;
+        let newest = journal::Entity::find()
+            .select_only()
+            .columns([journal::Column::Seq, journal::Column::AtUs])
+            .order_by_desc(journal::Column::Seq)
+            .limit(NEWEST_LINES)
+            .into_tuple::<(i64, i64)>()
+            .all(&read)
+            .await?;
+        let strategies = strategies::Entity::find().all(&read).await?;
+        let trading_states = trading_states::Entity::find().all(&read).await?;
+        let restored = Restored {
+            accounts: restore_accounts(&read).await?,
+            strategies: strategies.iter().map(parse::strategy).collect::<Result<_, _>>()?,
+            trading_states: trading_states.into_iter().map(parse::trading_state).collect::<Result<_, _>>()?,
+            signals: restore_signals(&read).await?,
+            last_seq: newest.first().map_or(0, |(seq, _)| *seq as u64),
+            last_at: newest.iter().map(|(_, at_us)| Timestamp::from_us(*at_us)).max(),
+        };
+        read.commit().await?;
+        Ok(restored)
+    }
+}
+
+async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAccount>, StoreError> {
+    let mut books_of: HashMap<AccountId, Vec<Book>> = HashMap::new();
+    for model in books::Entity::find().all(read).await? {
+        let (account, book) = parse::book(&model)?;
+        books_of.entry(account).or_default().push(book);
+    }
+
+    let mut executions: HashMap<i64, Vec<ExecId>> = HashMap::new();
+    let statement = Statement::from_string(
+        read.get_database_backend(),
+        "SELECT order_id, exec_id FROM fills
+         WHERE order_id IN (SELECT id FROM orders WHERE NOT closed AND cum_qty > 0) ORDER BY id",
+    );
+    for execution in Execution::find_by_statement(statement).all(read).await? {
+        executions.entry(execution.order_id).or_default().push(ExecId(execution.exec_id.into()));
+    }
+
+    let mut orders_of: HashMap<AccountId, Vec<Order>> = HashMap::new();
+    let open =
+        orders::Entity::find().filter(Expr::cust("NOT closed")).order_by_asc(orders::Column::Id).all(read).await?;
+    for model in open {
+        let id = model.id;
+        if let StoredOrder::Live(mut order) = parse::order(model)? {
+            order.exec_ids = executions.remove(&id).unwrap_or_default();
+            orders_of.entry(order.terms.account.clone()).or_default().push(*order);
+        }
+    }
+
+    let rows = accounts::Entity::find().order_by_asc(accounts::Column::Id).all(read).await?;
+    rows.iter()
+        .map(|model| {
+            let row = parse::account(model)?;
+            let books = books_of.remove(&row.account).unwrap_or_default();
+            let orders = orders_of.remove(&row.account).unwrap_or_default();
+            Ok(RestoredAccount { row, books, orders })
+        })
+        .collect()
+}
+
+async fn restore_signals(read: &DatabaseTransaction) -> Result<Vec<RestoredSignal>, StoreError> {
+    // In these words, so that the partial index serves.
+    const OPEN: &str = "status IN ('waiting', 'working', 'in_doubt')";
+    let mut parents_of: HashMap<SignalId, Vec<StoredParent>> = HashMap::new();
+    let statement = Statement::from_string(
+        read.get_database_backend(),
+        format!(
+            "SELECT parents.* FROM (SELECT id FROM signals WHERE {OPEN}) AS open_signals
+             JOIN parents ON parents.id >= open_signals.id * 65536 AND parents.id < (open_signals.id + 1) * 65536
+             ORDER BY parents.id"
+        ),
+    );
+    for model in parents::Entity::find().from_raw_sql(statement).all(read).await? {
+        let parent = parse::parent(&model)?;
+        parents_of.entry(parent.parent.leg.parent.signal()).or_default().push(parent);
+    }
+    let open = signals::Entity::find().filter(Expr::cust(OPEN)).order_by_asc(signals::Column::Id).all(read).await?;
+    open.into_iter()
+        .map(|model| {
+            let signal = parse::signal(model)?;
+            let parents = parents_of.remove(&signal.row.id).unwrap_or_default();
+            Ok(RestoredSignal { signal, parents })
+        })
+        .collect()
+}
