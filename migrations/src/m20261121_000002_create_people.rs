@@ -5,8 +5,8 @@
 
 use sea_orm_migration::prelude::*;
 
-#[derive(DeriveMigrationName, Debug)]
-pub struct Migration;
+#[derive(Debug, DeriveMigrationName)]
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -44,11 +44,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager
             .create_index(
-                Index::create()
-                    .name("sessions_by_username")
-                    .table(Sessions::Table)
-                    .col(Sessions::Username)
-                    .to_owned(),
+                Index::create().name("sessions_by_username").table(Sessions::Table).col(Sessions::Username).to_owned(),
             )
             .await?;
         manager
@@ -70,10 +66,9 @@ impl MigrationTrait for Migration {
             .await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table(ApiKeys::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Sessions::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Users::Table).to_owned()).await
+    /// A half-made schema is worse than none.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
     }
 }
 

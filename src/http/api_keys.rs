@@ -15,7 +15,7 @@ use super::{BodyRefusals, Conflicts, Missing, Refusals};
 use crate::people::{ApiKey, NewKey, Pattern, People, Scope};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
-    cfg.service(list).service(create).service(remove);
+    cfg.service(list_api_keys).service(create_api_key).service(delete_api_key);
 }
 
 #[derive(Serialize, ToSchema)]
@@ -25,9 +25,7 @@ struct KeyView {
     /// The user who answers for it: disabling him stops the key.
     owner: String,
     scopes: Vec<Scope>,
-    #[schema(value_type = Vec<String>)]
     accounts: Vec<Pattern>,
-    #[schema(value_type = Vec<String>)]
     strategies: Vec<Pattern>,
     disabled: bool,
     #[schema(format = DateTime)]
@@ -53,7 +51,7 @@ impl KeyView {
 }
 
 #[derive(Serialize, ToSchema)]
-struct NewKeyView {
+struct CreatedKeyView {
     #[serde(flatten)]
     key: KeyView,
     /// For `Authorization: Bearer`. Shown this once.
@@ -63,18 +61,18 @@ struct NewKeyView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "research box", "scopes": ["signals:write", "signals:read"], "strategies": ["small-cap"]}))]
-struct CreateBody {
+struct NewKeyBody {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     #[schema(min_items = 1)]
     scopes: Vec<Scope>,
     /// The accounts it may touch; all of them when left away.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>, max_items = 500)]
+    #[schema(max_items = 500)]
     accounts: Option<Vec<Pattern>>,
     /// The strategies it may touch; all of them when left away.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>, max_items = 500)]
+    #[schema(max_items = 500)]
     strategies: Option<Vec<Pattern>>,
     /// The user who answers for it; whoever makes it when left away.
     #[serde(default)]
@@ -86,7 +84,7 @@ struct CreateBody {
 #[utoipa::path(tag = "api-keys", security(("access_token" = [])), params(PageQuery),
     responses((status = 200, body = Page<KeyView>), Refusals))]
 #[get("/v1/api-keys")]
-async fn list(
+async fn list_api_keys(
     _: Admin,
     query: StrictQuery<PageQuery>,
     people: web::Data<People>,
@@ -101,15 +99,15 @@ async fn list(
 }
 
 /// Makes a key. Its secret is in this answer and nowhere else.
-#[utoipa::path(tag = "api-keys", security(("access_token" = [])), request_body = CreateBody,
-    responses((status = 201, body = NewKeyView, headers(("Location" = String))), Refusals, BodyRefusals, Conflicts))]
+#[utoipa::path(tag = "api-keys", security(("access_token" = [])), request_body = NewKeyBody,
+    responses((status = 201, body = CreatedKeyView, headers(("Location" = String))), Refusals, BodyRefusals, Conflicts))]
 #[post("/v1/api-keys")]
-async fn create(
+async fn create_api_key(
     Admin(by): Admin,
-    body: StrictJson<CreateBody>,
+    body: StrictJson<NewKeyBody>,
     people: web::Data<People>,
 ) -> Result<HttpResponse, Problem> {
-    let StrictJson(CreateBody { name, scopes, accounts, strategies, owner }) = body;
+    let StrictJson(NewKeyBody { name, scopes, accounts, strategies, owner }) = body;
     let all = || vec![Pattern::all()];
     let new = NewKey {
         name,
@@ -120,7 +118,7 @@ async fn create(
     };
     let (key, secret) = people.create_key(new, by.client()).await?;
     let location = format!("/v1/api-keys/{}", key.id);
-    let view = NewKeyView { key: KeyView::of(&key, None), secret: secret.expose_secret().to_owned() };
+    let view = CreatedKeyView { key: KeyView::of(&key, None), secret: secret.expose_secret().to_owned() };
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(view))
 }
 
@@ -128,7 +126,7 @@ async fn create(
 #[utoipa::path(tag = "api-keys", security(("access_token" = [])), params(("id" = String, Path)),
     responses((status = 204, description = "It is gone"), Refusals, Missing))]
 #[delete("/v1/api-keys/{id}")]
-async fn remove(Admin(by): Admin, id: PathName, people: web::Data<People>) -> Result<HttpResponse, Problem> {
+async fn delete_api_key(Admin(by): Admin, id: PathName, people: web::Data<People>) -> Result<HttpResponse, Problem> {
     people.delete_key(&id.0, by.client()).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -12,10 +12,13 @@ pub mod problem;
 pub mod session;
 pub mod users;
 
-use actix_web::dev::{ResourceDef, ServiceFactory, ServiceRequest, ServiceResponse};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::{ResourceDef, Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError as _, web};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, ResponseError as _, web};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -76,6 +79,27 @@ pub fn app(
         )
 }
 
+/// Serves the application on the listener. The caller awaits it, and stops it by its handle.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve<I>(listener: TcpListener, workers: usize, install: I) -> std::io::Result<Server>
+where
+    I: FnOnce(&mut web::ServiceConfig) + Clone + Send + 'static,
+{
+    let server = HttpServer::new(move || app(install.clone()))
+        .workers(workers)
+        // Somebody who sends a byte a second holds a connection for five of them.
+        .client_request_timeout(Duration::from_secs(5))
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .keep_alive(Duration::from_secs(15))
+        .shutdown_timeout(10)
+        // The program decides when to stop: accounts drain first.
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
 fn json_document(bytes: web::Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(bytes)
 }
@@ -114,22 +138,22 @@ fn fallback(known: &KnownPaths, req: &HttpRequest) -> HttpResponse {
 pub enum Refusals {
     /// The query, a header or the path cannot be read
     #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(#[to_schema] ProblemBody),
+    BadRequest(ProblemBody),
     /// Who asks is not proved
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(#[to_schema] ProblemBody),
+    Unauthorized(ProblemBody),
     /// He may not
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
+    Forbidden(ProblemBody),
     /// Too fast: see Retry-After
     #[response(status = 429, content_type = "application/problem+json")]
-    TooManyRequests(#[to_schema] ProblemBody),
+    TooManyRequests(ProblemBody),
     /// An error of ours
     #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] ProblemBody),
+    Internal(ProblemBody),
     /// Busy, or nothing can be stored now: see Retry-After
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] ProblemBody),
+    Unavailable(ProblemBody),
 }
 
 /// The further answers of routes that take a body.
@@ -137,13 +161,13 @@ pub enum Refusals {
 pub enum BodyRefusals {
     /// The body is larger than 64 KiB
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] ProblemBody),
+    TooLarge(ProblemBody),
     /// The body is not application/json
     #[response(status = 415, content_type = "application/problem+json")]
-    MediaType(#[to_schema] ProblemBody),
+    MediaType(ProblemBody),
     /// Understood and refused
     #[response(status = 422, content_type = "application/problem+json")]
-    Refused(#[to_schema] ProblemBody),
+    Refused(ProblemBody),
 }
 
 /// The further answer of routes that name a thing.
@@ -151,7 +175,7 @@ pub enum BodyRefusals {
 pub enum Missing {
     /// There is no such thing, or it is not yours to see
     #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(#[to_schema] ProblemBody),
+    NotFound(ProblemBody),
 }
 
 /// The further answer of routes that the state can be against.
@@ -159,5 +183,5 @@ pub enum Missing {
 pub enum Conflicts {
     /// The state is against it
     #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(#[to_schema] ProblemBody),
+    Conflict(ProblemBody),
 }

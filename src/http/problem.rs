@@ -393,7 +393,7 @@ impl From<ChangeError> for Problem {
         match error {
             ChangeError::Conflict => Self::new(Code::Conflict),
             ChangeError::Duplicate => Self::new(Code::AlreadyExists),
-            _ => Self::new(Code::Unavailable),
+            ChangeError::Unavailable => Self::new(Code::Unavailable),
         }
     }
 }

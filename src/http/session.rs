@@ -134,9 +134,7 @@ enum Me {
         name: String,
         owner: String,
         scopes: Vec<Scope>,
-        #[schema(value_type = Vec<String>)]
         accounts: Vec<Pattern>,
-        #[schema(value_type = Vec<String>)]
         strategies: Vec<Pattern>,
     },
 }

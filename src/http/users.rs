@@ -15,7 +15,7 @@ use super::{BodyRefusals, Conflicts, Missing, Refusals};
 use crate::people::{Grant, NewUser, People, Role, User, UserPatch};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
-    cfg.service(list).service(create).service(show).service(change).service(remove);
+    cfg.service(list_users).service(create_user).service(show_user).service(change_user).service(delete_user);
 }
 
 #[derive(Serialize, ToSchema)]
@@ -49,7 +49,7 @@ impl From<&User> for UserView {
     "username": "bob", "password": "correct horse battery", "roles": ["trader"],
     "grants": [{"account": "paper-a", "actions": ["read", "trade"]}]
 }))]
-struct CreateBody {
+struct NewUserBody {
     #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     username: String,
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 256)]
@@ -64,7 +64,7 @@ struct CreateBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"roles": ["trader"], "grants": [{"strategy": "small-cap", "actions": ["trade"]}]}))]
-struct ChangeBody {
+struct UserChangeBody {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 256)]
     password: Option<SecretString>,
@@ -82,7 +82,7 @@ struct ChangeBody {
 #[utoipa::path(tag = "users", security(("access_token" = [])), params(PageQuery),
     responses((status = 200, body = Page<UserView>), Refusals))]
 #[get("/v1/users")]
-async fn list(
+async fn list_users(
     _: Admin,
     query: StrictQuery<PageQuery>,
     people: web::Data<People>,
@@ -94,15 +94,15 @@ async fn list(
 }
 
 /// Makes a user.
-#[utoipa::path(tag = "users", security(("access_token" = [])), request_body = CreateBody,
+#[utoipa::path(tag = "users", security(("access_token" = [])), request_body = NewUserBody,
     responses((status = 201, body = UserView, headers(("Location" = String))), Refusals, BodyRefusals, Conflicts))]
 #[post("/v1/users")]
-async fn create(
+async fn create_user(
     Admin(by): Admin,
-    body: StrictJson<CreateBody>,
+    body: StrictJson<NewUserBody>,
     people: web::Data<People>,
 ) -> Result<HttpResponse, Problem> {
-    let StrictJson(CreateBody { username, password, roles, grants }) = body;
+    let StrictJson(NewUserBody { username, password, roles, grants }) = body;
     let user = people.create_user(NewUser { username, password, roles, grants }, by.client()).await?;
     let location = format!("/v1/users/{}", user.username);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(UserView::from(&*user)))
@@ -112,23 +112,23 @@ async fn create(
 #[utoipa::path(tag = "users", security(("access_token" = [])), params(("username" = String, Path)),
     responses((status = 200, body = UserView), Refusals, Missing))]
 #[get("/v1/users/{username}")]
-async fn show(_: Admin, name: PathName, people: web::Data<People>) -> Result<web::Json<UserView>, Problem> {
+async fn show_user(_: Admin, name: PathName, people: web::Data<People>) -> Result<web::Json<UserView>, Problem> {
     let user = people.user(&name.0).ok_or_else(Problem::not_found)?;
     Ok(web::Json((&*user).into()))
 }
 
 /// Changes what is given. A new password, other roles and disabling end his access tokens at once.
 #[utoipa::path(tag = "users", security(("access_token" = [])), params(("username" = String, Path)),
-    request_body = ChangeBody,
+    request_body = UserChangeBody,
     responses((status = 200, body = UserView), Refusals, BodyRefusals, Missing, Conflicts))]
 #[patch("/v1/users/{username}")]
-async fn change(
+async fn change_user(
     Admin(by): Admin,
     name: PathName,
-    body: StrictJson<ChangeBody>,
+    body: StrictJson<UserChangeBody>,
     people: web::Data<People>,
 ) -> Result<web::Json<UserView>, Problem> {
-    let StrictJson(ChangeBody { password, roles, grants, disabled }) = body;
+    let StrictJson(UserChangeBody { password, roles, grants, disabled }) = body;
     let user = people.change_user(&name.0, UserPatch { password, roles, grants, disabled }, by.client()).await?;
     Ok(web::Json((&*user).into()))
 }
@@ -137,7 +137,7 @@ async fn change(
 #[utoipa::path(tag = "users", security(("access_token" = [])), params(("username" = String, Path)),
     responses((status = 204, description = "He is gone"), Refusals, Missing, Conflicts))]
 #[delete("/v1/users/{username}")]
-async fn remove(Admin(by): Admin, name: PathName, people: web::Data<People>) -> Result<HttpResponse, Problem> {
+async fn delete_user(Admin(by): Admin, name: PathName, people: web::Data<People>) -> Result<HttpResponse, Problem> {
     people.delete_user(&name.0, by.client()).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -138,7 +138,7 @@ impl From<ChangeError> for PeopleError {
         match error {
             ChangeError::Conflict => Self::Conflict,
             ChangeError::Duplicate => Self::Exists("row"),
-            _ => Self::Unavailable,
+            ChangeError::Unavailable => Self::Unavailable,
         }
     }
 }
@@ -146,7 +146,7 @@ impl From<ChangeError> for PeopleError {
 /// Everything about who may come in. Shared by all requests.
 #[derive(Debug)]
 pub struct People {
-    store: Arc<Store>,
+    store: Store,
     clock: Arc<dyn WallClock>,
     tokens: AccessTokens,
     passwords: PasswordPool,
@@ -161,14 +161,14 @@ impl People {
     ///
     /// # Errors
     /// When the tables or the key cannot be read.
-    pub async fn open(store: Arc<Store>, conf: PeopleConf, clock: Arc<dyn WallClock>) -> Result<Arc<Self>, OpenError> {
+    pub async fn open(store: Store, conf: PeopleConf, clock: Arc<dyn WallClock>) -> Result<Arc<Self>, OpenError> {
         let key = match conf.jwt_secret {
             Some(secret) => SigningKey::from_secret(secret)?,
             None => SigningKey::of_folder(&conf.folder)?,
         };
-        let users = user::Entity::find().all(store.reader()).await?;
-        let sessions = session::Entity::find().all(store.reader()).await?;
-        let keys = api_key::Entity::find().all(store.reader()).await?;
+        let users = user::Entity::find().all(store.reads()).await?;
+        let sessions = session::Entity::find().all(store.reads()).await?;
+        let keys = api_key::Entity::find().all(store.reads()).await?;
         let directory = Directory::read(users, sessions, keys, clock.now())?;
         Ok(Arc::new(Self {
             tokens: AccessTokens::new(&key),
@@ -235,7 +235,7 @@ impl People {
     }
 
     fn backend(&self) -> DbBackend {
-        self.store.backend()
+        self.store.reads().get_database_backend()
     }
 
     async fn change(
@@ -252,6 +252,6 @@ impl People {
             subject: subject.into(),
             detail: detail.to_string().into(),
         };
-        self.store.change(Change { statements, event }).await
+        self.store.change(self.clock.now(), Change { statements, event }).await
     }
 }

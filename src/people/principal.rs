@@ -95,8 +95,9 @@ impl Scope {
 }
 
 /// One name, or all of them, those of the future included: `*` on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$", example = "paper-a")]
 pub struct Pattern(Option<Arc<str>>);
 
 impl Pattern {
@@ -153,7 +154,6 @@ pub enum Grant {
 #[serde(deny_unknown_fields)]
 pub struct AccountGrant {
     /// The name of an account, or `*` for all.
-    #[schema(value_type = String, pattern = r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$", example = "paper-a")]
     pub account: Pattern,
     #[schema(min_items = 1, max_items = 3)]
     pub actions: Vec<Action>,
@@ -163,7 +163,6 @@ pub struct AccountGrant {
 #[serde(deny_unknown_fields)]
 pub struct StrategyGrant {
     /// The name of a strategy, or `*` for all.
-    #[schema(value_type = String, pattern = r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$", example = "small-cap")]
     pub strategy: Pattern,
     #[schema(min_items = 1, max_items = 3)]
     pub actions: Vec<Action>,

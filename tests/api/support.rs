@@ -1,0 +1,266 @@
+//! A server of its own for each test, and the people who knock at it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+use actix_web::web;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Method, Response};
+use rusqlite::types::ValueRef;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use signalbox::clock::ManualClock;
+use signalbox::http;
+use signalbox::http::limits::{Limits, LimitsConf};
+use signalbox::people::password::Cost;
+use signalbox::people::{Action, Grant, Pattern, People, PeopleConf, Role};
+use signalbox::store::{Store, StoreConf};
+use signalbox_domain::units::{Span, Timestamp};
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const JWT_SECRET: &str = "a signing key for tests, 32 bytes or more";
+/// The tests' servers tell the time by hand.
+const START: Timestamp = Timestamp::from_us(1_790_000_000_000_000);
+
+pub(crate) struct TestApp {
+    pub(crate) base: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) people: Arc<People>,
+    pub(crate) clock: Arc<ManualClock>,
+    store: Store,
+    server: ServerHandle,
+    folder: tempfile::TempDir,
+}
+
+pub(crate) struct Options {
+    pub(crate) cost: Cost,
+    pub(crate) limits: LimitsConf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let many = NonZeroU32::new(1_000_000).unwrap();
+        let limits = LimitsConf {
+            logins_per_min: many,
+            logins_burst: many,
+            logins_per_address_per_min: many,
+            logins_per_username_per_min: many,
+            refreshes_per_address_per_min: many,
+            ..LimitsConf::default()
+        };
+        // The tests log in hundreds of times.
+        Self { cost: Cost { memory_kib: 8, passes: 1 }, limits }
+    }
+}
+
+impl TestApp {
+    /// With the administrator `admin`.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub(crate) async fn start_with(options: Options) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), Arc::new(ManualClock::at(START)), options).await
+    }
+
+    async fn start_in(folder: tempfile::TempDir, clock: Arc<ManualClock>, options: Options) -> Self {
+        let store = Store::open(StoreConf::new(StoreConf::SQLITE_DEFAULT, folder.path())).await.unwrap();
+        let conf = PeopleConf {
+            folder: folder.path().to_owned(),
+            jwt_secret: Some(JWT_SECRET.into()),
+            password_cost: options.cost,
+            ..PeopleConf::default()
+        };
+        let people = People::open(store.clone(), conf, clock.clone()).await.unwrap();
+        people.ensure_user("admin", PASSWORD.into(), vec![Role::Admin], vec![]).await.unwrap();
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (shared, limits) = (web::Data::from(people.clone()), web::Data::new(Limits::new(&options.limits)));
+        let server = http::serve(listener, 2, move |cfg: &mut web::ServiceConfig| {
+            cfg.app_data(shared).app_data(limits);
+        })
+        .unwrap();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self { base, http: reqwest::Client::new(), people, clock, store, server: handle, folder }
+    }
+
+    /// The same data folder, a new process as far as one can tell.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { server, people, store, clock, folder, .. } = self;
+        server.stop(true).await;
+        drop(people);
+        store.close();
+        drop(store);
+        // The workers let go of their shares of the store a moment after they stopped.
+        for _ in 0..200 {
+            if Store::open(StoreConf::new(StoreConf::SQLITE_DEFAULT, folder.path())).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        Self::start_in(folder, clock, Options::default()).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, token: Option<&str>, body: Option<String>) -> Response {
+        let mut request =
+            self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.base));
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        request.send().await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        Answer::of(self.send("GET", path, Some(token), None).await).await
+    }
+
+    pub(crate) async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Answer {
+        Answer::of(self.send(method, path, Some(token), Some(body.to_string())).await).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.send("POST", path, None, Some(body.to_string())).await).await
+    }
+
+    pub(crate) async fn login(&self, username: &str) -> Session {
+        let answer = self.post("/v1/auth/login", json!({ "username": username, "password": PASSWORD })).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = |key: &str| answer.body[key].as_str().unwrap().to_owned();
+        Session { access: text("access_token"), refresh: text("refresh_token") }
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        self.post("/v1/auth/refresh", json!({ "refresh_token": token })).await
+    }
+
+    pub(crate) async fn user(&self, username: &str, roles: &[Role], grants: Vec<Grant>) {
+        self.people.ensure_user(username, PASSWORD.into(), roles.to_vec(), grants).await.unwrap();
+    }
+
+    pub(crate) async fn key(&self, body: Value) -> (String, String) {
+        let admin = self.login("admin").await;
+        let answer = self.call("POST", "/v1/api-keys", &admin.access, body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let text = |key: &str| answer.body[key].as_str().unwrap().to_owned();
+        (text("id"), text("secret"))
+    }
+
+    /// Every row of every table, but for those that grow with each refusal.
+    pub(crate) fn content(&self) -> String {
+        self.dump(|table| !matches!(table, "journal" | "lease" | "meta" | "seaql_migrations"))
+    }
+
+    pub(crate) fn content_hash(&self) -> String {
+        Sha256::digest(self.content().as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        })
+    }
+
+    pub(crate) fn dump(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let file = self.folder.path().join("signalbox.db");
+        let db = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let mut names = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
+        let tables: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let mut text = String::new();
+        for table in tables.iter().filter(|table| wanted(table)) {
+            let mut query = db.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY 1")).unwrap();
+            let columns = query.column_count();
+            let mut rows = query.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                write!(text, "{table}|").unwrap();
+                for column in 0..columns {
+                    match row.get_ref(column).unwrap() {
+                        // As it was written, so that one can search it.
+                        ValueRef::Text(value) => text.push_str(std::str::from_utf8(value).unwrap()),
+                        other => write!(text, "{other:?}").unwrap(),
+                    }
+                    text.push('|');
+                }
+                text.push('\n');
+            }
+        }
+        text
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+/// An answer, read and checked for what every answer promises.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response) -> Self {
+        let status = response.status().as_u16();
+        let text = |v: &reqwest::header::HeaderValue| v.to_str().unwrap_or_default().to_owned();
+        let headers: BTreeMap<_, _> = response.headers().iter().map(|(k, v)| (k.to_string(), text(v))).collect();
+        let bytes = response.bytes().await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let answer = Self { status, headers, body };
+        if status >= 400 {
+            let kind = answer.headers.get("content-type").map(String::as_str);
+            assert_eq!(kind, Some("application/problem+json"), "{answer:?}");
+            assert_eq!(answer.body["status"], status, "{answer:?}");
+            assert!(answer.body["code"].is_string() && answer.body["title"].is_string(), "{answer:?}");
+        }
+        assert_eq!(status == 401, answer.headers.contains_key("www-authenticate"), "{answer:?}");
+        assert_eq!(matches!(status, 429 | 503), answer.headers.contains_key("retry-after"), "{answer:?}");
+        assert_eq!(answer.headers.get("cache-control").map(String::as_str), Some("no-store"), "{answer:?}");
+        answer
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// The tokens of everybody in the matrix, by the names of its columns. `None`: no token.
+pub(crate) async fn principals(app: &TestApp) -> BTreeMap<&'static str, Option<String>> {
+    let on =
+        |account: &str, actions: &[Action]| Grant::account(Pattern::try_from(account.to_owned()).unwrap(), actions);
+    app.user("viewer", &[Role::Viewer], vec![on("paper-a", &[Action::Read])]).await;
+    app.user("trader", &[Role::Trader], vec![on("paper-a", &[Action::Read, Action::Trade])]).await;
+    app.user("risk", &[Role::Risk], vec![]).await;
+    app.user("late", &[Role::Admin], vec![]).await;
+    app.user("gone", &[Role::Admin], vec![]).await;
+    app.user("spare", &[Role::Viewer], vec![]).await;
+
+    let admin = app.login("admin").await.access;
+    app.call("PATCH", "/v1/users/gone", &admin, json!({ "disabled": false })).await;
+    let expired = app.login("late").await.access;
+    app.clock.advance(Span::from_secs(11 * 60));
+    let admin = app.login("admin").await.access;
+    let disabled = app.login("gone").await.access;
+    app.call("PATCH", "/v1/users/gone", &admin, json!({ "disabled": true })).await;
+    let signals = json!({ "name": "robot", "scopes": ["signals:write"], "strategies": ["small-cap"], "accounts": [] });
+    let other = json!({ "name": "screen", "scopes": ["accounts:read"], "strategies": [], "accounts": ["paper-b"] });
+    BTreeMap::from([
+        ("anonymous", None),
+        ("viewer", Some(app.login("viewer").await.access)),
+        ("trader", Some(app.login("trader").await.access)),
+        ("risk", Some(app.login("risk").await.access)),
+        ("admin", Some(admin)),
+        ("key_signals", Some(app.key(signals).await.1)),
+        ("key_other", Some(app.key(other).await.1)),
+        ("disabled", Some(disabled)),
+        ("expired", Some(expired)),
+        ("refresh_as_access", Some(app.login("admin").await.refresh)),
+    ])
+}
