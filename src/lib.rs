@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod http;
+pub mod market;
 pub mod people;
 pub mod store;

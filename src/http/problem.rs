@@ -61,6 +61,25 @@ pub enum Code {
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
     Denied,
+    // Of trading: written as risk control writes its codes, some of which are among them.
+    #[serde(rename = "SIGNAL_ID_REUSED")]
+    #[strum(serialize = "SIGNAL_ID_REUSED")]
+    SignalIdReused,
+    #[serde(rename = "UNKNOWN_SYMBOL")]
+    #[strum(serialize = "UNKNOWN_SYMBOL")]
+    UnknownSymbol,
+    #[serde(rename = "INVALID_QUANTITY")]
+    #[strum(serialize = "INVALID_QUANTITY")]
+    InvalidQuantity,
+    #[serde(rename = "INVALID_PRICE")]
+    #[strum(serialize = "INVALID_PRICE")]
+    InvalidPrice,
+    #[serde(rename = "LOT_SIZE")]
+    #[strum(serialize = "LOT_SIZE")]
+    LotSize,
+    #[serde(rename = "TICK_SIZE")]
+    #[strum(serialize = "TICK_SIZE")]
+    TickSize,
     // Later.
     RateLimited,
     Busy,
@@ -98,9 +117,16 @@ impl Code {
             }
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::ValidationFailed | Self::PasswordRefused | Self::IdempotencyKeyReused | Self::Denied => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::ValidationFailed
+            | Self::PasswordRefused
+            | Self::IdempotencyKeyReused
+            | Self::Denied
+            | Self::SignalIdReused
+            | Self::UnknownSymbol
+            | Self::InvalidQuantity
+            | Self::InvalidPrice
+            | Self::LotSize
+            | Self::TickSize => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -143,6 +169,12 @@ impl Code {
             Self::IdempotencyKeyRequired => "Name the request, so that it can be repeated",
             Self::IdempotencyKeyReused => "Another request had this key",
             Self::Denied => "Denied by risk control",
+            Self::SignalIdReused => "Another signal had this id",
+            Self::UnknownSymbol => "No instrument that can be traded here",
+            Self::InvalidQuantity => "Not a quantity",
+            Self::InvalidPrice => "Not a price",
+            Self::LotSize => "The quantity does not fit the lots",
+            Self::TickSize => "The price is not on the tick",
             Self::RateLimited => "Too fast",
             Self::Busy => "Busy",
             Self::Unavailable => "Not available now",

@@ -51,7 +51,7 @@ pub(super) struct ParentRow {
 
 #[derive(Debug)]
 pub(super) enum OrderRow {
-    Live(Box<Order>),
+    Live(Arc<Order>),
     Denied { terms: Arc<OrderTerms>, denials: Arc<[Denial]>, at: Timestamp },
 }
 

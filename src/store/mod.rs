@@ -212,6 +212,10 @@ impl Journal for Store {
         self.inner.queue.append(entry)
     }
 
+    fn newest(&self) -> Ticket {
+        self.inner.queue.newest()
+    }
+
     fn durable(&self) -> Ticket {
         self.inner.queue.durable()
     }

@@ -129,6 +129,10 @@ impl Queue {
         true
     }
 
+    pub(super) fn newest(&self) -> Ticket {
+        self.lock().last_ticket
+    }
+
     pub(super) fn durable(&self) -> Ticket {
         self.durable.load(Ordering::Acquire)
     }
