@@ -5,12 +5,18 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod dto;
+pub mod front;
+pub mod intake;
 pub mod json;
 pub mod limits;
+pub mod listing;
 pub mod page;
 pub mod problem;
 pub mod session;
+pub mod signals;
 pub mod users;
+pub mod views;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -42,7 +48,8 @@ struct Document;
 
 /// All routes.
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
-    cfg.configure(session::configure).configure(users::configure).configure(api_keys::configure);
+    cfg.configure(session::configure).configure(users::configure).configure(api_keys::configure)
+        .configure(signals::configure);
 }
 
 /// The OpenAPI document of all routes.

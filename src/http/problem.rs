@@ -289,6 +289,38 @@ impl Problem {
         self.inner.code
     }
 
+    /// What stands on the wire.
+    #[must_use]
+    pub fn body(&self) -> ProblemBody {
+        let Inner { code, detail, field, pointer, denials, retry_after, .. } = &*self.inner;
+        // Every refusal that time can heal says how much of it.
+        let retry_after = match *code {
+            Code::RateLimited | Code::Busy | Code::Unavailable => Some(retry_after.unwrap_or(1)),
+            _ => *retry_after,
+        };
+        ProblemBody {
+            kind: format!("urn:signalbox:problem:{code}"),
+            title: Cow::Borrowed(code.title()),
+            status: code.status().as_u16(),
+            code: *code,
+            detail: detail.clone(),
+            field: field.clone(),
+            pointer: pointer.clone(),
+            denials: denials.clone(),
+            retry_after,
+        }
+    }
+
+    /// The same problem inside a list: its field is one of the `index`th item.
+    #[must_use]
+    pub fn within(mut self, list: &str, index: usize) -> Self {
+        let path = match self.inner.field.take() {
+            Some(field) => format!("{list}[{index}].{field}"),
+            None => format!("{list}[{index}]"),
+        };
+        self.field(path)
+    }
+
     /// Foreign or missing: one answer, so that nobody learns which.
     #[must_use]
     pub fn not_found() -> Self {
@@ -335,25 +367,10 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let Inner { code, detail, field, pointer, denials, retry_after, header } = &*self.inner;
+        let Inner { code, header, .. } = &*self.inner;
         let status = code.status();
-        let body = ProblemBody {
-            kind: format!("urn:signalbox:problem:{code}"),
-            title: Cow::Borrowed(code.title()),
-            status: status.as_u16(),
-            code: *code,
-            detail: detail.clone(),
-            field: field.clone(),
-            pointer: pointer.clone(),
-            denials: denials.clone(),
-            retry_after: *retry_after,
-        };
-        // Every refusal that time can heal says how much of it.
-        let retry_after = match *code {
-            Code::RateLimited | Code::Busy | Code::Unavailable => Some(retry_after.unwrap_or(1)),
-            _ => *retry_after,
-        };
-        let body = ProblemBody { retry_after, ..body };
+        let body = self.body();
+        let retry_after = body.retry_after;
         let mut response = HttpResponseBuilder::new(status);
         if let Some(seconds) = retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
