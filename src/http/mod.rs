@@ -6,12 +6,15 @@
 pub mod api_keys;
 pub mod auth;
 pub mod dto;
+pub mod event_view;
 pub mod front;
 pub mod intake;
 pub mod json;
 pub mod limits;
 pub mod listing;
+pub mod orders;
 pub mod page;
+pub mod portfolio;
 pub mod problem;
 pub mod session;
 pub mod signals;
@@ -49,7 +52,8 @@ struct Document;
 /// All routes.
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.configure(session::configure).configure(users::configure).configure(api_keys::configure)
-        .configure(signals::configure);
+        .configure(signals::configure)
+        .configure(orders::configure);
 }
 
 /// The OpenAPI document of all routes.
