@@ -14,7 +14,7 @@ use signalbox_domain::denial::{Denial, Measure};
 use signalbox_domain::instrument::{Currency, Instrument};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::symbols::{ResolveError, resolve};
-use signalbox_domain::units::{DecimalError, Price, Qty, Timestamp, parse_decimal};
+use signalbox_domain::units::{DecimalError, Price, Qty, Ratio, Timestamp, parse_decimal};
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -121,6 +121,11 @@ decimal_in! {
     PriceIn, "Price", 4, r"^[0-9]{1,8}(\.[0-9]{1,4}0*)?$", "10.50"
 }
 
+decimal_in! {
+    /// A factor with at most six decimals.
+    RatioIn, "Ratio", 6, r"^[0-9]{1,4}(\.[0-9]{1,6}0*)?$", "1"
+}
+
 struct DecimalVisitor {
     places: u32,
 }
@@ -192,6 +197,23 @@ impl PriceIn {
             Err(DecimalError::TooPrecise(_)) => Err(bad("a price has at most four decimals")),
             Err(DecimalError::Malformed) => Err(bad("not a decimal number")),
             _ => Err(bad("a price is at most 10000000")),
+        }
+    }
+}
+
+impl RatioIn {
+    /// A positive ratio.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn get(self) -> Result<Ratio, &'static str> {
+        // A thousand is a mistake, and larger ones would meet the end of the integers.
+        const MAX_E6: i64 = 1_000_000_000;
+        match self.0 {
+            Ok(value) if (1..=MAX_E6).contains(&value) => Ok(Ratio::from_e6(value)),
+            Err(DecimalError::Malformed) => Err("not a decimal number"),
+            Err(DecimalError::TooPrecise(_)) => Err("a ratio has at most six decimals"),
+            _ => Err("a ratio is above 0 and at most 1000"),
         }
     }
 }

@@ -3,21 +3,29 @@
 //! [`configure`] names every resource; the OpenAPI document is made from the same list, so a route cannot be missing
 //! from it. What no route answers goes to [`fallback`].
 
+pub mod accounts;
 pub mod api_keys;
+pub mod audit;
 pub mod auth;
 pub mod dto;
 pub mod event_view;
 pub mod front;
+pub mod health;
 pub mod intake;
 pub mod json;
 pub mod limits;
 pub mod listing;
+pub mod market;
 pub mod orders;
+pub mod overview;
 pub mod page;
 pub mod portfolio;
 pub mod problem;
+pub mod risk;
 pub mod session;
 pub mod signals;
+pub mod strategies;
+pub mod trading_state;
 pub mod users;
 pub mod views;
 
@@ -53,7 +61,15 @@ struct Document;
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.configure(session::configure).configure(users::configure).configure(api_keys::configure)
         .configure(signals::configure)
-        .configure(orders::configure);
+        .configure(orders::configure)
+        .configure(accounts::configure)
+        .configure(trading_state::configure)
+        .configure(strategies::configure)
+        .configure(risk::configure)
+        .configure(market::configure)
+        .configure(overview::configure)
+        .configure(audit::configure)
+        .configure(health::configure);
 }
 
 /// The OpenAPI document of all routes.

@@ -188,7 +188,7 @@ pub struct BalanceView {
 }
 
 /// One symbol in one account (持仓).
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Position)]
 pub struct PositionView {
     pub account: String,
@@ -229,7 +229,7 @@ pub struct PositionView {
 }
 
 /// What one strategy holds of it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Book)]
 pub struct BookView {
     pub account: String,
