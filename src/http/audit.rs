@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::Refusals;
 use super::auth::Admin;
-use super::event_view::EventView;
+use super::event_view::{EventView, Legs};
 use super::front::Front;
 use super::json::StrictQuery;
 use super::listing;
@@ -37,7 +37,7 @@ impl AuditView {
             // Writing to a string does not fail.
             let _ = write!(hash, "{byte:02x}");
         }
-        Self { event: EventView::of(line, None), hash }
+        Self { event: EventView::of(line, Legs::All), hash }
     }
 }
 

@@ -360,7 +360,10 @@ mod tests {
     fn times_carry_the_offset_of_the_market() {
         let at = instant("2026-11-20T15:00:00+08:00", "at").expect("a time");
         assert_eq!(At(at).to_string(), "2026-11-20T15:00:00+08:00");
-        assert_eq!(At(instant("2026-11-20T07:00:00.5Z", "at").expect("a time")).to_string(), "2026-11-20T15:00:00.500000+08:00");
+        assert_eq!(
+            At(instant("2026-11-20T07:00:00.5Z", "at").expect("a time")).to_string(),
+            "2026-11-20T15:00:00.500000+08:00"
+        );
         for text in ["2026-11-20T15:00:00", "2026-11-20", "", "9999-01-01T00:00:00Z", "1900-01-01T00:00:00Z"] {
             assert!(instant(text, "at").is_err(), "{text}");
         }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use signalbox_domain::event::{Event, Scope};
-use signalbox_domain::ids::OrderId;
+use signalbox_domain::ids::{AccountId, OrderId};
 use signalbox_domain::order::{OrderFact, OrderTerms};
 use signalbox_domain::parent::Leg;
 use utoipa::ToSchema;
@@ -34,12 +34,30 @@ pub struct EventView {
     pub data: Value,
 }
 
+/// Which legs of a plan are told: others may be in accounts that the reader does not see.
+#[derive(Debug, Clone, Copy)]
+pub enum Legs<'a> {
+    All,
+    /// The one of this order.
+    OfOrder(OrderId),
+    Of(&'a [AccountId]),
+}
+
+impl Legs<'_> {
+    fn show(self, leg: &Leg) -> bool {
+        match self {
+            Self::All => true,
+            Self::OfOrder(order) => order.parent() == leg.parent,
+            Self::Of(accounts) => accounts.contains(&leg.account),
+        }
+    }
+}
+
 impl EventView {
-    /// `order`: of a plan, only the leg of this order is told.
     #[must_use]
-    pub fn of(line: &JournalLine, order: Option<OrderId>) -> Self {
+    pub fn of(line: &JournalLine, legs: Legs<'_>) -> Self {
         // What the program wrote it reads; a line of a later version is shown without its words.
-        let data = serde_json::from_str::<Event>(&line.payload).map_or(Value::Null, |event| data(&event, order));
+        let data = serde_json::from_str::<Event>(&line.payload).map_or(Value::Null, |event| data(&event, legs));
         Self {
             seq: line.seq,
             at: at(line.at),
@@ -55,7 +73,7 @@ impl EventView {
     }
 }
 
-fn data(event: &Event, order: Option<OrderId>) -> Value {
+fn data(event: &Event, told: Legs<'_>) -> Value {
     match event {
         Event::SignalAccepted(signal) => {
             let (quantity, target) = match signal.size {
@@ -75,10 +93,9 @@ fn data(event: &Event, order: Option<OrderId>) -> Value {
         }
         Event::SignalWaiting { waiting_for, until, .. } => json!({ "waiting_for": waiting_for, "until": at(*until) }),
         Event::SignalPlanned { legs, residual, .. } => {
-            let shown = |leg: &&Leg| order.is_none_or(|order| order.parent() == leg.parent);
             json!({
                 "residual": residual.to_string(),
-                "legs": legs.iter().filter(shown).map(leg).collect::<Vec<_>>(),
+                "legs": legs.iter().filter(|leg| told.show(leg)).map(leg).collect::<Vec<_>>(),
             })
         }
         Event::SignalDenied { denials: all, .. } => json!({ "denials": denials(all) }),

@@ -10,11 +10,15 @@ use signalbox_domain::ids::{AccountId, GroupId, InstallationTag, StrategyId};
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Groups, RouteTo, StrategyConf};
 use signalbox_domain::units::Timestamp;
+use tokio::sync::Semaphore;
 
 use super::problem::{Code, Problem};
 use crate::market::{MarketFacts, QuoteCache};
 use crate::people::Principal;
 use crate::store::{IngestError, Store, StoreError};
+
+/// A desk full of screens for everybody, and far below what the process may open as files.
+const STREAMS_MAX: usize = 1_000;
 
 /// What is written beside an account's name; nothing of it changes while we run.
 #[derive(Debug, Clone)]
@@ -61,6 +65,8 @@ pub struct Front {
     pub quotes: QuoteCache,
     pub metrics: Option<PrometheusHandle>,
     pub installation: InstallationTag,
+    /// One for each event stream that may be open.
+    pub streams: Arc<Semaphore>,
     accounts: Vec<AccountInfo>,
     groups: Arc<Groups>,
     /// Replaced as a whole, so that a signal takes a read lock for the length of one look-up.
@@ -99,6 +105,7 @@ impl Front {
             quotes,
             metrics,
             installation,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             accounts,
             groups,
             strategies: RwLock::default(),

@@ -102,11 +102,10 @@ async fn list_quotes(
 ) -> Result<web::Json<Page<QuoteView>>, Problem> {
     require(&principal, Scope::QuotesRead)?;
     let QuotesQuery { symbols, limit, cursor } = query.0;
-    let wanted: Option<Vec<Symbol>> = symbols
-        .as_deref()
-        .map(|text| text.split(',').map(resolve).collect::<Result<_, _>>())
-        .transpose()
-        .map_err(|error: ResolveError| Problem::new(Code::InvalidQuery).detail(error.to_string()).field("symbols"))?;
+    let wanted: Option<Vec<Symbol>> =
+        symbols.as_deref().map(|text| text.split(',').map(resolve).collect::<Result<_, _>>()).transpose().map_err(
+            |error: ResolveError| Problem::new(Code::InvalidQuery).detail(error.to_string()).field("symbols"),
+        )?;
     let mut all = front.quotes.all();
     all.retain(|quote| wanted.as_ref().is_none_or(|wanted| wanted.contains(&quote.symbol)));
     let now = front.now();

@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::{Authenticated, require};
 use super::dto::{self, PriceIn, QtyIn};
-use super::event_view::EventView;
+use super::event_view::{EventView, Legs};
 use super::front::Front;
 use super::intake::{self, Accepted, SideIn, Str, TimeInForceIn, TypeIn};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
@@ -127,7 +127,7 @@ async fn timeline(id: OrderId, front: &Front) -> Result<Vec<EventView>, Problem>
     let mut lines = front.store.journal_page(&filter, None, TIMELINE_MAX).await?;
     lines.retain(|line| line.order.is_none_or(|order| order == id));
     // The plan names the other accounts' legs.
-    Ok(lines.iter().rev().map(|line| EventView::of(line, Some(id))).collect())
+    Ok(lines.iter().rev().map(|line| EventView::of(line, Legs::OfOrder(id))).collect())
 }
 
 async fn visible(principal: &Principal, id: &str, front: &Front) -> Result<StoredOrder, Problem> {
@@ -261,14 +261,20 @@ async fn refuse(principal: &Principal, signal: &Signal, front: &Front) -> Result
         && !matches!(fault, QtyFault::AboveSellable { .. })
     {
         let step = if side == Side::Buy { rules.buy_step } else { rules.sell_step };
-        return Err(never(Code::LotSize, DenialCode::LotSize, "quantity", fault.to_string())
-            .denials(vec![numbers(DenialCode::LotSize, Measure::Qty(qty), Measure::Qty(step))]));
+        return Err(never(Code::LotSize, DenialCode::LotSize, "quantity", fault.to_string()).denials(vec![numbers(
+            DenialCode::LotSize,
+            Measure::Qty(qty),
+            Measure::Qty(step),
+        )]));
     }
     match signal.limit_price {
         Some(price) if signal.ord_type == OrdType::Limit && !rules.on_tick(price) => {
             let detail = format!("price {price} is no multiple of the tick {}", rules.tick);
-            Err(never(Code::TickSize, DenialCode::TickSize, "limit_price", detail)
-                .denials(vec![numbers(DenialCode::TickSize, Measure::Price(price), Measure::Price(rules.tick))]))
+            Err(never(Code::TickSize, DenialCode::TickSize, "limit_price", detail).denials(vec![numbers(
+                DenialCode::TickSize,
+                Measure::Price(price),
+                Measure::Price(rules.tick),
+            )]))
         }
         _ => Ok(()),
     }

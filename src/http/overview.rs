@@ -10,6 +10,7 @@ use signalbox_domain::units::Money;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::Refusals;
 use super::accounts::{self, AccountView, fills, fills_page, positions_page, state_of};
 use super::auth::{Authenticated, require};
 use super::dto::currency;
@@ -21,7 +22,6 @@ use super::page::PageQuery;
 use super::portfolio::{Portfolio, PositionView};
 use super::problem::Problem;
 use super::views::{FillView, at};
-use super::Refusals;
 use crate::people::{Principal, Scope};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {

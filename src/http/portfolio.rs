@@ -288,9 +288,9 @@ impl PositionView {
             limit_down: band.map(|(low, _)| low.to_string()),
             suspended: None,
             market_value: value.to_string(),
-            weight: equity.is_positive().then(|| {
-                Ratio::from_e6(mul_div_round(value.e4(), Ratio::ONE.e6(), equity.e4())).to_string()
-            }),
+            weight: equity
+                .is_positive()
+                .then(|| Ratio::from_e6(mul_div_round(value.e4(), Ratio::ONE.e6(), equity.e4())).to_string()),
             margin: None,
             multiplier: "1".to_owned(),
             unrealized_pnl: (value - held.cost).to_string(),

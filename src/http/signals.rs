@@ -343,8 +343,7 @@ async fn detail(principal: &Principal, stored: &StoredSignal, front: &Front) -> 
     let id = stored.row.id;
     let state = front.store.strategy(&stored.signal.strategy).await?.map(|stored| stored.state);
     let parents = front.store.parents_of_signal(id).await?;
-    let (orders, fills) =
-        if parents.is_empty() { (Vec::new(), Vec::new()) } else { legs(front, id).await? };
+    let (orders, fills) = if parents.is_empty() { (Vec::new(), Vec::new()) } else { legs(front, id).await? };
     // Who sees the strategy by a grant of its own does not see into accounts that are foreign to him.
     let parents = parents
         .iter()
@@ -401,10 +400,7 @@ async fn cancel_signal(
         return Err(Problem::forbidden("you may see this signal, not cancel it"));
     }
     if !stored.row.status.is_final() {
-        front
-            .desk
-            .cancel_signal(signal.strategy.clone(), signal.id, intake::who(principal.client()))
-            .await?;
+        front.desk.cancel_signal(signal.strategy.clone(), signal.id, intake::who(principal.client())).await?;
     }
     let now = front.store.signal(signal.id).await?.unwrap_or(stored.clone());
     Ok(HttpResponse::Accepted().json(Accepted {

@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use signalbox_domain::denial::Denial;
+use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::order::{Order, OrderTerms, ReportedStatus, Side};
 use signalbox_domain::signal::{Signal, SignalStatus, Size, Source, WaitingFor};
 use signalbox_domain::strategy::StrategyState;
 use signalbox_domain::units::{Price, Timestamp, TradeDate, mul_div_round};
-use utoipa::ToSchema;
+use strum::IntoEnumIterator as _;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::dto::{At, currency, denial_text, denials};
 use super::front::Front;
@@ -111,6 +114,7 @@ pub enum SignalState {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Denial)]
 pub struct DenialSchema {
+    #[schema(value_type = DenialCodeSchema)]
     pub code: String,
     /// What was found.
     pub value: Option<String>,
@@ -119,6 +123,22 @@ pub struct DenialSchema {
     pub unit: Option<String>,
     /// May the same order pass later without anybody changing a limit?
     pub transient: bool,
+}
+
+/// The codes of risk control, for the document: stable, and in order of precedence.
+#[derive(Debug)]
+pub struct DenialCodeSchema;
+
+impl PartialSchema for DenialCodeSchema {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(DenialCode::iter().map(<&str>::from))).into()
+    }
+}
+
+impl ToSchema for DenialCodeSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "DenialCode".into()
+    }
 }
 
 /// A request whose answer is lost.

@@ -40,8 +40,7 @@ impl QuoteCache {
     /// All of them, by symbol.
     #[must_use]
     pub fn all(&self) -> Vec<Quote> {
-        let mut all: Vec<Quote> =
-            self.quotes.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        let mut all: Vec<Quote> = self.quotes.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         all.sort_unstable_by_key(|quote| quote.symbol);
         all
     }

@@ -165,9 +165,7 @@ impl Backend for Postgres {
         let epoch = self.wait("a transaction cannot begin", async |connection| {
             connection.execute("BEGIN").await?;
             // Locked, so that a successor's new epoch waits for this commit and no later one of ours passes.
-            sqlx::query_scalar::<_, i64>("SELECT epoch FROM lease WHERE id = 1 FOR UPDATE")
-                .fetch_one(connection)
-                .await
+            sqlx::query_scalar::<_, i64>("SELECT epoch FROM lease WHERE id = 1 FOR UPDATE").fetch_one(connection).await
         })?;
         if epoch == self.epoch { Ok(()) } else { Err(StoreError::Fenced { ours: self.epoch as u64 }) }
     }

@@ -188,7 +188,8 @@ async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<()
             Cell::IntOr(parent.working.map(|id| id.get() as i64)),
         ]
     });
-    let sql = "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
+    let sql =
+        "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
             working_order_id) SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
             status = excluded.status, working_order_id = excluded.working_order_id";
@@ -196,11 +197,8 @@ async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<()
 
     let orders = batch.orders.rows().iter().map(OrderColumns::of).collect::<Result<Vec<_>, _>>()?;
     let cells = orders.iter().map(order_cells);
-    let sql = format!(
-        "INSERT INTO orders ({}) SELECT * FROM $rows {}",
-        columns::order_names(),
-        columns::on_order_conflict()
-    );
+    let sql =
+        format!("INSERT INTO orders ({}) SELECT * FROM $rows {}", columns::order_names(), columns::on_order_conflict());
     run(connection, "orders cannot be written", &sql, cells).await?;
     Ok(())
 }
