@@ -1,7 +1,12 @@
 //! Signalbox: the program around the cores.
 
 pub mod clock;
+pub mod conf;
+pub mod demo;
 pub mod http;
 pub mod market;
 pub mod people;
+pub mod restore;
 pub mod store;
+pub mod system;
+pub mod telemetry;

@@ -1,1 +1,288 @@
-fn main() {}
+//! The program: one binary with subcommands.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use secrecy::SecretString;
+use signalbox::conf::Settings;
+use signalbox::demo::{feed, signals, summary};
+use signalbox::market::prints::RecordedDay;
+use signalbox::people::Role;
+use signalbox::system::{ClockStart, Signalbox};
+use signalbox_domain::calendar::china_instant;
+use signalbox_domain::units::Timestamp;
+use tracing::{error, info};
+
+/// Many strategies, many brokerage accounts; nothing lost, nothing doubled.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the accounts and strategies of a configuration file.
+    Serve {
+        /// Settings beside the defaults (TOML).
+        #[arg(long)]
+        conf: Option<PathBuf>,
+    },
+    /// Three paper accounts on a real recorded market day.
+    Demo(Demo),
+    /// Read the settings and say what is wrong with them, if anything.
+    CheckConf {
+        #[arg(long)]
+        conf: Option<PathBuf>,
+    },
+    /// Prove that the journal's chain of hashes is whole.
+    Audit {
+        #[command(subcommand)]
+        what: Audit,
+    },
+    /// People who may log in.
+    User {
+        #[command(subcommand)]
+        what: User,
+    },
+    /// Completions for a shell, on the standard output.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, clap::Args)]
+struct Demo {
+    /// No recorded day and no strategies of the demonstration: the accounts stand still until somebody trades.
+    #[arg(long)]
+    no_strategies: bool,
+    #[arg(long, default_value = "127.0.0.1:8420")]
+    listen: SocketAddr,
+    /// The folder for database and keys.
+    #[arg(long, default_value = "data/demo")]
+    data: PathBuf,
+    /// Where the market clock starts, such as 2025-03-03T10:00:00+08:00. Default: just before the recorded day opens.
+    #[arg(long)]
+    clock: Option<String>,
+    /// Market seconds per second.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    speed: u32,
+    /// Another database than the one in the data folder.
+    #[arg(long, env = "SIGNALBOX_DATABASE_URL", hide_env_values = true)]
+    database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Recompute every hash from the first line on.
+    Verify {
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum User {
+    /// Create a user; the password is read from SIGNALBOX_PASSWORD.
+    Add {
+        username: String,
+        /// admin, risk, trader or viewer; may be repeated.
+        #[arg(long = "role", required = true)]
+        roles: Vec<String>,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    signalbox::telemetry::install();
+    // All actors run on this thread; tasks of the store and of feeds use the pool.
+    let runtime = || {
+        #[expect(clippy::expect_used, reason = "without a runtime there is nothing to say it with")]
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a tokio runtime")
+    };
+    let result = actix::System::with_tokio_rt(runtime).block_on(run(cli.command));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("signalbox: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve { conf } => serve(Settings::load(conf.as_deref())?).await,
+        Command::Demo(demo) => demonstrate(demo).await,
+        Command::CheckConf { conf } => {
+            let settings = Settings::load(conf.as_deref())?;
+            println!(
+                "the settings are valid: {} accounts, {} strategies, listening on {}",
+                settings.accounts.len(),
+                settings.strategies.len(),
+                settings.listen
+            );
+            Ok(())
+        }
+        Command::Audit { what: Audit::Verify { conf, data } } => {
+            let mut settings = Settings::load(conf.as_deref())?;
+            if let Some(data) = data {
+                settings.data_dir = data;
+            }
+            let store =
+                signalbox::store::Store::open(signalbox::store::StoreConf::new(settings.database, settings.data_dir))
+                    .await?;
+            let verified = store.verify_chain(1).await?;
+            println!("the chain is whole: {} lines", verified.lines);
+            Ok(())
+        }
+        Command::User { what: User::Add { username, roles, conf } } => add_user(&username, &roles, conf).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let system = Signalbox::build(settings, ClockStart::Now).await?;
+    let (listen, workers) = (system.settings.listen, system.settings.workers);
+    listen_until_told_to_stop(system, listen, workers).await
+}
+
+async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>) -> anyhow::Result<()> {
+    let password = std::env::var("SIGNALBOX_PASSWORD").context("the password is read from SIGNALBOX_PASSWORD")?;
+    let roles = roles.iter().map(|role| role.parse::<Role>().with_context(|| format!("no role is called {role}")));
+    let roles = roles.collect::<Result<Vec<_>, _>>()?;
+    let system = Signalbox::build(Settings::load(conf.as_deref())?, ClockStart::Now).await?;
+    system.people.ensure_user(username, SecretString::from(password), roles, Vec::new()).await?;
+    println!("user {username} exists");
+    system.shut_down().await;
+    Ok(())
+}
+
+async fn demonstrate(demo: Demo) -> anyhow::Result<()> {
+    let mut settings = Settings::demo()?;
+    settings.listen = demo.listen;
+    settings.data_dir.clone_from(&demo.data);
+    settings.people.folder.clone_from(&demo.data);
+    if let Some(database) = demo.database {
+        settings.database = database;
+    }
+    anyhow::ensure!(
+        demo.listen.ip().is_loopback(),
+        "the demonstration listens on the loopback only: its accounts are play money, its administrator may trade"
+    );
+    let day = RecordedDay::load()?;
+    let start = match &demo.clock {
+        Some(text) => parse_clock(text)?,
+        None => china_instant(day.date, 9, 24, 50),
+    };
+    let speed = if demo.no_strategies { 1 } else { demo.speed };
+    let listener_settings = (settings.listen, settings.workers);
+    let system = Signalbox::build(settings, ClockStart::At { start, speed }).await?;
+    ensure_admin(&system).await?;
+
+    if !demo.no_strategies {
+        let (from, to) = (china_instant(day.date, 9, 24, 50), china_instant(day.date, 15, 0, 0));
+        tokio::spawn(summary::show(system.clone(), from, to));
+        tokio::spawn(play(system.clone(), day));
+    }
+    listen_until_told_to_stop(system, listener_settings.0, listener_settings.1).await
+}
+
+/// The recorded day, and the two strategies that watch it.
+async fn play(system: Signalbox, day: RecordedDay) {
+    let (wishes, mut wished) = tokio::sync::mpsc::unbounded_channel();
+    let (mut dips, mut targets) = (signals::DipBuyer::default(), signals::Rebalancer::default());
+    // What happened before this run is seen again, so that averages and targets go on where they were; its signals
+    // meet their own keys and are not repeated.
+    let before: Vec<_> = day.prints.iter().take_while(|print| print.at <= system.desk.now()).collect();
+    for print in before {
+        let _ = (dips.see(print), targets.see(print));
+    }
+    let sender = system.clone();
+    tokio::spawn(async move {
+        while let Some(wish) = wished.recv().await {
+            signals::send(&sender, wish).await;
+        }
+    });
+    feed::play(&system, &day, |print| {
+        for wish in dips.see(print).into_iter().chain(targets.see(print)) {
+            let _ = wishes.send(wish); // the receiver lives as long as this task
+        }
+    })
+    .await;
+    info!("the recorded day is over");
+    println!(
+        "The recorded day is over; the accounts stay as they are. Start with another --data folder to see it again."
+    );
+}
+
+async fn ensure_admin(system: &Signalbox) -> anyhow::Result<()> {
+    if system.people.user("admin").is_some() {
+        return Ok(());
+    }
+    let (password, made) = match std::env::var("SIGNALBOX_ADMIN_PASSWORD") {
+        Ok(password) => (password, false),
+        Err(_) => (random_password()?, true),
+    };
+    system
+        .people
+        .ensure_user("admin", SecretString::from(password.clone()), vec![Role::Admin], Vec::new())
+        .await
+        .context("the administrator cannot be made: is SIGNALBOX_ADMIN_PASSWORD long enough?")?;
+    if made {
+        println!("Administrator: admin   password (shown once): {password}");
+    }
+    Ok(())
+}
+
+fn random_password() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 12];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn parse_clock(text: &str) -> anyhow::Result<Timestamp> {
+    let instant: jiff::Timestamp =
+        text.parse().with_context(|| format!("--clock {text} is no instant such as 2025-03-03T10:00:00+08:00"))?;
+    Ok(Timestamp::from_us(instant.as_microsecond()))
+}
+
+async fn listen_until_told_to_stop(system: Signalbox, listen: SocketAddr, workers: usize) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let server = signalbox::http::serve(listener, workers, signalbox::http::install(&system)?)?;
+    let handle = server.handle();
+    let serving = actix::spawn(server);
+    println!("Signalbox listens on http://{address}  (try-it page: http://{address}/docs)");
+    std::io::stdout().flush()?;
+
+    told_to_stop().await?;
+    println!("Stopping: what is decided is made durable.");
+    // Nothing new comes in; requests in progress are answered.
+    handle.stop(true).await;
+    if let Ok(Err(error)) = serving.await {
+        error!("the front door ended with an error: {error}");
+    }
+    system.shut_down().await;
+    Ok(())
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        biased;
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

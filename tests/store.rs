@@ -1,5 +1,7 @@
 //! The store against a real database: SQLite always, PostgreSQL where `SIGNALBOX_TEST_POSTGRES` names a server.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "store/change.rs"]
 mod change;
 #[path = "store/inbox.rs"]

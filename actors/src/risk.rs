@@ -72,8 +72,13 @@ impl Handler<CheckOrders> for RiskActor {
     type Result = ();
 
     fn handle(&mut self, message: CheckOrders, _: &mut Self::Context) {
-        self.step(RiskInput::Check(message.orders), "check");
-        drop(message.permit);
+        let CheckOrders { orders, permit } = message;
+        let strategy = orders.first().and_then(|terms| self.board.directory.strategy(&terms.strategy));
+        self.step(RiskInput::Check(orders), "check");
+        drop(permit);
+        if let Some(strategy) = strategy {
+            tell(&strategy, strategy::Poke);
+        }
     }
 }
 

@@ -86,18 +86,16 @@ impl StrategyActor {
             }
         }
         self.unchecked.extend(fx.check);
-        self.ask_risk(ctx);
+        self.ask_risk();
         self.arm(ctx);
     }
 
     /// Hands orders to risk, a slice per permit.
-    fn ask_risk(&mut self, ctx: &mut Context<Self>) {
+    fn ask_risk(&mut self) {
         while !self.unchecked.is_empty() {
-            let Some(permit) = self.checks.take() else {
-                // Risk works them off on this very thread: look again after its turn.
-                ctx.notify(Poke);
-                return;
-            };
+            // Without a permit the rest waits: risk rings when it has worked one message off. Ringing oneself instead
+            // would never let risk have its turn, since a mailbox is emptied before anybody else runs.
+            let Some(permit) = self.checks.take() else { return };
             let slice = self.unchecked.len().min(ORDERS_PER_CHECK);
             let orders = self.unchecked.drain(..slice).collect();
             if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
@@ -179,7 +177,7 @@ impl Handler<Poke> for StrategyActor {
 
     fn handle(&mut self, _: Poke, ctx: &mut Self::Context) {
         self.poked = false;
-        self.ask_risk(ctx);
+        self.ask_risk();
         self.take_signals(ctx);
     }
 }

@@ -13,9 +13,11 @@ use signalbox_domain::units::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::problem::{Code, Problem};
+use crate::market::facts::{self, FactsError};
 use crate::market::{MarketFacts, QuoteCache};
 use crate::people::Principal;
 use crate::store::{IngestError, Store, StoreError};
+use crate::system::Signalbox;
 
 /// A desk full of screens for everybody, and far below what the process may open as files.
 const STREAMS_MAX: usize = 1_000;
@@ -93,6 +95,31 @@ impl fmt::Debug for Front {
 }
 
 impl Front {
+    /// The front of a running system.
+    ///
+    /// # Errors
+    /// When the facts of the market that come with the program cannot be read.
+    pub fn of(system: &Signalbox) -> Result<Self, FactsError> {
+        let accounts = system.settings.accounts.iter().map(|account| AccountInfo {
+            id: account.conf.id.clone(),
+            display_name: account.conf.id.as_str().into(),
+            broker: "paper".into(),
+            mode: Mode::Paper,
+            permissions: Vec::new(),
+            limits: account.limits.clone(),
+        });
+        Ok(Self::new(FrontParts {
+            desk: system.desk.clone(),
+            store: system.store.clone(),
+            market: Arc::new(facts::shared()?),
+            quotes: system.quotes.clone(),
+            accounts: accounts.collect(),
+            groups: system.settings.groups.clone(),
+            strategies: system.strategies.to_vec(),
+            metrics: super::health::recorder(),
+        }))
+    }
+
     #[must_use]
     pub fn new(parts: FrontParts) -> Self {
         let FrontParts { desk, store, market, quotes, mut accounts, groups, strategies, metrics } = parts;

@@ -1,10 +1,12 @@
 //! Is the process alive, are its accounts ready, and what does it count?
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -75,7 +77,35 @@ async fn readyz(req: HttpRequest, front: web::Data<Front>) -> Result<web::Json<R
 #[get("/metrics")]
 async fn render_metrics(req: HttpRequest, front: web::Data<Front>) -> Result<HttpResponse, Problem> {
     let Some(handle) = front.metrics.as_ref().filter(|_| is_local(&req)) else { return Err(Problem::not_found()) };
+    metrics::gauge!("signalbox_event_streams_free").set(front.streams.available_permits() as f64);
+    for info in front.accounts() {
+        let health = health(&front, &info.id, None).await;
+        let account = info.id.to_string();
+        metrics::gauge!("signalbox_account_ready", "account" => account.clone()).set(if health.status == "suspended" {
+            0.0
+        } else {
+            1.0
+        });
+        metrics::gauge!("signalbox_account_live_orders", "account" => account.clone()).set(health.live_orders as f64);
+        metrics::gauge!("signalbox_account_queue_depth", "account" => account.clone()).set(health.queue_depth as f64);
+        metrics::gauge!("signalbox_account_doubts", "account" => account).set(health.doubts as f64);
+    }
+    handle.run_upkeep();
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4")).body(handle.render()))
+}
+
+/// Counts for the whole process, from the first call on. `None` when somebody else counts already.
+#[must_use]
+pub fn recorder() -> Option<PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let install = || match PrometheusBuilder::new().install_recorder() {
+        Ok(handle) => Some(handle),
+        Err(error) => {
+            tracing::warn!(%error, "metrics are not counted");
+            None
+        }
+    };
+    RECORDER.get_or_init(install).clone()
 }
 
 /// Asked from this very machine, and not through a proxy that stands on it.

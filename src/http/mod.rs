@@ -123,6 +123,21 @@ pub fn app(
         )
 }
 
+/// What the handlers share, made once for all workers.
+///
+/// # Errors
+/// When the market's facts cannot be read.
+pub fn install(
+    system: &crate::system::Signalbox,
+) -> anyhow::Result<impl FnOnce(&mut web::ServiceConfig) + Clone + Send + 'static> {
+    let people = web::Data::from(system.people.clone());
+    let limits = web::Data::new(limits::Limits::new(&system.settings.limits));
+    let front = web::Data::new(front::Front::of(system)?);
+    Ok(move |cfg: &mut web::ServiceConfig| {
+        cfg.app_data(people).app_data(limits).app_data(front);
+    })
+}
+
 /// Serves the application on the listener. The caller awaits it, and stops it by its handle.
 ///
 /// # Errors

@@ -1,43 +1,54 @@
-//! Calendar, instruments and rule book, shared by all threads that only read them.
+//! The market's rules, calendar and instruments, as they come with the program.
 
 use signalbox_domain::calendar::Calendar;
-use signalbox_domain::instrument::{Instrument, Instruments};
-use signalbox_domain::rules::{DayRules, NoRule, RuleBook};
-use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Timestamp, TradeDate};
+use signalbox_domain::instrument::Instruments;
+use signalbox_domain::market::Market;
+use signalbox_domain::rules::RuleBook;
 
-/// The same facts as the trading thread's `Market`, without its memory of the day, so that threads can share it.
-#[derive(Debug)]
-pub struct MarketFacts {
-    pub calendar: Calendar,
-    pub instruments: Instruments,
-    rules: RuleBook,
+use super::MarketFacts;
+
+/// The files under `conf/` cannot be read: a build of ours with broken data.
+#[derive(Debug, thiserror::Error)]
+#[error("the {0} that came with the program cannot be read: {1}")]
+pub struct FactsError(&'static str, String);
+
+/// A market of its own for each thread that asks: it keeps the day's rules at hand without a lock.
+///
+/// # Errors
+/// When the data that are part of the program are broken.
+pub fn market() -> Result<Market, FactsError> {
+    let (calendar, instruments, rules) = read()?;
+    Ok(Market::new(calendar, instruments, rules))
 }
 
-impl MarketFacts {
-    #[must_use]
-    pub const fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook) -> Self {
-        Self { calendar, instruments, rules }
-    }
+/// The same facts for all threads of the front door together.
+///
+/// # Errors
+/// When the data that are part of the program are broken.
+pub fn shared() -> Result<MarketFacts, FactsError> {
+    let (calendar, instruments, rules) = read()?;
+    Ok(MarketFacts::new(calendar, instruments, rules))
+}
 
-    #[must_use]
-    pub fn instrument(&self, symbol: Symbol) -> Option<&Instrument> {
-        self.instruments.get(symbol)
-    }
+fn read() -> Result<(Calendar, Instruments, RuleBook), FactsError> {
+    let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv"))
+        .map_err(|e| FactsError("calendar", e.to_string()))?;
+    let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"))
+        .map_err(|e| FactsError("instruments", e.to_string()))?;
+    let rules = RuleBook::parse(&[
+        include_str!("../../conf/rules/cn_equity_rules.csv"),
+        include_str!("../../conf/rules/cn_lots.csv"),
+        include_str!("../../conf/rules/cn_supplement.csv"),
+    ])
+    .map_err(|e| FactsError("rules", e.to_string()))?;
+    Ok((calendar, instruments, rules))
+}
 
-    /// What holds for the instrument on the day.
-    ///
-    /// # Errors
-    /// [`NoRule`] for an instrument that is not known or a day that the data do not cover.
-    pub fn day(&self, symbol: Symbol, date: TradeDate) -> Result<DayRules, NoRule> {
-        let instrument = self.instruments.get(symbol).ok_or(NoRule::UnknownSymbol { symbol })?;
-        let listing_day = instrument.listed_on.and_then(|listed| self.calendar.listing_day_index(listed, date));
-        self.rules.day(instrument, date, listing_day)
-    }
-
-    /// What holds for the instrument on the trading day of the instant; `None` where nothing is known.
-    #[must_use]
-    pub fn today(&self, symbol: Symbol, at: Timestamp) -> Option<DayRules> {
-        self.calendar.trade_date(at).and_then(|date| self.day(symbol, date).ok())
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_facts_that_come_with_the_program_are_whole() {
+        let market = super::market().unwrap();
+        assert!(market.instruments.len() >= 20);
     }
 }

@@ -1,7 +1,10 @@
-//! The market as the front door sees it: rules, calendar and instruments, and the newest quotes.
+//! Market facts and market data: the rules and calendars that come with the program, recorded trades, and the newest
+//! quotes for whoever is not on the trading thread.
 
-mod facts;
+pub mod facts;
+pub mod prints;
 mod quotes;
+mod shared;
 
-pub use facts::MarketFacts;
 pub use quotes::QuoteCache;
+pub use shared::MarketFacts;

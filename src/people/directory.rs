@@ -100,7 +100,7 @@ impl Directory {
                 created_at_us: row.created_at_us,
                 updated_at_us: row.updated_at_us,
             };
-            directory.put_user(user, row.password_hash.into());
+            directory.put_user(user.into(), row.password_hash.into());
         }
         for row in sessions.into_iter().filter(|row| !row.revoked && row.expires_at_us > now.us()) {
             let session = Session {
@@ -140,8 +140,8 @@ impl Directory {
         self.users.values().map(|entry| &entry.user)
     }
 
-    pub(super) fn put_user(&mut self, user: User, password_hash: Arc<str>) {
-        self.users.insert(user.username.as_str().to_owned(), UserEntry { user: Arc::new(user), password_hash });
+    pub(super) fn put_user(&mut self, user: Arc<User>, password_hash: Arc<str>) {
+        self.users.insert(user.username.as_str().to_owned(), UserEntry { user, password_hash });
     }
 
     /// With everything that was his.

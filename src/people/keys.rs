@@ -10,10 +10,11 @@ use serde_json::json;
 use signalbox_domain::ids::ClientId;
 use tracing::info;
 
+use super::directory::Directory;
 use super::entity::api_key::{Column, Entity, Model};
 use super::principal::{ApiKey, Pattern, Scope};
 use super::tokens::{new_api_key, new_public_id};
-use super::{People, PeopleError};
+use super::{People, PeopleError, Record};
 use crate::store::Expect;
 
 /// They all live in memory.
@@ -47,7 +48,11 @@ impl People {
     ///
     /// # Errors
     /// The first reason against the key.
-    pub async fn create_key(&self, new: NewKey, by: &ClientId) -> Result<(Arc<ApiKey>, SecretString), PeopleError> {
+    pub async fn create_key(
+        self: &Arc<Self>,
+        new: NewKey,
+        by: &ClientId,
+    ) -> Result<(Arc<ApiKey>, SecretString), PeopleError> {
         let refused = |field, reason: &str| Err(PeopleError::Field { field, reason: reason.to_owned() });
         let name = new.name.trim();
         if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
@@ -66,7 +71,7 @@ impl People {
             return refused("strategies", "at most 500: `*` covers all");
         }
 
-        let _changing = self.changing.lock().await;
+        let changing = self.changing().await;
         let owner = new.owner.as_deref().unwrap_or(by.as_str());
         let Some(owner) = self.user(owner).map(|user| user.username.clone()) else {
             return refused("owner", "there is no such user");
@@ -103,23 +108,26 @@ impl People {
             "name": key.name, "owner": key.owner, "scopes": key.scopes,
             "accounts": key.accounts, "strategies": key.strategies,
         });
-        self.change(vec![(insert, Expect::One)], by, "api_key.created", key.id.as_str(), &detail).await?;
-        info!(key.id = %key.id, by = %by, "key {} created", key.id);
         let shared = Arc::new(key.clone());
-        self.directory_mut().put_key(key, secret.hash, 0);
+        let record = Record { who: by, action: "api_key.created", subject: shared.id.as_str(), detail };
+        let apply = move |directory: &mut Directory| directory.put_key(key, secret.hash, 0);
+        self.change(changing, vec![(insert, Expect::One)], record, apply).await?;
+        info!(key.id = %shared.id, by = %by, "key {} created", shared.id);
         Ok((shared, secret.secret))
     }
 
     /// # Errors
     /// [`PeopleError::NotFound`].
-    pub async fn delete_key(&self, id: &str, by: &ClientId) -> Result<(), PeopleError> {
-        let _changing = self.changing.lock().await;
+    pub async fn delete_key(self: &Arc<Self>, id: &str, by: &ClientId) -> Result<(), PeopleError> {
+        let changing = self.changing().await;
         if self.directory().key(id).is_none() {
             return Err(PeopleError::NotFound);
         }
         let delete = Entity::delete_many().filter(Column::Id.eq(id)).build(self.backend());
-        self.change(vec![(delete, Expect::One)], by, "api_key.deleted", id, &json!({})).await?;
-        self.directory_mut().remove_key(id);
+        let record = Record { who: by, action: "api_key.deleted", subject: id, detail: json!({}) };
+        let gone = id.to_owned();
+        self.change(changing, vec![(delete, Expect::One)], record, move |directory| directory.remove_key(&gone))
+            .await?;
         info!(key.id = %id, by = %by, "key {id} deleted");
         Ok(())
     }
@@ -128,8 +136,8 @@ impl People {
     ///
     /// # Errors
     /// [`PeopleError::Unavailable`].
-    pub async fn save_usage(&self) -> Result<(), PeopleError> {
-        let _changing = self.changing.lock().await;
+    pub async fn save_usage(self: &Arc<Self>) -> Result<(), PeopleError> {
+        let changing = self.changing().await;
         let used: Vec<(String, i64)> = {
             let directory = self.directory();
             directory.keys().filter_map(|entry| entry.unsaved_us().map(|us| (entry.key.id.to_string(), us))).collect()
@@ -146,13 +154,16 @@ impl People {
         };
         let by = ClientId::parse("system").map_err(|_| PeopleError::Internal)?;
         let statements = used.iter().map(update).collect();
-        self.change(statements, &by, "api_key.usage_saved", "api_keys", &json!({ "keys": used.len() })).await?;
-        let directory = self.directory();
-        for (id, us) in used {
-            if let Some(entry) = directory.key(&id) {
-                entry.saved(us);
+        let detail = json!({ "keys": used.len() });
+        let record = Record { who: &by, action: "api_key.usage_saved", subject: "api_keys", detail };
+        let apply = move |directory: &mut Directory| {
+            for (id, us) in used {
+                if let Some(entry) = directory.key(&id) {
+                    entry.saved(us);
+                }
             }
-        }
+        };
+        self.change(changing, statements, record, apply).await?;
         Ok(())
     }
 }

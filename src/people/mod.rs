@@ -22,6 +22,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::ClientId;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use self::keys::NewKey;
 pub use self::principal::{
@@ -153,7 +154,19 @@ pub struct People {
     admin_trades: bool,
     directory: RwLock<Directory>,
     /// Held from reading the copy to updating it, so that two changes never start from the same state. They are rare.
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<Mutex<()>>,
+}
+
+/// Whoever holds it may change people.
+type Changing = OwnedMutexGuard<()>;
+
+/// What the journal keeps about a change.
+struct Record<'a> {
+    who: &'a ClientId,
+    action: &'a str,
+    subject: &'a str,
+    /// Never a secret.
+    detail: serde_json::Value,
 }
 
 impl People {
@@ -175,7 +188,7 @@ impl People {
             passwords: PasswordPool::new(conf.password_cost)?,
             admin_trades: conf.admin_trades,
             directory: RwLock::new(directory),
-            changing: tokio::sync::Mutex::default(),
+            changing: Arc::default(),
             store,
             clock,
         }))
@@ -238,20 +251,34 @@ impl People {
         self.store.reads().get_database_backend()
     }
 
+    async fn changing(&self) -> Changing {
+        Arc::clone(&self.changing).lock_owned().await
+    }
+
+    /// Makes the change durable, then shows it to the copy: both or neither, also when the caller's request is dropped
+    /// in between, as actix does when the client hangs up. A disabled user must not live on in memory.
     async fn change(
-        &self,
+        self: &Arc<Self>,
+        changing: Changing,
         statements: Vec<(Statement, Expect)>,
-        who: &ClientId,
-        action: &str,
-        subject: &str,
-        detail: &serde_json::Value,
+        record: Record<'_>,
+        apply: impl FnOnce(&mut Directory) + Send + 'static,
     ) -> Result<(), ChangeError> {
         let event = Event::Administered {
-            who: who.as_str().into(),
-            action: action.into(),
-            subject: subject.into(),
-            detail: detail.to_string().into(),
+            who: record.who.as_str().into(),
+            action: record.action.into(),
+            subject: record.subject.into(),
+            detail: record.detail.to_string().into(),
         };
-        self.store.change(self.clock.now(), Change { statements, event }).await
+        let people = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let outcome = people.store.change(people.clock.now(), Change { statements, event }).await;
+            if outcome.is_ok() {
+                apply(&mut people.directory_mut());
+            }
+            drop(changing);
+            outcome
+        });
+        task.await.unwrap_or(Err(ChangeError::Unavailable))
     }
 }

@@ -15,12 +15,12 @@ use signalbox_domain::ids::ClientId;
 use signalbox_domain::units::{Span, Timestamp};
 use tracing::{info, warn};
 
-use super::directory::Session;
+use super::directory::{Directory, Session};
 use super::entity::session::{Column, Entity, Model};
 use super::password::LEN_MAX;
 use super::principal::User;
 use super::tokens::{ACCESS_TTL, REFRESH_TTL, new_refresh, new_session_id, parse_refresh};
-use super::{People, PeopleError, Principal, Who};
+use super::{Changing, People, PeopleError, Principal, Record, Who};
 use crate::store::{ChangeError, Expect};
 
 /// A person has a few devices and scripts; a script that logs in each time must not fill the table.
@@ -41,13 +41,18 @@ pub struct Tokens {
 impl People {
     /// # Errors
     /// [`PeopleError::Credentials`] for an unknown user, a wrong password and a disabled user alike.
-    pub async fn login(&self, username: &str, password: SecretString, user_agent: &str) -> Result<Tokens, PeopleError> {
+    pub async fn login(
+        self: &Arc<Self>,
+        username: &str,
+        password: SecretString,
+        user_agent: &str,
+    ) -> Result<Tokens, PeopleError> {
         if password.expose_secret().len() > LEN_MAX {
             return Err(PeopleError::Credentials);
         }
         let stored = self.directory().entry(username).map(|entry| Arc::clone(&entry.password_hash));
         let matches = self.passwords.verify(password, stored.clone()).await?;
-        let _changing = self.changing.lock().await;
+        let changing = self.changing().await;
         // Looked up again: the password may have been changed while this one was checked.
         let user = self.directory().entry(username).and_then(|entry| {
             let same = stored.is_some_and(|stored| *stored == *entry.password_hash);
@@ -59,10 +64,15 @@ impl People {
             warn!(user.name = known.as_ref().map(ClientId::as_str), "login refused");
             return Err(PeopleError::Credentials);
         };
-        self.open_session(&user, user_agent).await
+        self.open_session(changing, &user, user_agent).await
     }
 
-    async fn open_session(&self, user: &Arc<User>, user_agent: &str) -> Result<Tokens, PeopleError> {
+    async fn open_session(
+        self: &Arc<Self>,
+        changing: Changing,
+        user: &Arc<User>,
+        user_agent: &str,
+    ) -> Result<Tokens, PeopleError> {
         let now = self.clock.now();
         let id = new_session_id()?;
         let refresh = new_refresh(&id)?;
@@ -92,21 +102,22 @@ impl People {
             statements.push((self.revocation(oldest), Expect::Any));
         }
         let detail = json!({ "session": short(&id) });
-        self.change(statements, &user.username, "session.opened", user.username.as_str(), &detail).await?;
-
-        let mut directory = self.directory_mut();
-        directory.sessions.retain(|id, session| session.expires_at > now && Some(id) != displaced.as_ref());
-        directory.sessions.insert(id.as_str().into(), session);
-        drop(directory);
+        let record = Record { who: &user.username, action: "session.opened", subject: user.username.as_str(), detail };
+        let key: Arc<str> = id.as_str().into();
+        let apply = move |directory: &mut Directory| {
+            directory.sessions.retain(|id, session| session.expires_at > now && Some(id) != displaced.as_ref());
+            directory.sessions.insert(key, session);
+        };
+        self.change(changing, statements, record, apply).await?;
         info!(user.name = %user.username, "{} logged in", user.username);
         self.tokens_of(user, &id, refresh.secret, now)
     }
 
     /// # Errors
     /// [`PeopleError::RefreshReused`] revokes the session that the token belongs to.
-    pub async fn refresh(&self, token: &SecretString) -> Result<Tokens, PeopleError> {
+    pub async fn refresh(self: &Arc<Self>, token: &SecretString) -> Result<Tokens, PeopleError> {
         let shown = parse_refresh(token.expose_secret()).ok_or(PeopleError::RefreshInvalid)?;
-        let _changing = self.changing.lock().await;
+        let changing = self.changing().await;
         let now = self.clock.now();
         let (user, session) = {
             let directory = self.directory();
@@ -116,7 +127,7 @@ impl People {
         };
         if session.current_hash != shown.hash {
             warn!(user.name = %user.username, "an old refresh token was used: session revoked");
-            self.end_session(&shown.session, &user.username, "session.reuse_detected").await?;
+            self.end_session(changing, &shown.session, &user.username, "session.reuse_detected").await?;
             return Err(PeopleError::RefreshReused);
         }
         if user.disabled || session.expires_at <= now {
@@ -133,14 +144,18 @@ impl People {
             .filter(Column::Revoked.eq(false))
             .build(self.backend());
         let detail = json!({ "session": short(&shown.session) });
-        let subject = user.username.as_str();
-        match self.change(vec![(rotate, Expect::One)], &user.username, "session.refreshed", subject, &detail).await {
+        let record =
+            Record { who: &user.username, action: "session.refreshed", subject: user.username.as_str(), detail };
+        let (id, hash) = (shown.session.clone(), next.hash);
+        let apply = move |directory: &mut Directory| {
+            if let Some(session) = directory.sessions.get_mut(id.as_str()) {
+                session.current_hash = hash;
+            }
+        };
+        match self.change(changing, vec![(rotate, Expect::One)], record, apply).await {
             Ok(()) => {}
             Err(ChangeError::Conflict) => return Err(PeopleError::RefreshInvalid),
             Err(error) => return Err(error.into()),
-        }
-        if let Some(session) = self.directory_mut().sessions.get_mut(shown.session.as_str()) {
-            session.current_hash = next.hash;
         }
         self.tokens_of(&user, &shown.session, next.secret, now)
     }
@@ -149,32 +164,39 @@ impl People {
     ///
     /// # Errors
     /// [`PeopleError::NotFound`] for a program: a key has no session.
-    pub async fn logout(&self, principal: &Principal) -> Result<(), PeopleError> {
+    pub async fn logout(self: &Arc<Self>, principal: &Principal) -> Result<(), PeopleError> {
         let Who::User { user, session } = principal.who() else { return Err(PeopleError::NotFound) };
-        let _changing = self.changing.lock().await;
-        self.end_session(session, &user.username, "session.closed").await
+        let changing = self.changing().await;
+        self.end_session(changing, session, &user.username, "session.closed").await
     }
 
     /// Ends the session of a refresh token, for clients whose access token has expired.
     ///
     /// # Errors
     /// [`PeopleError::RefreshInvalid`] when there is no such session.
-    pub async fn logout_by_refresh(&self, token: &SecretString) -> Result<(), PeopleError> {
+    pub async fn logout_by_refresh(self: &Arc<Self>, token: &SecretString) -> Result<(), PeopleError> {
         let shown = parse_refresh(token.expose_secret()).ok_or(PeopleError::RefreshInvalid)?;
-        let _changing = self.changing.lock().await;
+        let changing = self.changing().await;
         let username = self.directory().sessions.get(shown.session.as_str()).map(|session| session.username.clone());
         let username = username.ok_or(PeopleError::RefreshInvalid)?;
         // Also with an old token of the session: whoever wants it to end may have that.
-        self.end_session(&shown.session, &username, "session.closed").await
+        self.end_session(changing, &shown.session, &username, "session.closed").await
     }
 
-    async fn end_session(&self, id: &str, who: &ClientId, action: &str) -> Result<(), PeopleError> {
+    async fn end_session(
+        self: &Arc<Self>,
+        changing: Changing,
+        id: &str,
+        who: &ClientId,
+        action: &str,
+    ) -> Result<(), PeopleError> {
         // Out of memory first: when the row cannot be written, the session is over all the same until the next start.
         if self.directory_mut().sessions.remove(id).is_none() {
             return Ok(());
         }
         let detail = json!({ "session": short(id) });
-        self.change(vec![(self.revocation(id), Expect::Any)], who, action, who.as_str(), &detail).await?;
+        let record = Record { who, action, subject: who.as_str(), detail };
+        self.change(changing, vec![(self.revocation(id), Expect::Any)], record, |_| ()).await?;
         Ok(())
     }
 

@@ -9,11 +9,12 @@ use serde_json::json;
 use signalbox_domain::ids::ClientId;
 use tracing::info;
 
+use super::directory::Directory;
 use super::entity::user::{Column, Entity, Model};
 use super::entity::{api_key, session};
 use super::password::check_new;
 use super::principal::{Grant, Role, User};
-use super::{People, PeopleError};
+use super::{People, PeopleError, Record};
 use crate::store::Expect;
 
 /// They all live in memory. A house with more people than this has other tools.
@@ -56,7 +57,7 @@ impl People {
 
     /// # Errors
     /// The first reason against the new user.
-    pub async fn create_user(&self, new: NewUser, by: &ClientId) -> Result<Arc<User>, PeopleError> {
+    pub async fn create_user(self: &Arc<Self>, new: NewUser, by: &ClientId) -> Result<Arc<User>, PeopleError> {
         let username = check_username(&new.username)?;
         check_new(&new.password, username.as_str())?;
         let roles = check_roles(new.roles)?;
@@ -65,7 +66,7 @@ impl People {
         self.check_free(&username)?;
         let password_hash = self.passwords.hash(new.password).await?;
 
-        let _changing = self.changing.lock().await;
+        let changing = self.changing().await;
         self.check_free(&username)?;
         let now = self.clock.now().us();
         let user = User {
@@ -79,9 +80,13 @@ impl People {
         };
         let insert = Entity::insert(row(&user, &password_hash)?.into_active_model()).build(self.backend());
         let detail = json!({ "roles": user.roles, "grants": user.grants });
-        self.change(vec![(insert, Expect::One)], by, "user.created", user.username.as_str(), &detail).await?;
+        let user = Arc::new(user);
+        let record = Record { who: by, action: "user.created", subject: user.username.as_str(), detail };
+        let kept = Arc::clone(&user);
+        let apply = move |directory: &mut Directory| directory.put_user(kept, password_hash.into());
+        self.change(changing, vec![(insert, Expect::One)], record, apply).await?;
         info!(user.name = %user.username, by = %by, "user {} created", user.username);
-        Ok(self.remember(user, password_hash.into()))
+        Ok(user)
     }
 
     /// Creates the user unless he exists; an existing one is left as he is. For the first administrator.
@@ -89,7 +94,7 @@ impl People {
     /// # Errors
     /// As [`Self::create_user`].
     pub async fn ensure_user(
-        &self,
+        self: &Arc<Self>,
         username: &str,
         password: SecretString,
         roles: Vec<Role>,
@@ -107,7 +112,12 @@ impl People {
     ///
     /// # Errors
     /// The first reason against the change.
-    pub async fn change_user(&self, username: &str, patch: UserPatch, by: &ClientId) -> Result<Arc<User>, PeopleError> {
+    pub async fn change_user(
+        self: &Arc<Self>,
+        username: &str,
+        patch: UserPatch,
+        by: &ClientId,
+    ) -> Result<Arc<User>, PeopleError> {
         let existing = self.user(username).ok_or(PeopleError::NotFound)?;
         let password_hash = match patch.password {
             None => None,
@@ -121,7 +131,7 @@ impl People {
             check_grants(grants)?;
         }
 
-        let _changing = self.changing.lock().await;
+        let changing = self.changing().await;
         let (before, old_hash) = {
             let directory = self.directory();
             let entry = directory.entry(username).ok_or(PeopleError::NotFound)?;
@@ -171,20 +181,26 @@ impl People {
         if logs_out {
             statements.push((self.revocation_of_all(&user.username), Expect::Any));
         }
-        self.change(statements, by, "user.changed", username, &detail).await?;
-        if logs_out {
-            self.directory_mut().remove_sessions_of(username);
-        }
+        let user = Arc::new(user);
+        let record = Record { who: by, action: "user.changed", subject: username, detail };
+        let kept = Arc::clone(&user);
+        let apply = move |directory: &mut Directory| {
+            if logs_out {
+                directory.remove_sessions_of(kept.username.as_str());
+            }
+            directory.put_user(kept, password_hash);
+        };
+        self.change(changing, statements, record, apply).await?;
         info!(user.name = %user.username, by = %by, "user {} changed", user.username);
-        Ok(self.remember(user, password_hash))
+        Ok(user)
     }
 
     /// Removes a user with his sessions and the keys that he answers for.
     ///
     /// # Errors
     /// [`PeopleError::LastAdmin`] for the last one who could make others.
-    pub async fn delete_user(&self, username: &str, by: &ClientId) -> Result<(), PeopleError> {
-        let _changing = self.changing.lock().await;
+    pub async fn delete_user(self: &Arc<Self>, username: &str, by: &ClientId) -> Result<(), PeopleError> {
+        let changing = self.changing().await;
         if self.user(username).is_none() {
             return Err(PeopleError::NotFound);
         }
@@ -196,18 +212,11 @@ impl People {
         let keys = api_key::Entity::delete_many().filter(api_key::Column::Owner.eq(username)).build(backend);
         let user = Entity::delete_many().filter(Column::Username.eq(username)).build(backend);
         let statements = vec![(sessions, Expect::Any), (keys, Expect::Any), (user, Expect::One)];
-        self.change(statements, by, "user.deleted", username, &json!({})).await?;
-        self.directory_mut().remove_user(username);
+        let record = Record { who: by, action: "user.deleted", subject: username, detail: json!({}) };
+        let gone = username.to_owned();
+        self.change(changing, statements, record, move |directory| directory.remove_user(&gone)).await?;
         info!(user.name = %username, by = %by, "user {username} deleted");
         Ok(())
-    }
-
-    fn remember(&self, user: User, password_hash: Arc<str>) -> Arc<User> {
-        let username = user.username.clone();
-        let shared = Arc::new(user.clone());
-        let mut directory = self.directory_mut();
-        directory.put_user(user, password_hash);
-        directory.user(username.as_str()).map_or(shared, Arc::clone)
     }
 
     fn check_free(&self, username: &ClientId) -> Result<(), PeopleError> {

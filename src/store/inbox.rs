@@ -218,6 +218,9 @@ mod tests {
 
     use super::*;
 
+    /// A read that is under way, and what it saw once it has looked.
+    type Reading = Option<(Refill, Option<Vec<(u64, u64)>>)>;
+
     #[derive(Debug, Clone)]
     enum Step {
         /// So many signals become durable; the inbox hears of it later.
@@ -256,7 +259,7 @@ mod tests {
             let mut cancelled: Vec<u64> = Vec::new();
             let mut last = old;
             let mut unheard: VecDeque<Vec<u64>> = VecDeque::new();
-            let mut reading: Option<(Refill, Option<Vec<(u64, u64)>>)> = None;
+            let mut reading: Reading = None;
             let mut handed: Vec<u64> = Vec::new();
 
             // Afterwards everything is brought to rest.

@@ -1,6 +1,5 @@
 //! Writing to PostgreSQL: one connection on the writer's thread, one statement per table and commit.
 
-use std::future::Future;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -213,23 +212,21 @@ impl Backend for Postgres {
     }
 }
 
-fn run_statements(
+async fn run_statements(
     connection: &mut PgConnection,
     statements: &[(Statement, Expect)],
-) -> impl Future<Output = Result<Result<(), ChangeError>, sqlx::Error>> {
-    async move {
-        for (statement, expect) in statements {
-            let mut query = sqlx::query(AssertSqlSafe(statement.sql.as_str()));
-            for value in statement.values.iter().flat_map(|values| &values.0) {
-                query = bind(query, value);
-            }
-            let changed = query.execute(&mut *connection).await?.rows_affected();
-            if *expect == Expect::One && changed != 1 {
-                return Ok(Err(ChangeError::Conflict));
-            }
+) -> Result<Result<(), ChangeError>, sqlx::Error> {
+    for (statement, expect) in statements {
+        let mut query = sqlx::query(AssertSqlSafe(statement.sql.as_str()));
+        for value in statement.values.iter().flat_map(|values| &values.0) {
+            query = bind(query, value);
         }
-        Ok(Ok(()))
+        let changed = query.execute(&mut *connection).await?.rows_affected();
+        if *expect == Expect::One && changed != 1 {
+            return Ok(Err(ChangeError::Conflict));
+        }
     }
+    Ok(Ok(()))
 }
 
 /// Only what the statements themselves are to blame for may be refused; a lost connection or a sick server is fatal.
@@ -267,7 +264,7 @@ fn bind<'q>(query: Query<'q, Db, PgArguments>, value: &'q SeaValue) -> Query<'q,
         SeaValue::String(v) => query.bind(v.as_deref()),
         SeaValue::Char(v) => query.bind(v.map(String::from)),
         SeaValue::Bytes(v) => query.bind(v.as_deref()),
-        // Kinds that no statement of ours binds; the column's NOT NULL or type refuses what is lost here.
+        // The writer refuses a change with any other kind before it comes here.
         _ => query.bind(None::<&str>),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
@@ -233,6 +233,14 @@ impl Store {
         select.all(self.reads()).await?.into_iter().map(parse::fill).collect()
     }
 
+    pub async fn fill_count(&self, account: &AccountId) -> Result<usize, StoreError> {
+        let count =
+            fills::Entity::find().filter(fills::Column::Account.eq(account.as_str())).count(self.reads()).await?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// # Errors
+    /// As all reads.
     pub async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>, StoreError> {
         let found = orders::Entity::find_by_id(id.get() as i64).one(self.reads()).await?;
         found.map(parse::order).transpose()

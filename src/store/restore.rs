@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, IsolationLevel, QueryFilter,
-    QueryOrder, QuerySelect, Statement, TransactionTrait,
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, IsolationLevel,
+    QueryFilter, QueryOrder, QuerySelect, Statement, TransactionTrait,
 };
 use signalbox_domain::ids::{AccountId, ExecId, SignalId};
 use signalbox_domain::ledger::Book;
@@ -65,11 +65,21 @@ impl Store {
         let newest = journal::Entity::find()
             .select_only()
             .columns([journal::Column::Seq, journal::Column::AtUs])
+            // People are administered on the wall clock, which may be years away from the market's.
+            .filter(journal::Column::Kind.ne("administered"))
             .order_by_desc(journal::Column::Seq)
             .limit(NEWEST_LINES)
             .into_tuple::<(i64, i64)>()
             .all(&read)
             .await?;
+        let last_seq = journal::Entity::find()
+            .select_only()
+            .column(journal::Column::Seq)
+            .order_by_desc(journal::Column::Seq)
+            .into_tuple::<i64>()
+            .one(&read)
+            .await?
+            .map_or(0, |seq| seq as u64);
         let strategies = strategies::Entity::find().all(&read).await?;
         let trading_states = trading_states::Entity::find().all(&read).await?;
         let restored = Restored {
@@ -77,7 +87,7 @@ impl Store {
             strategies: strategies.iter().map(parse::strategy).collect::<Result<_, _>>()?,
             trading_states: trading_states.into_iter().map(parse::trading_state).collect::<Result<_, _>>()?,
             signals: restore_signals(&read).await?,
-            last_seq: newest.first().map_or(0, |(seq, _)| *seq as u64),
+            last_seq,
             last_at: newest.iter().map(|(_, at_us)| Timestamp::from_us(*at_us)).max(),
         };
         read.commit().await?;
@@ -103,8 +113,13 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
     }
 
     let mut orders_of: HashMap<AccountId, Vec<Order>> = HashMap::new();
-    let open =
-        orders::Entity::find().filter(Expr::cust("NOT closed")).order_by_asc(orders::Column::Id).all(read).await?;
+    // In these words and this order, so that the partial index serves: by id alone the whole table would be read.
+    let open = orders::Entity::find()
+        .filter(Expr::cust("NOT closed"))
+        .order_by_asc(orders::Column::Account)
+        .order_by_asc(orders::Column::Id)
+        .all(read)
+        .await?;
     for model in open {
         let id = model.id;
         if let StoredOrder::Live(mut order) = parse::order(model)? {

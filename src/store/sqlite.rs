@@ -1,6 +1,7 @@
 //! Writing to SQLite: one connection, prepared statements, every commit flushed to the disk.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionState, params, params_from_iter};
@@ -10,7 +11,7 @@ use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolO
 use sea_orm::{DatabaseConnection, Statement};
 
 use super::backend::{Backend, Opened, StoredSignal};
-use super::batch::{Batch, SignalInsert};
+use super::batch::{Batch, JournalLine, SignalInsert};
 use super::chain::GENESIS;
 use super::columns::{self, OrderColumns};
 use super::open::Claim;
@@ -278,7 +279,7 @@ fn value(value: &SeaValue) -> Value {
         SeaValue::String(v) => of(v.clone(), Value::Text),
         SeaValue::Char(v) => of(v.map(String::from), Value::Text),
         SeaValue::Bytes(v) => of(v.clone(), Value::Blob),
-        // Kinds that no statement of ours binds; the column's NOT NULL or type refuses what is lost here.
+        // The writer refuses a change with any other kind before it comes here.
         _ => Value::Null,
     }
 }
@@ -293,26 +294,53 @@ fn write(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     write_settings(connection, batch)
 }
 
-fn write_journal(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare_cached(
+/// Lines of one statement: half of a statement's cost is to begin and to end it.
+const LINES: usize = 8;
+
+static INSERT_LINE: LazyLock<String> = LazyLock::new(|| insert_lines(1));
+static INSERT_LINES: LazyLock<String> = LazyLock::new(|| insert_lines(LINES));
+
+fn insert_lines(lines: usize) -> String {
+    let values = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; lines].join(", ");
+    format!(
         "INSERT INTO journal (seq, at_us, actor, cause, kind, account, strategy, signal_id, order_id, payload, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?;
-    for line in &batch.lines {
-        insert.execute(params![
-            line.seq as i64,
-            line.at.us(),
-            &*line.actor,
-            &*line.cause,
-            &*line.kind,
-            line.account.as_ref().map(|id| id.as_str()),
-            line.strategy.as_ref().map(|id| id.as_str()),
-            line.signal.map(|id| id.get() as i64),
-            line.order.map(|id| id.get() as i64),
-            &*line.payload,
-            &line.hash,
-        ])?;
+         VALUES {values}"
+    )
+}
+
+fn write_journal(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let (chunks, rest) = batch.lines.as_chunks::<LINES>();
+    let mut insert = connection.prepare_cached(&INSERT_LINES)?;
+    for chunk in chunks {
+        insert_journal(&mut insert, chunk)?;
     }
+    let mut insert = connection.prepare_cached(&INSERT_LINE)?;
+    for line in rest {
+        insert_journal(&mut insert, std::slice::from_ref(line))?;
+    }
+    Ok(())
+}
+
+fn insert_journal(insert: &mut rusqlite::Statement<'_>, lines: &[JournalLine]) -> rusqlite::Result<()> {
+    let mut place = 0;
+    for line in lines {
+        let mut next = || {
+            place += 1;
+            place
+        };
+        insert.raw_bind_parameter(next(), line.seq as i64)?;
+        insert.raw_bind_parameter(next(), line.at.us())?;
+        insert.raw_bind_parameter(next(), &*line.actor)?;
+        insert.raw_bind_parameter(next(), &*line.cause)?;
+        insert.raw_bind_parameter(next(), &*line.kind)?;
+        insert.raw_bind_parameter(next(), line.account.as_ref().map(|id| id.as_str()))?;
+        insert.raw_bind_parameter(next(), line.strategy.as_ref().map(|id| id.as_str()))?;
+        insert.raw_bind_parameter(next(), line.signal.map(|id| id.get() as i64))?;
+        insert.raw_bind_parameter(next(), line.order.map(|id| id.get() as i64))?;
+        insert.raw_bind_parameter(next(), &*line.payload)?;
+        insert.raw_bind_parameter(next(), line.hash)?;
+    }
+    insert.raw_execute()?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use sea_orm::Statement;
 use signalbox_actors::journal::Ticket;
 use signalbox_domain::event::Event;
 use signalbox_domain::signal::Signal;
@@ -109,7 +110,7 @@ impl Writer {
             match job {
                 Job::Entry { ticket, entry } => {
                     for event in &entry.events {
-                        self.line(entry.at, &entry.actor, &entry.cause, event)?;
+                        self.line(entry.at, entry.actor.clone(), entry.cause.clone(), event)?;
                     }
                     for row in entry.rows {
                         self.batch.put(row, &mut self.next_fill);
@@ -122,9 +123,14 @@ impl Writer {
                     answers.push(Answer::Ingest(answer, ingested));
                 }
                 Job::Change { at, change, answer } => {
-                    let result = self.backend.change(&change.statements)?;
+                    let result = if change.statements.iter().all(|(statement, _)| bindable(statement)) {
+                        self.backend.change(&change.statements)?
+                    } else {
+                        tracing::error!("a change binds a kind of value that the writer does not know");
+                        Err(ChangeError::Unavailable)
+                    };
                     if result.is_ok() {
-                        self.line(at, &"admin".into(), &Cow::Borrowed("change"), &change.event)?;
+                        self.line(at, "admin".into(), Cow::Borrowed("change"), &change.event)?;
                     }
                     answers.push(Answer::Change(answer, result));
                 }
@@ -198,8 +204,8 @@ impl Writer {
         let payload = serde_json::to_string(&*signal).map_err(|error| StoreError::corrupt("signal", error))?;
         self.line(
             signal.received_at,
-            &format!("client:{}", signal.client).into(),
-            &Cow::Borrowed("ingest"),
+            format!("client:{}", signal.client).into(),
+            Cow::Borrowed("ingest"),
             &Event::SignalAccepted(signal.clone()),
         )?;
         self.batch.signals.push(SignalInsert { signal: signal.clone(), body_hash, payload });
@@ -209,8 +215,8 @@ impl Writer {
     fn line(
         &mut self,
         at: Timestamp,
-        actor: &Arc<str>,
-        cause: &Cow<'static, str>,
+        actor: Arc<str>,
+        cause: Cow<'static, str>,
         event: &Event,
     ) -> Result<(), StoreError> {
         self.json.clear();
@@ -219,8 +225,8 @@ impl Writer {
         let mut line = JournalLine {
             seq: self.last_seq + 1,
             at,
-            actor: actor.clone(),
-            cause: cause.clone(),
+            actor,
+            cause,
             kind: Cow::Borrowed(event.kind()),
             account: event.account().cloned(),
             strategy: event.strategy().cloned(),
@@ -235,6 +241,31 @@ impl Writer {
         self.batch.lines.push(line);
         Ok(())
     }
+}
+
+/// Whether both databases' writers can bind all values. A kind that they do not know would become a silent NULL.
+fn bindable(statement: &Statement) -> bool {
+    use sea_orm::sea_query::Value as V;
+    let known = |value: &V| {
+        matches!(
+            value,
+            V::Bool(_)
+                | V::TinyInt(_)
+                | V::SmallInt(_)
+                | V::Int(_)
+                | V::BigInt(_)
+                | V::TinyUnsigned(_)
+                | V::SmallUnsigned(_)
+                | V::Unsigned(_)
+                | V::BigUnsigned(_)
+                | V::Float(_)
+                | V::Double(_)
+                | V::String(_)
+                | V::Char(_)
+                | V::Bytes(_)
+        )
+    };
+    statement.values.iter().all(|values| values.0.iter().all(known))
 }
 
 /// The keys of this transaction's signals that are taken.

@@ -1,5 +1,7 @@
 //! The front door as its users and its enemies see it: real HTTP against a real server with its own data folder.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod attacks;
 mod bad_input;
 mod matrix;

@@ -1,7 +1,12 @@
 //! Sessions: refresh tokens are good once, and what ends a session ends it at once.
 
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
 use serde_json::json;
-use signalbox::people::Role;
+use signalbox::people::{Role, UserPatch};
+use signalbox_domain::ids::ClientId;
 use signalbox_domain::units::Span;
 
 use crate::support::{Answer, TestApp};
@@ -200,4 +205,23 @@ async fn lists_come_in_pages() {
     let second = app.get(&format!("/v1/users?limit=4&cursor={cursor}"), &admin).await;
     assert_eq!(names(&second), ["user-0", "admin"]);
     assert!(second.body["next_cursor"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_whose_client_hangs_up_is_made_all_the_same() {
+    let app = TestApp::start().await;
+    app.user("bob", &[Role::Viewer], vec![]).await;
+    let bob = app.login("bob").await;
+    let admin = ClientId::parse("admin").unwrap();
+    let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
+    {
+        let mut change = std::pin::pin!(app.people.change_user("bob", patch, &admin));
+        let pending = poll_fn(|cx| Poll::Ready(change.as_mut().poll(cx).is_pending())).await;
+        assert!(pending, "on its way to the disk");
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while app.get("/v1/me", &bob.access).await.status == 200 {
+        assert!(Instant::now() < deadline, "he is disabled in the table, but lives on in memory");
+    }
+    assert!(app.people.user("bob").unwrap().disabled);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use signalbox::store::{Hooks, Store, StoreError, StoredOrder};
+use signalbox::store::{ChangeError, Expect, Hooks, Store, StoreError, StoredOrder};
 use signalbox_actors::journal::Journal;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{SignalId, StrategyId};
@@ -12,7 +12,9 @@ use signalbox_domain::signal::SignalStatus;
 use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState};
 use signalbox_domain::units::{Qty, Ratio};
 
-use crate::support::{AT, Database, account, account_row, book, durable, entry, life, new_signal, strategy, terms};
+use crate::support::{
+    AT, Database, account, account_row, book, change, durable, entry, life, new_signal, strategy, terms,
+};
 
 #[tokio::test]
 async fn a_second_process_is_refused_until_the_first_is_gone() {
@@ -83,7 +85,7 @@ async fn a_restart_finds_what_lives_and_nothing_else() {
         let restored = store.restore().await.unwrap();
         let [one] = &restored.accounts[..] else { panic!("{restored:?}") };
         assert_eq!((&one.row, &one.books), (&account_row(2), &vec![book(100)]));
-        assert_eq!(one.orders, [*expected.unwrap()], "with its one fill");
+        assert_eq!(one.orders, [expected.unwrap().as_ref().clone()], "with its one fill");
         assert_eq!(one.orders[0].exec_ids.len(), 1);
         let [half] = &restored.signals[..] else { panic!("{restored:?}") };
         assert_eq!((half.signal.row.id.get(), half.signal.row.status), (2, SignalStatus::Working));
@@ -133,7 +135,7 @@ async fn of_a_row_that_changes_often_the_newest_state_is_kept() {
 async fn an_overfill_is_kept_and_a_fill_booked_twice_ends_the_process() {
     for database in Database::all().await {
         let (told, fatal) = tokio::sync::oneshot::channel();
-        let on_fatal = Box::new(move |error: &StoreError| drop(told.send(error.to_string())));
+        let on_fatal = Box::new(move |error: &StoreError| told.send(error.to_string()).unwrap_or_default());
         let hooks = Hooks { on_fatal, ..Hooks::default() };
         let store = Store::open_with(database.conf.clone(), hooks).await.unwrap();
         store.ingest(new_signal("a")).await.unwrap();
@@ -153,6 +155,26 @@ async fn an_overfill_is_kept_and_a_fill_booked_twice_ends_the_process() {
         fatal.await.unwrap();
         assert!(store.durable() < lost);
         assert!(store.ingest(new_signal("b")).await.is_err());
+        drop(store);
+        database.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_lost_the_lease_writes_nothing_more() {
+    for database in Database::all().await {
+        let (told, fatal) = tokio::sync::oneshot::channel();
+        let on_fatal = Box::new(move |error: &StoreError| told.send(error.to_string()).unwrap_or_default());
+        let store = Store::open_with(database.conf.clone(), Hooks { on_fatal, ..Hooks::default() }).await.unwrap();
+        let backend = store.reads().get_database_backend();
+        // Stands for another process that took over: from the next transaction on, ours is fenced.
+        let usurp = change(backend, "UPDATE lease SET epoch = epoch + 1", Expect::One);
+        store.change(AT, usurp).await.unwrap();
+        let ticket = store.append(life(SignalId::new(1), 1).swap_remove(0));
+        assert!(fatal.await.unwrap().contains("took the database over"));
+        assert!(store.durable() < ticket);
+        let late = change(backend, "UPDATE lease SET epoch = 0", Expect::One);
+        assert_eq!(store.change(AT, late).await, Err(ChangeError::Unavailable));
         drop(store);
         database.remove().await;
     }

@@ -172,6 +172,7 @@ pub(crate) fn approval() -> Arc<Approval> {
         trade_date: trade_date(),
         band: Some((Price::from_e4(90_000), Price::from_e4(110_000))),
         fees: FeeRules {
+            commission_cap: Ratio::from_e6(3_000),
             commission: Ratio::from_e6(250),
             commission_min: Money::from_units(5),
             stamp_duty_sell: Ratio::from_e6(1_000),
@@ -198,7 +199,7 @@ pub(crate) fn life(signal: SignalId, fills: usize) -> Vec<Entry> {
         ),
         entry(
             vec![Event::OrderApproved { terms: order.terms.clone(), approval: order.approval.clone() }],
-            vec![Row::Order(Box::new(order.clone()))],
+            vec![Row::Order(Arc::new(order.clone()))],
         ),
     ];
     let mut facts = vec![
@@ -213,7 +214,7 @@ pub(crate) fn life(signal: SignalId, fills: usize) -> Vec<Entry> {
     }));
     for it in facts {
         order.apply(AT, &it).unwrap();
-        let mut rows = vec![Row::Order(Box::new(order.clone())), Row::Account(account_row(signal.get() as i64))];
+        let mut rows = vec![Row::Order(Arc::new(order.clone())), Row::Account(account_row(signal.get() as i64))];
         if let OrderFact::Filled { exec_id, qty, px, fee } = &it {
             rows.push(Row::Fill(Fill {
                 account: account(),

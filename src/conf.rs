@@ -1,0 +1,446 @@
+//! Settings: read once, every field checked, every fault told with the name of the field.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+use signalbox_brokers::paper::PaperBroker;
+use signalbox_domain::account::AccountConf;
+use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
+use signalbox_domain::ledger::OpeningHolding;
+use signalbox_domain::paper::VenueConf;
+use signalbox_domain::risk::Limits;
+use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf};
+use signalbox_domain::symbols;
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
+
+use crate::http::limits::LimitsConf;
+use crate::people::PeopleConf;
+
+const DEFAULT: &str = include_str!("../conf/default.toml");
+const DEMO: &str = include_str!("../conf/demo.toml");
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfError {
+    #[error("the settings cannot be read: {0}")]
+    Read(#[from] config::ConfigError),
+    #[error("{field}: {fault}")]
+    Field { field: String, fault: String },
+}
+
+fn field(field: impl Into<String>, fault: impl Into<String>) -> ConfError {
+    ConfError::Field { field: field.into(), fault: fault.into() }
+}
+
+/// All settings, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub behind_proxy: bool,
+    pub workers: usize,
+    pub data_dir: PathBuf,
+    pub database: String,
+    pub disk_floor_bytes: u64,
+    pub people: PeopleConf,
+    pub limits: LimitsConf,
+    pub paper: VenueConf,
+    pub accounts: Vec<AccountSettings>,
+    pub groups: Arc<Groups>,
+    pub strategies: Vec<Arc<StrategyConf>>,
+}
+
+/// One account, checked.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    pub conf: AccountConf,
+    pub limits: Arc<Limits>,
+    pub cash: Money,
+    pub holdings: Arc<[OpeningHolding]>,
+}
+
+impl Settings {
+    /// Defaults, then the file, then `SIGNALBOX__SECTION__KEY` in the environment.
+    ///
+    /// # Errors
+    /// The first fault, with the name of its field.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfError> {
+        let mut layers = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
+        if let Some(file) = file {
+            layers = layers.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        Self::finish(layers)
+    }
+
+    /// The demonstration's settings.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn demo() -> Result<Self, ConfError> {
+        let layers = Config::builder()
+            .add_source(File::from_str(DEFAULT, FileFormat::Toml))
+            .add_source(File::from_str(DEMO, FileFormat::Toml));
+        Self::finish(layers)
+    }
+
+    fn finish(layers: config::ConfigBuilder<config::builder::DefaultState>) -> Result<Self, ConfError> {
+        let environment =
+            Environment::with_prefix("SIGNALBOX").prefix_separator("__").separator("__").try_parsing(true);
+        let raw: Raw = layers.add_source(environment).build()?.try_deserialize()?;
+        raw.check()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    server: RawServer,
+    store: RawStore,
+    people: PeopleConf,
+    paper: RawPaper,
+    limits: LimitsConf,
+    #[serde(default)]
+    accounts: Vec<RawAccount>,
+    #[serde(default)]
+    groups: Vec<RawGroup>,
+    #[serde(default)]
+    strategies: Vec<RawStrategy>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawServer {
+    listen: String,
+    behind_proxy: bool,
+    workers: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStore {
+    data_dir: PathBuf,
+    url: String,
+    disk_floor_mib: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPaper {
+    participation: String,
+    queue: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAccount {
+    id: String,
+    #[serde(default = "paper")]
+    broker: String,
+    cash: String,
+    #[serde(default)]
+    holdings: Vec<RawHolding>,
+    #[serde(default)]
+    risk: RawRisk,
+}
+
+fn paper() -> String {
+    "paper".to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHolding {
+    symbol: String,
+    strategy: String,
+    quantity: i64,
+    cost: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawRisk {
+    order_value: Option<String>,
+    order_value_max: Option<String>,
+    position: Option<String>,
+    open_orders_max: Option<u32>,
+    quote_age_market_s: Option<u32>,
+    quote_age_limit_s: Option<u32>,
+    duplicate_window_s: Option<u32>,
+    messages_per_second: Option<u32>,
+    message_ceiling: Option<u32>,
+    commission: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGroup {
+    id: String,
+    accounts: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStrategy {
+    id: String,
+    #[serde(default = "external")]
+    kind: String,
+    #[serde(default)]
+    routes: Vec<RawRoute>,
+}
+
+fn external() -> String {
+    "external".to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRoute {
+    account: Option<String>,
+    group: Option<String>,
+    #[serde(default = "one")]
+    follow_ratio: String,
+    #[serde(default = "fixed_ratio")]
+    allocation: String,
+}
+
+fn one() -> String {
+    "1".to_owned()
+}
+
+fn fixed_ratio() -> String {
+    "fixed_ratio".to_owned()
+}
+
+impl Raw {
+    fn check(self) -> Result<Settings, ConfError> {
+        let listen: SocketAddr =
+            self.server.listen.parse().map_err(|_| field("server.listen", "not an address such as 127.0.0.1:8420"))?;
+        if !listen.ip().is_loopback() && !self.server.behind_proxy {
+            return Err(field(
+                "server.listen",
+                "another address than the loopback needs server.behind_proxy = true and a proxy that speaks TLS",
+            ));
+        }
+        if !(1..=64).contains(&self.server.workers) {
+            return Err(field("server.workers", "has to be from 1 to 64"));
+        }
+        if !self.store.url.starts_with("sqlite:") && !self.store.url.starts_with("postgres") {
+            return Err(field("store.url", "begins with neither sqlite: nor postgres://"));
+        }
+        let participation = ratio("paper.participation", &self.paper.participation)?;
+        if !(Ratio::ZERO..=Ratio::ONE).contains(&participation) {
+            return Err(field("paper.participation", "has to be from 0 to 1"));
+        }
+        let accounts: Vec<AccountSettings> =
+            self.accounts.into_iter().enumerate().map(|(i, a)| a.check(i)).collect::<Result<_, _>>()?;
+        let known: BTreeSet<&AccountId> = accounts.iter().map(|a| &a.conf.id).collect();
+        if known.len() != accounts.len() {
+            return Err(field("accounts", "two accounts have the same id"));
+        }
+        let groups = groups(self.groups, &known)?;
+        let strategies: Vec<Arc<StrategyConf>> = self
+            .strategies
+            .into_iter()
+            .enumerate()
+            .map(|(i, s)| s.check(i, &known, &groups).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        let ids: BTreeSet<&StrategyId> = strategies.iter().map(|s| &s.id).collect();
+        if ids.len() != strategies.len() {
+            return Err(field("strategies", "two strategies have the same id"));
+        }
+        Ok(Settings {
+            listen,
+            behind_proxy: self.server.behind_proxy,
+            workers: self.server.workers,
+            people: PeopleConf { folder: self.store.data_dir.clone(), ..self.people },
+            data_dir: self.store.data_dir,
+            database: self.store.url,
+            disk_floor_bytes: self.store.disk_floor_mib << 20,
+            limits: LimitsConf { behind_proxy: self.server.behind_proxy, ..self.limits },
+            paper: VenueConf { participation, queue: self.paper.queue },
+            accounts,
+            groups: Arc::new(groups),
+            strategies,
+        })
+    }
+}
+
+impl RawAccount {
+    fn check(self, index: usize) -> Result<AccountSettings, ConfError> {
+        let at = |name: &str| format!("accounts[{index}].{name}");
+        let id = AccountId::parse(&self.id).map_err(|e| field(at("id"), e.to_string()))?;
+        if self.broker != "paper" {
+            return Err(field(at("broker"), format!("{:?} is no broker that is built in: use \"paper\"", self.broker)));
+        }
+        let mut holdings = Vec::new();
+        for (n, holding) in self.holdings.into_iter().enumerate() {
+            let at = |name: &str| format!("accounts[{index}].holdings[{n}].{name}");
+            if holding.quantity <= 0 || holding.quantity > Qty::MAX.get() {
+                return Err(field(at("quantity"), "has to be positive"));
+            }
+            holdings.push(OpeningHolding {
+                symbol: symbols::resolve(&holding.symbol).map_err(|e| field(at("symbol"), e.to_string()))?,
+                strategy: StrategyId::parse(&holding.strategy).map_err(|e| field(at("strategy"), e.to_string()))?,
+                qty: Qty::new(holding.quantity),
+                cost: Price::parse(&holding.cost).map_err(|e| field(at("cost"), e.to_string()))?,
+            });
+        }
+        let limits = self.risk.check(index)?;
+        let cash = money(at("cash"), &self.cash)?;
+        if cash.is_negative() {
+            return Err(field(at("cash"), "is negative"));
+        }
+        let conf = AccountConf {
+            id,
+            capabilities: PaperBroker::capabilities(),
+            messages_per_second: limits.messages_per_second,
+        };
+        Ok(AccountSettings { conf, limits: Arc::new(limits), cash, holdings: holdings.into() })
+    }
+}
+
+impl RawRisk {
+    fn check(self, index: usize) -> Result<Limits, ConfError> {
+        let at = |name: &str| format!("accounts[{index}].risk.{name}");
+        let default = Limits::default();
+        let ratio_or = |name: &str, text: Option<String>, or: Ratio| match text {
+            Some(text) => ratio(&at(name), &text)
+                .and_then(|value| if value.is_negative() { Err(field(at(name), "is negative")) } else { Ok(value) }),
+            None => Ok(or),
+        };
+        let secs = |value: Option<u32>, or: Span| value.map_or(or, |s| Span::from_secs(i64::from(s)));
+        let messages_per_second = self.messages_per_second.unwrap_or(default.messages_per_second);
+        if messages_per_second == 0 {
+            return Err(field(at("messages_per_second"), "has to be positive: to stop an account, halt it"));
+        }
+        Ok(Limits {
+            order_value: ratio_or("order_value", self.order_value, default.order_value)?,
+            order_value_max: self.order_value_max.map(|text| money(at("order_value_max"), &text)).transpose()?,
+            position: ratio_or("position", self.position, default.position)?,
+            open_orders_max: self.open_orders_max.unwrap_or(default.open_orders_max),
+            quote_age_market: secs(self.quote_age_market_s, default.quote_age_market),
+            quote_age_limit: secs(self.quote_age_limit_s, default.quote_age_limit),
+            duplicate_window: secs(self.duplicate_window_s, default.duplicate_window),
+            messages_per_second,
+            message_ceiling: self.message_ceiling.unwrap_or(default.message_ceiling),
+            commission: ratio_or("commission", self.commission, default.commission)?,
+        })
+    }
+}
+
+fn groups(raw: Vec<RawGroup>, known: &BTreeSet<&AccountId>) -> Result<Groups, ConfError> {
+    let mut groups = HashMap::new();
+    for (index, group) in raw.into_iter().enumerate() {
+        let at = |name: &str| format!("groups[{index}].{name}");
+        let id = GroupId::parse(&group.id).map_err(|e| field(at("id"), e.to_string()))?;
+        let accounts = group.accounts.iter().map(|name| {
+            let account = AccountId::parse(name).map_err(|e| field(at("accounts"), e.to_string()))?;
+            if known.contains(&account) {
+                Ok(account)
+            } else {
+                Err(field(at("accounts"), format!("no account {name}")))
+            }
+        });
+        let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
+        if groups.insert(id, accounts).is_some() {
+            return Err(field(at("id"), "two groups have the same id"));
+        }
+    }
+    Ok(groups)
+}
+
+impl RawStrategy {
+    fn check(self, index: usize, known: &BTreeSet<&AccountId>, groups: &Groups) -> Result<StrategyConf, ConfError> {
+        let at = |name: &str| format!("strategies[{index}].{name}");
+        let id = StrategyId::parse(&self.id).map_err(|e| field(at("id"), e.to_string()))?;
+        if id.is_manual() || id.as_str() == StrategyId::EXTERNAL {
+            return Err(field(at("id"), "this name is the system's own"));
+        }
+        if self.kind != "external" {
+            return Err(field(at("kind"), format!("{:?} is no kind that is built in: use \"external\"", self.kind)));
+        }
+        let mut routes = Vec::new();
+        for (n, route) in self.routes.into_iter().enumerate() {
+            let at = |name: &str| format!("strategies[{index}].routes[{n}].{name}");
+            let to = match (route.account, route.group) {
+                (Some(name), None) => {
+                    let account = AccountId::parse(&name).map_err(|e| field(at("account"), e.to_string()))?;
+                    if !known.contains(&account) {
+                        return Err(field(at("account"), format!("no account {name}")));
+                    }
+                    RouteTo::Account(account)
+                }
+                (None, Some(name)) => {
+                    let group = GroupId::parse(&name).map_err(|e| field(at("group"), e.to_string()))?;
+                    if !groups.contains_key(&group) {
+                        return Err(field(at("group"), format!("no group {name}")));
+                    }
+                    RouteTo::Group(group)
+                }
+                _ => return Err(field(at("account"), "a route has an account or a group, and not both")),
+            };
+            let follow_ratio = ratio(&at("follow_ratio"), &route.follow_ratio)?;
+            if !follow_ratio.is_positive() {
+                return Err(field(at("follow_ratio"), "has to be positive"));
+            }
+            let allocation: Allocation =
+                route.allocation.parse().map_err(|_| field(at("allocation"), "is neither fixed_ratio nor equity"))?;
+            routes.push(Route { to, follow_ratio, allocation });
+        }
+        Ok(StrategyConf { id, kind: self.kind.into(), capital_base: CapitalBase::Equity, routes })
+    }
+}
+
+fn ratio(name: &str, text: &str) -> Result<Ratio, ConfError> {
+    Ratio::parse(text).map_err(|e| field(name, e.to_string()))
+}
+
+fn money(name: String, text: &str) -> Result<Money, ConfError> {
+    Money::parse(text).map_err(|e| field(name, e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Settings, ConfError> {
+        let layers = Config::builder()
+            .add_source(File::from_str(DEFAULT, FileFormat::Toml))
+            .add_source(File::from_str(text, FileFormat::Toml));
+        Settings::finish(layers)
+    }
+
+    #[test]
+    fn the_defaults_and_the_demonstration_are_valid() {
+        assert!(load("").is_ok());
+        let demo = Settings::demo().unwrap();
+        assert_eq!(demo.accounts.len(), 3);
+        assert_eq!(demo.strategies[0].id.as_str(), "external");
+    }
+
+    #[test]
+    fn a_fault_names_its_field() {
+        let cases = [
+            ("[server]\nlisten = \"nowhere\"", "server.listen: "),
+            ("[server]\nlisten = \"0.0.0.0:80\"", "server.listen: another address"),
+            ("[server]\nworkers = 0", "server.workers: "),
+            ("[store]\nurl = \"mysql://x\"", "store.url: "),
+            ("[paper]\nparticipation = \"1.5\"", "paper.participation: "),
+            ("[[accounts]]\nid = \"a b\"\ncash = \"1\"", "accounts[0].id: "),
+            ("[[accounts]]\nid = \"a\"\ncash = \"-1\"", "accounts[0].cash: "),
+            ("[[accounts]]\nid = \"a\"\ncash = \"1\"\nbroker = \"ths\"", "accounts[0].broker: "),
+            ("[[accounts]]\nid = \"a\"\ncash = \"1\"\n[[accounts]]\nid = \"a\"\ncash = \"1\"", "accounts: two"),
+            ("[[groups]]\nid = \"g\"\naccounts = [\"nobody\"]", "groups[0].accounts: no account nobody"),
+            ("[[strategies]]\nid = \"manual\"", "strategies[0].id: "),
+            ("[[strategies]]\nid = \"s\"\nroutes = [{ group = \"g\" }]", "strategies[0].routes[0].group: no group g"),
+        ];
+        for (text, expected) in cases {
+            let fault = load(text).unwrap_err().to_string();
+            assert!(fault.starts_with(expected), "{text:?} gave {fault:?}");
+        }
+        assert!(load("[server]\nport = 1").unwrap_err().to_string().contains("unknown field"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The running system: store, people, actors, wired in the order in which they need each other.
+
+use std::sync::{Arc, OnceLock};
+
+use signalbox_actors::clock::{Clock, MarketClock};
+use signalbox_actors::desk::Desk;
+use signalbox_actors::journal::{Entry, Journal, StrategyRest};
+use signalbox_actors::root::{AccountBoot, Boot, boot};
+use signalbox_brokers::paper::PaperExchange;
+use signalbox_domain::event::Event;
+use signalbox_domain::row::Row;
+use signalbox_domain::strategy::{StrategyConf, StrategyState, manual_conf};
+use signalbox_domain::units::Timestamp;
+use tokio::sync::Notify;
+use tracing::{error, info};
+
+use crate::clock::{SystemClock, WallClock};
+use crate::conf::Settings;
+use crate::market::{QuoteCache, facts};
+use crate::people::People;
+use crate::restore::{StoreRestorer, rest};
+use crate::store::{Store, StoreConf};
+
+/// The process ends with this code when an actor failed that others rely on (`EX_SOFTWARE` of sysexits).
+const EXIT_FATAL: i32 = 70;
+
+/// Where the market clock starts.
+#[derive(Debug, Clone, Copy)]
+pub enum ClockStart {
+    /// With the machine's clock.
+    Now,
+    /// At this instant, or where the stored events ended, if that is later.
+    At { start: Timestamp, speed: u32 },
+}
+
+/// Everything that serves requests.
+#[derive(Debug, Clone)]
+pub struct Signalbox {
+    pub store: Store,
+    pub people: Arc<People>,
+    pub desk: Desk,
+    pub clock: Arc<MarketClock>,
+    pub settings: Arc<Settings>,
+    /// The newest quotes for everybody who is not on the trading thread. Whoever feeds the desk feeds these too.
+    pub quotes: QuoteCache,
+    /// The configurations in force at the start.
+    pub strategies: Arc<[Arc<StrategyConf>]>,
+}
+
+impl Signalbox {
+    /// Opens the store, takes up what an earlier run left, and starts every actor on this thread, which must run an
+    /// actix system.
+    ///
+    /// # Errors
+    /// When the store or the people cannot be opened; nothing is running then.
+    pub async fn build(settings: Settings, start: ClockStart) -> anyhow::Result<Self> {
+        let store = Store::open(StoreConf {
+            url: settings.database.clone(),
+            data_dir: settings.data_dir.clone(),
+            disk_floor_bytes: settings.disk_floor_bytes,
+        })
+        .await?;
+        let people = People::open(store.clone(), settings.people.clone(), Arc::new(SystemClock)).await?;
+        let mut rest = rest(&store).await?;
+        let clock = Arc::new(match start {
+            ClockStart::Now => MarketClock::starting_at(SystemClock.now(), 1),
+            ClockStart::At { start, speed } => {
+                MarketClock::starting_at(rest.last_at.map_or(start, |last| last.max(start)), speed)
+            }
+        });
+
+        let committed = Arc::new(Notify::new());
+        let bell = committed.clone();
+        store.on_commit(Box::new(move |_| bell.notify_one()));
+        // The desk exists only after the actors do; until then nobody needs a doorbell, since each strategy looks
+        // into its inbox when it starts.
+        let desk_slot: Arc<OnceLock<Desk>> = Arc::default();
+        let doorbell = desk_slot.clone();
+        let inbox = store.inbox(Box::new(move |strategy| {
+            if let Some(desk) = doorbell.get() {
+                desk.poke(strategy);
+            }
+        }));
+
+        let accounts = settings.accounts.iter().map(|account| AccountBoot {
+            conf: account.conf.clone(),
+            limits: account.limits.clone(),
+            opening_cash: account.cash,
+            opening_holdings: account.holdings.clone(),
+            rest: rest.accounts.remove(&account.conf.id),
+        });
+        let accounts: Vec<AccountBoot> = accounts.collect();
+        let manual = Arc::new(manual_conf());
+        let strategies = settings.strategies.iter().chain([&manual]).map(|conf| {
+            rest.strategies.remove(&conf.id).unwrap_or_else(|| first_configured(&store, clock.now(), conf))
+        });
+        let strategies: Vec<StrategyRest> = strategies.collect();
+        let in_force = strategies.iter().map(|rest| rest.conf.clone()).collect();
+        for left in rest.accounts.keys() {
+            error!(account.id = %left, "account {left} is stored and not configured: it is not traded");
+        }
+        let root = boot(Boot {
+            clock: clock.clone(),
+            journal: Arc::new(store.clone()),
+            committed,
+            inbox: Arc::new(inbox),
+            restorer: Arc::new(StoreRestorer(store.clone())),
+            market: facts::market()?,
+            exchange: PaperExchange::new(settings.paper),
+            accounts,
+            strategies,
+            groups: settings.groups.clone(),
+            states: rest.states,
+            on_fatal: Arc::new(|what| {
+                error!("{what}: the process ends and is rebuilt from the journal at the next start");
+                std::process::exit(EXIT_FATAL);
+            }),
+        })
+        .await;
+        let desk = Desk::new(root);
+        let _ = desk_slot.set(desk.clone()); // set once, here
+        Ok(Self {
+            store,
+            people,
+            desk,
+            clock,
+            settings: Arc::new(settings),
+            quotes: QuoteCache::default(),
+            strategies: in_force,
+        })
+    }
+
+    /// Takes nothing new up, makes everything decided durable and closes the store.
+    pub async fn shut_down(self) {
+        info!("draining");
+        if let Err(error) = self.desk.drain().await {
+            error!("the trading thread did not drain: {error}");
+        }
+        let store = self.store.clone();
+        // Closing waits for the writer's thread.
+        if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
+            error!("the store did not close in an orderly way");
+        }
+    }
+}
+
+/// A strategy that the store does not know yet is stored as it is configured. Afterwards the store's configuration
+/// counts, because people change it while the program runs.
+fn first_configured(store: &Store, at: Timestamp, conf: &Arc<StrategyConf>) -> StrategyRest {
+    let (state, version) = (StrategyState::Active, 1);
+    store.append(Entry {
+        at,
+        actor: format!("strategy:{}", conf.id).into(),
+        cause: "start".into(),
+        events: vec![Event::StrategyConfigured(conf.clone())],
+        rows: vec![Row::Strategy { conf: conf.clone(), state, version }],
+    });
+    StrategyRest { conf: conf.clone(), version, state, unfinished: Vec::new() }
+}

@@ -1,0 +1,17 @@
+//! Logs, and what a panic leaves in them.
+
+use tracing_subscriber::EnvFilter;
+
+/// Logs to the standard error. `RUST_LOG` chooses what; by default warnings, and what Signalbox itself tells.
+pub fn install() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let json = std::env::var("SIGNALBOX_LOG").is_ok_and(|format| format == "json");
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second installation (tests) is refused, and the first one stays.
+    let _ = if json { logs.json().try_init() } else { logs.try_init() };
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tracing::error!(location = panic.location().map(ToString::to_string), "panic: {panic}");
+        default(panic);
+    }));
+}

@@ -1,0 +1,3 @@
+//! Programs and worlds for tests and measurements: nothing here is part of the product.
+
+pub mod desk;
