@@ -510,3 +510,6 @@ impl Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
