@@ -110,6 +110,8 @@ pub struct Account {
     messages_today: u32,
     pace: Pace,
     find_again: Option<Timestamp>,
+    /// Lookups without an answer yet. One at a time for each order: what an older one says may not be true any more.
+    finding: BTreeSet<OrderId>,
 }
 
 impl Account {
@@ -126,6 +128,7 @@ impl Account {
             messages_today: 0,
             pace,
             find_again: None,
+            finding: BTreeSet::new(),
         }
     }
 
@@ -143,7 +146,7 @@ impl Account {
                 (OrdStatus::Initialized, None, _) => self.queue.push_back(id),
                 (_, Some(_), false) => self.doubt(at, id, "the process ended while the answer was awaited", fx),
                 // What happened at the broker since the last word is asked for.
-                _ => fx.broker.push(BrokerRequest::Find { order: id }),
+                _ => self.find(id, fx),
             }
         }
     }
@@ -203,7 +206,7 @@ impl Account {
                     self.cancel(at, order, &reason, fx);
                 }
             }
-            AccountInput::Broker(report) => self.report(at, ledger, report, fx),
+            AccountInput::Broker(report) => self.report(at, states, ledger, report, fx),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::Wake => self.find_doubts(at, fx),
         }
@@ -358,8 +361,16 @@ impl Account {
         }
     }
 
-    fn report(&mut self, at: Timestamp, ledger: &mut Ledger, report: BrokerReport, fx: &mut AccountEffects) {
+    fn report(
+        &mut self,
+        at: Timestamp,
+        states: &TradingStates,
+        ledger: &mut Ledger,
+        report: BrokerReport,
+        fx: &mut AccountEffects,
+    ) {
         let id = report.order;
+        self.finding.remove(&id);
         let Some(order) = self.orders.get(&id) else {
             self.report_of_ended(at, ledger, report, fx);
             return;
@@ -403,7 +414,7 @@ impl Account {
                     self.doubt(at, id, &cause, fx);
                 }
             }
-            Report::NotFound => self.not_found(at, id, fx),
+            Report::NotFound => self.not_found(at, states, id, fx),
         }
         self.send_cancel(at, id, fx);
     }
@@ -430,11 +441,13 @@ impl Account {
     }
 
     /// The broker remembers every id of the day and has none like this: the order does not exist.
-    fn not_found(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+    fn not_found(&mut self, at: Timestamp, states: &TradingStates, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
         match (order.in_flight, order.in_doubt) {
             (Some(InFlight::New), true) if self.conf.capabilities.level == Level::L4 => {
-                if order.cancel_wanted || at >= order.terms.valid_until {
+                let terms = &order.terms;
+                let halted = !states.permits(&self.conf.id, &terms.strategy, terms.side);
+                if order.cancel_wanted || at >= terms.valid_until || halted {
                     let evidence = "looked up by id: the broker has no such order".into();
                     self.fact(at, id, OrderFact::Absent { evidence }, fx);
                 } else {
@@ -455,6 +468,12 @@ impl Account {
         if self.orders.get(&id).is_some_and(|order| order.send_no > SENDS_AT_ONCE) {
             self.find_again = Some(at.plus(FIND_AGAIN));
         } else {
+            self.find(id, fx);
+        }
+    }
+
+    fn find(&mut self, id: OrderId, fx: &mut AccountEffects) {
+        if self.finding.insert(id) {
             fx.broker.push(BrokerRequest::Find { order: id });
         }
     }
@@ -462,8 +481,9 @@ impl Account {
     fn find_doubts(&mut self, at: Timestamp, fx: &mut AccountEffects) {
         if self.find_again.is_some_and(|due| due <= at) {
             self.find_again = None;
-            for order in self.orders.values().filter(|o| o.in_doubt) {
-                fx.broker.push(BrokerRequest::Find { order: order.id() });
+            let doubts: Vec<OrderId> = self.orders.values().filter(|o| o.in_doubt).map(Order::id).collect();
+            for order in doubts {
+                self.find(order, fx);
             }
         }
     }

@@ -130,10 +130,6 @@ impl Desk {
         desk
     }
 
-    pub(crate) fn view(&self) -> View<'_> {
-        View { market: &self.market, quotes: &self.quotes, ledgers: &self.ledgers, states: &self.states }
-    }
-
     /// The door: the signal is durable at once, and its strategy looks at it when its turn comes.
     pub(crate) fn accept(&mut self, signal: Signal) {
         let signal = Arc::new(signal);
@@ -174,8 +170,12 @@ impl Desk {
 
     /// Lets the `n`th of the busy cores take one step.
     pub(crate) fn step(&mut self, n: usize) {
-        let mut n = n;
-        let mut chosen = |busy: bool| busy && (n == 0 || (n -= 1) != ());
+        let mut before = n;
+        let mut chosen = |busy: bool| {
+            let chosen = busy && before == 0;
+            before = before.saturating_sub(usize::from(busy));
+            chosen
+        };
         if chosen(!self.to_risk.is_empty()) {
             return self.step_risk();
         }
@@ -346,9 +346,10 @@ impl Desk {
     }
 
     fn step_strategy(&mut self, id: &StrategyId) {
-        // A timer runs after the mailbox, too.
+        // A timer runs after the mailbox, too, and so does whatever plans.
         let Some(mail) = self.to_strategies.get_mut(id) else { return };
-        let news = mail.iter().position(|input| !matches!(input, StrategyInput::Wake));
+        let plans = |input: &StrategyInput| matches!(input, StrategyInput::Wake | StrategyInput::SetState { .. });
+        let news = mail.iter().position(|input| !plans(input));
         let Some(input) = mail.remove(news.unwrap_or(0)) else { return };
         self.strategy_takes(id, input);
     }
