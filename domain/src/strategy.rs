@@ -288,11 +288,7 @@ impl Strategy {
             updated_at: at,
         };
         self.active.insert(id, Active { signal, row, parents: Vec::new(), open: 0, doubts: 0, timer: None });
-        if self.state == StrategyState::Stopped {
-            self.deny_stopped(at, id, fx);
-        } else {
-            self.start_or_wait(at, view, id, fx);
-        }
+        self.start_or_wait(at, view, id, fx);
     }
 
     /// Plans the signal if its market is open, and else keeps it until then or until its time is out.
@@ -304,6 +300,9 @@ impl Strategy {
             fx.events.push(Event::SignalExpired { strategy: self.conf.id.clone(), signal: id });
             self.finish(at, id, SignalStatus::Expired, fx);
             return;
+        }
+        if self.state == StrategyState::Stopped {
+            return self.deny_stopped(at, id, fx); // stopped while the signal waited
         }
         let waits = if self.state == StrategyState::Paused {
             Some((WaitingFor::Strategy, until))
@@ -344,11 +343,7 @@ impl Strategy {
         let waiting = |a: &&Active| a.row.waiting_for == Some(WaitingFor::Strategy);
         let ids: Vec<SignalId> = self.active.values().filter(waiting).map(|a| a.signal.id).collect();
         for id in ids {
-            if self.state == StrategyState::Stopped {
-                self.deny_stopped(at, id, fx);
-            } else {
-                self.start_or_wait(at, view, id, fx);
-            }
+            self.start_or_wait(at, view, id, fx);
         }
     }
 
