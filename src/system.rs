@@ -16,7 +16,7 @@ use tracing::{error, info};
 
 use crate::clock::{SystemClock, WallClock};
 use crate::conf::Settings;
-use crate::market::facts;
+use crate::market::{QuoteCache, facts};
 use crate::people::People;
 use crate::restore::{StoreRestorer, rest};
 use crate::store::{Store, StoreConf};
@@ -41,6 +41,10 @@ pub struct Signalbox {
     pub desk: Desk,
     pub clock: Arc<MarketClock>,
     pub settings: Arc<Settings>,
+    /// The newest quotes for everybody who is not on the trading thread. Whoever feeds the desk feeds these too.
+    pub quotes: QuoteCache,
+    /// The configurations in force at the start.
+    pub strategies: Arc<[Arc<StrategyConf>]>,
 }
 
 impl Signalbox {
@@ -91,6 +95,7 @@ impl Signalbox {
             rest.strategies.remove(&conf.id).unwrap_or_else(|| first_configured(&store, clock.now(), conf))
         });
         let strategies: Vec<StrategyRest> = strategies.collect();
+        let in_force = strategies.iter().map(|rest| rest.conf.clone()).collect();
         for left in rest.accounts.keys() {
             error!(account.id = %left, "account {left} is stored and not configured: it is not traded");
         }
@@ -114,7 +119,15 @@ impl Signalbox {
         .await;
         let desk = Desk::new(root);
         let _ = desk_slot.set(desk.clone()); // set once, here
-        Ok(Self { store, people, desk, clock, settings: Arc::new(settings) })
+        Ok(Self {
+            store,
+            people,
+            desk,
+            clock,
+            settings: Arc::new(settings),
+            quotes: QuoteCache::default(),
+            strategies: in_force,
+        })
     }
 
     /// Takes nothing new up, makes everything decided durable and closes the store.

@@ -23,6 +23,7 @@ pub async fn play(system: &Signalbox, day: &RecordedDay, mut seen: impl FnMut(&P
             quote.last = print.price;
         }
     }
+    system.quotes.put(opening.iter().cloned());
     if system.desk.quotes(opening).await.is_err() {
         return;
     }
@@ -38,6 +39,7 @@ pub async fn play(system: &Signalbox, day: &RecordedDay, mut seen: impl FnMut(&P
         if batch.is_empty() {
             continue;
         }
+        system.quotes.print(batch);
         if let Err(error) = system.desk.prints(batch.to_vec()).await {
             warn!("the recorded day stops: {error}");
             return;

@@ -8,6 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::StreamExt as _;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
@@ -72,11 +73,47 @@ impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for OptionalJs
     }
 }
 
+/// The bytes of a JSON body of at most `MAX`, for handlers that parse them in place.
+pub struct JsonBytes<const MAX: usize = BODY_MAX>(pub Vec<u8>);
+
+impl<const MAX: usize> fmt::Debug for JsonBytes<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JsonBytes")
+    }
+}
+
+impl<const MAX: usize> FromRequest for JsonBytes<MAX> {
+    type Error = Problem;
+    type Future = Reading<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let kind = check_kind(req);
+        let (length, payload) = (declared_length(req), payload.take());
+        Box::pin(async move {
+            kind?;
+            read(payload, length, MAX).await.map(Self)
+        })
+    }
+}
+
+/// The same as [`parse_json`], faster where nothing is wrong: the path to an error is looked for only when there is one.
+///
+/// # Errors
+/// As [`parse_json`].
+pub fn parse_json_fast<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+    if bytes.first() == Some(&b'{')
+        && let Ok(value) = serde_json::from_slice(bytes)
+    {
+        return Ok(value);
+    }
+    parse_json(bytes)
+}
+
 /// Parses JSON as every body is parsed. For bodies that are kept as bytes too.
 ///
 /// # Errors
 /// 400 with the field and what is wrong with it.
-pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub fn parse_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
     // Serde would read a struct from a list of its fields in order: nobody means that.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| *b != b'{') {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| json_problem(&error, "."))?;

@@ -3,14 +3,32 @@
 //! [`configure`] names every resource; the OpenAPI document is made from the same list, so a route cannot be missing
 //! from it. What no route answers goes to [`fallback`].
 
+pub mod accounts;
 pub mod api_keys;
+pub mod audit;
 pub mod auth;
+pub mod dto;
+pub mod event_view;
+pub mod events;
+pub mod front;
+pub mod health;
+pub mod intake;
 pub mod json;
 pub mod limits;
+pub mod listing;
+pub mod market;
+pub mod orders;
+pub mod overview;
 pub mod page;
+pub mod portfolio;
 pub mod problem;
+pub mod risk;
 pub mod session;
+pub mod signals;
+pub mod strategies;
+pub mod trading_state;
 pub mod users;
+pub mod views;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -36,13 +54,37 @@ use self::problem::{Code, Problem, ProblemBody};
         (name = "session", description = "Login, refresh, logout, and who one is"),
         (name = "users", description = "People, their roles and grants"),
         (name = "api-keys", description = "Programs and their keys"),
+        (name = "signals", description = "What strategies want"),
+        (name = "orders", description = "What was sent to brokers, and what became of it"),
+        (name = "accounts", description = "Cash, positions, orders and health of each account"),
+        (name = "strategies", description = "Where signals go, and whether they run"),
+        (name = "trading-state", description = "The brake"),
+        (name = "risk", description = "Limits, and what risk control would say"),
+        (name = "market", description = "Quotes, instruments, calendar, symbols"),
+        (name = "overview", description = "Everything that one may see"),
+        (name = "events", description = "What happens, as it happens"),
+        (name = "audit", description = "The journal"),
+        (name = "health", description = "Liveness, readiness, metrics"),
     )
 )]
 struct Document;
 
 /// All routes.
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
-    cfg.configure(session::configure).configure(users::configure).configure(api_keys::configure);
+    cfg.configure(session::configure)
+        .configure(users::configure)
+        .configure(api_keys::configure)
+        .configure(signals::configure)
+        .configure(orders::configure)
+        .configure(accounts::configure)
+        .configure(trading_state::configure)
+        .configure(strategies::configure)
+        .configure(risk::configure)
+        .configure(market::configure)
+        .configure(overview::configure)
+        .configure(audit::configure)
+        .configure(events::configure)
+        .configure(health::configure);
 }
 
 /// The OpenAPI document of all routes.
@@ -68,6 +110,7 @@ pub fn app(
     let known = KnownPaths::of(&document);
     let document = web::Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     app.configure(install)
+        .configure(docs)
         .route("/openapi.json", web::get().to(move || std::future::ready(json_document(document.clone()))))
         .default_service(web::to(move |req: HttpRequest| std::future::ready(fallback(&known, &req))))
         .wrap(
@@ -75,7 +118,8 @@ pub fn app(
             DefaultHeaders::new()
                 .add((header::CACHE_CONTROL, "no-store"))
                 .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-                .add((header::REFERRER_POLICY, "no-referrer")),
+                .add((header::REFERRER_POLICY, "no-referrer"))
+                .add((header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")),
         )
 }
 
@@ -88,8 +132,9 @@ pub fn install(
 ) -> anyhow::Result<impl FnOnce(&mut web::ServiceConfig) + Clone + Send + 'static> {
     let people = web::Data::from(system.people.clone());
     let limits = web::Data::new(limits::Limits::new(&system.settings.limits));
+    let front = web::Data::new(front::Front::of(system)?);
     Ok(move |cfg: &mut web::ServiceConfig| {
-        cfg.app_data(people).app_data(limits);
+        cfg.app_data(people).app_data(limits).app_data(front);
     })
 }
 
@@ -112,6 +157,16 @@ where
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())
+}
+
+/// The page to try things out. It is the only one that runs scripts, its own.
+fn docs(cfg: &mut web::ServiceConfig) {
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+        font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let page = utoipa_swagger_ui::SwaggerUi::new("/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    cfg.service(web::redirect("/docs", "/docs/")).service(
+        web::scope("/docs").wrap(DefaultHeaders::new().add((header::CONTENT_SECURITY_POLICY, POLICY))).service(page),
+    );
 }
 
 fn json_document(bytes: web::Bytes) -> HttpResponse {

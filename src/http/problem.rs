@@ -61,6 +61,25 @@ pub enum Code {
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
     Denied,
+    // Of trading: written as risk control writes its codes, some of which are among them.
+    #[serde(rename = "SIGNAL_ID_REUSED")]
+    #[strum(serialize = "SIGNAL_ID_REUSED")]
+    SignalIdReused,
+    #[serde(rename = "UNKNOWN_SYMBOL")]
+    #[strum(serialize = "UNKNOWN_SYMBOL")]
+    UnknownSymbol,
+    #[serde(rename = "INVALID_QUANTITY")]
+    #[strum(serialize = "INVALID_QUANTITY")]
+    InvalidQuantity,
+    #[serde(rename = "INVALID_PRICE")]
+    #[strum(serialize = "INVALID_PRICE")]
+    InvalidPrice,
+    #[serde(rename = "LOT_SIZE")]
+    #[strum(serialize = "LOT_SIZE")]
+    LotSize,
+    #[serde(rename = "TICK_SIZE")]
+    #[strum(serialize = "TICK_SIZE")]
+    TickSize,
     // Later.
     RateLimited,
     Busy,
@@ -98,9 +117,16 @@ impl Code {
             }
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::ValidationFailed | Self::PasswordRefused | Self::IdempotencyKeyReused | Self::Denied => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::ValidationFailed
+            | Self::PasswordRefused
+            | Self::IdempotencyKeyReused
+            | Self::Denied
+            | Self::SignalIdReused
+            | Self::UnknownSymbol
+            | Self::InvalidQuantity
+            | Self::InvalidPrice
+            | Self::LotSize
+            | Self::TickSize => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -143,6 +169,12 @@ impl Code {
             Self::IdempotencyKeyRequired => "Name the request, so that it can be repeated",
             Self::IdempotencyKeyReused => "Another request had this key",
             Self::Denied => "Denied by risk control",
+            Self::SignalIdReused => "Another signal had this id",
+            Self::UnknownSymbol => "No instrument that can be traded here",
+            Self::InvalidQuantity => "Not a quantity",
+            Self::InvalidPrice => "Not a price",
+            Self::LotSize => "The quantity does not fit the lots",
+            Self::TickSize => "The price is not on the tick",
             Self::RateLimited => "Too fast",
             Self::Busy => "Busy",
             Self::Unavailable => "Not available now",
@@ -257,6 +289,38 @@ impl Problem {
         self.inner.code
     }
 
+    /// What stands on the wire.
+    #[must_use]
+    pub fn body(&self) -> ProblemBody {
+        let Inner { code, detail, field, pointer, denials, retry_after, .. } = &*self.inner;
+        // Every refusal that time can heal says how much of it.
+        let retry_after = match *code {
+            Code::RateLimited | Code::Busy | Code::Unavailable => Some(retry_after.unwrap_or(1)),
+            _ => *retry_after,
+        };
+        ProblemBody {
+            kind: format!("urn:signalbox:problem:{code}"),
+            title: Cow::Borrowed(code.title()),
+            status: code.status().as_u16(),
+            code: *code,
+            detail: detail.clone(),
+            field: field.clone(),
+            pointer: pointer.clone(),
+            denials: denials.clone(),
+            retry_after,
+        }
+    }
+
+    /// The same problem inside a list: its field is one of the `index`th item.
+    #[must_use]
+    pub fn within(mut self, list: &str, index: usize) -> Self {
+        let path = match self.inner.field.take() {
+            Some(field) => format!("{list}[{index}].{field}"),
+            None => format!("{list}[{index}]"),
+        };
+        self.field(path)
+    }
+
     /// Foreign or missing: one answer, so that nobody learns which.
     #[must_use]
     pub fn not_found() -> Self {
@@ -303,25 +367,10 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let Inner { code, detail, field, pointer, denials, retry_after, header } = &*self.inner;
+        let Inner { code, header, .. } = &*self.inner;
         let status = code.status();
-        let body = ProblemBody {
-            kind: format!("urn:signalbox:problem:{code}"),
-            title: Cow::Borrowed(code.title()),
-            status: status.as_u16(),
-            code: *code,
-            detail: detail.clone(),
-            field: field.clone(),
-            pointer: pointer.clone(),
-            denials: denials.clone(),
-            retry_after: *retry_after,
-        };
-        // Every refusal that time can heal says how much of it.
-        let retry_after = match *code {
-            Code::RateLimited | Code::Busy | Code::Unavailable => Some(retry_after.unwrap_or(1)),
-            _ => *retry_after,
-        };
-        let body = ProblemBody { retry_after, ..body };
+        let body = self.body();
+        let retry_after = body.retry_after;
         let mut response = HttpResponseBuilder::new(status);
         if let Some(seconds) = retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));

@@ -5,6 +5,8 @@ use signalbox_domain::instrument::Instruments;
 use signalbox_domain::market::Market;
 use signalbox_domain::rules::RuleBook;
 
+use super::MarketFacts;
+
 /// The files under `conf/` cannot be read: a build of ours with broken data.
 #[derive(Debug, thiserror::Error)]
 #[error("the {0} that came with the program cannot be read: {1}")]
@@ -15,6 +17,20 @@ pub struct FactsError(&'static str, String);
 /// # Errors
 /// When the data that are part of the program are broken.
 pub fn market() -> Result<Market, FactsError> {
+    let (calendar, instruments, rules) = read()?;
+    Ok(Market::new(calendar, instruments, rules))
+}
+
+/// The same facts for all threads of the front door together.
+///
+/// # Errors
+/// When the data that are part of the program are broken.
+pub fn shared() -> Result<MarketFacts, FactsError> {
+    let (calendar, instruments, rules) = read()?;
+    Ok(MarketFacts::new(calendar, instruments, rules))
+}
+
+fn read() -> Result<(Calendar, Instruments, RuleBook), FactsError> {
     let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv"))
         .map_err(|e| FactsError("calendar", e.to_string()))?;
     let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"))
@@ -25,7 +41,7 @@ pub fn market() -> Result<Market, FactsError> {
         include_str!("../../conf/rules/cn_supplement.csv"),
     ])
     .map_err(|e| FactsError("rules", e.to_string()))?;
-    Ok(Market::new(calendar, instruments, rules))
+    Ok((calendar, instruments, rules))
 }
 
 #[cfg(test)]

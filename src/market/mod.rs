@@ -1,4 +1,10 @@
-//! Market facts and market data: the rules and calendars that come with the program, and recorded trades.
+//! Market facts and market data: the rules and calendars that come with the program, recorded trades, and the newest
+//! quotes for whoever is not on the trading thread.
 
 pub mod facts;
 pub mod prints;
+mod quotes;
+mod shared;
+
+pub use quotes::QuoteCache;
+pub use shared::MarketFacts;

@@ -255,6 +255,11 @@ impl Principal {
     }
 
     #[must_use]
+    pub const fn is_person(&self) -> bool {
+        matches!(self.who, Who::User { .. })
+    }
+
+    #[must_use]
     pub fn is_admin(&self) -> bool {
         self.has_role(Role::Admin)
     }

@@ -85,6 +85,9 @@ pub struct ListFilter {
     /// The accounts that the reader may see. A signal counts when it was sent to, or became a parent order in, one of
     /// them.
     pub accounts: Option<Vec<AccountId>>,
+    /// The strategies that the reader may see, of signals only: then a signal counts when it is one of theirs or was
+    /// sent to one of `accounts`, and a leg in one of the accounts is not enough.
+    pub strategies: Option<Vec<StrategyId>>,
     pub strategy: Option<StrategyId>,
     pub symbol: Option<Symbol>,
     /// Of a signal its status, of an order the reported one; fills have none.
@@ -174,7 +177,13 @@ impl Store {
             at_us: C::ReceivedAtUs,
         };
         let mut select = page(signals::Entity::find(), &columns, filter);
-        if let Some(accounts) = &filter.accounts {
+        if let (Some(accounts), Some(strategies)) = (&filter.accounts, &filter.strategies) {
+            select = select.filter(
+                Condition::any()
+                    .add(columns.account.is_in(names(accounts)))
+                    .add(columns.strategy.is_in(strategies.iter().map(|id| id.as_str()))),
+            );
+        } else if let Some(accounts) = &filter.accounts {
             // All parents of a signal are one range of their ids.
             let legs = parents::Entity::find()
                 .select_only()

@@ -1,0 +1,479 @@
+//! Accounts: what each one is, holds, trades and how it is, and taking all its orders back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, get, post, web};
+use serde::{Deserialize, Serialize};
+use signalbox_domain::event::{Scope as StateScope, TradingState};
+use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::auth::{Authenticated, readable_account, require, tradable_account};
+use super::front::{AccountInfo, Front};
+use super::intake::SideIn;
+use super::json::{OptionalJson, PathName, StrictQuery};
+use super::listing::{self, ListQuery};
+use super::orders::orders_page;
+use super::page::{Page, PageQuery};
+use super::portfolio::{BalanceView, BookView, Portfolio, PositionView};
+use super::problem::Problem;
+use super::views::{FillView, OrderStatus, OrderView, at, date};
+use super::{BodyRefusals, Missing, Refusals};
+use crate::people::{Principal, Scope};
+use crate::store::{StoredFill, StoredTradingState};
+
+pub fn configure(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(list_accounts)
+        .service(show_account)
+        .service(show_balance)
+        .service(list_account_positions)
+        .service(list_account_orders)
+        .service(list_account_fills)
+        .service(show_account_health)
+        .service(list_account_books)
+        .service(show_account_counters)
+        .service(cancel_all_orders);
+}
+
+/// One account at one broker (资金账号).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Account)]
+pub struct AccountView {
+    pub id: String,
+    pub display_name: String,
+    /// Which adapter reaches it.
+    pub broker: String,
+    /// paper, sim, shadow or live
+    pub mode: &'static str,
+    /// active, reducing or halted: the account's own.
+    pub trading_state: &'static str,
+    /// The strictest of the account's own and the global one.
+    pub effective_trading_state: &'static str,
+    /// ready, in_doubt or suspended
+    pub state: &'static str,
+    pub permissions: Vec<String>,
+    pub groups: Vec<String>,
+    pub currency: &'static str,
+    pub cash: String,
+    pub available: String,
+    pub market_value: String,
+    pub equity: String,
+    pub open_orders: usize,
+    pub trade_date: Option<String>,
+    pub health: HealthView,
+    pub updated_at: Option<String>,
+}
+
+/// How an account is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountHealth)]
+pub struct HealthView {
+    /// ready, in_doubt or suspended
+    pub status: &'static str,
+    /// connected or closed, as far as we know.
+    pub session: &'static str,
+    pub live_orders: usize,
+    /// Requests that wait for their turn to the broker.
+    pub queue_depth: usize,
+    /// Orders whose answer is lost.
+    pub doubts: usize,
+    /// Requests that wait until their fact is durable.
+    pub held: usize,
+    /// When its rows changed last.
+    pub last_snapshot_at: Option<String>,
+}
+
+/// How long a suspended or overloaded account may keep a page waiting.
+const HEALTH_PATIENCE: Duration = Duration::from_millis(500);
+
+/// # Errors
+/// Never: an account that does not answer is suspended.
+pub async fn health(front: &Front, account: &AccountId, portfolio: Option<&Portfolio>) -> HealthView {
+    let observed = tokio::time::timeout(HEALTH_PATIENCE, front.desk.account_health(account.clone())).await;
+    let last_snapshot_at = portfolio.and_then(|p| p.updated_at).map(at);
+    match observed {
+        Ok(Ok(found)) => HealthView {
+            status: if found.doubts > 0 { "in_doubt" } else { "ready" },
+            session: "connected",
+            live_orders: found.live_orders,
+            queue_depth: found.queued,
+            doubts: found.doubts,
+            held: found.held,
+            last_snapshot_at,
+        },
+        _ => HealthView {
+            status: "suspended",
+            session: "closed",
+            live_orders: 0,
+            queue_depth: 0,
+            doubts: 0,
+            held: 0,
+            last_snapshot_at,
+        },
+    }
+}
+
+/// # Errors
+/// When the store cannot be read.
+pub async fn view(front: &Front, info: &AccountInfo, states: &[StoredTradingState]) -> Result<AccountView, Problem> {
+    let portfolio = Portfolio::load(front, &info.id).await?;
+    let health = health(front, &info.id, Some(&portfolio)).await;
+    let own = state_of(states, &StateScope::Account(info.id.clone()));
+    let effective = own.max(state_of(states, &StateScope::Global));
+    let mut groups: Vec<String> = front
+        .groups()
+        .iter()
+        .filter(|(_, members)| members.contains(&info.id))
+        .map(|(group, _)| group.to_string())
+        .collect();
+    groups.sort_unstable();
+    Ok(AccountView {
+        id: info.id.to_string(),
+        display_name: info.display_name.to_string(),
+        broker: info.broker.to_string(),
+        mode: info.mode.into(),
+        trading_state: own.into(),
+        effective_trading_state: effective.into(),
+        state: health.status,
+        permissions: info.permissions.iter().map(ToString::to_string).collect(),
+        groups,
+        currency: "CNY",
+        cash: portfolio.cash.to_string(),
+        available: portfolio.available().to_string(),
+        market_value: portfolio.market_value().to_string(),
+        equity: portfolio.equity().to_string(),
+        open_orders: portfolio.open_orders,
+        trade_date: date(portfolio.trade_date),
+        health,
+        updated_at: portfolio.updated_at.map(at),
+    })
+}
+
+/// Scopes that were never set are active.
+#[must_use]
+pub fn state_of(states: &[StoredTradingState], scope: &StateScope) -> TradingState {
+    states.iter().find(|stored| stored.scope == *scope).map_or(TradingState::Active, |stored| stored.state)
+}
+
+/// The accounts that one may see.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), params(PageQuery),
+    responses((status = 200, body = Page<AccountView>), Refusals))]
+#[get("/v1/accounts")]
+async fn list_accounts(
+    Authenticated(principal): Authenticated,
+    query: StrictQuery<PageQuery>,
+    front: web::Data<Front>,
+) -> Result<web::Json<Page<AccountView>>, Problem> {
+    require(&principal, Scope::AccountsRead)?;
+    let page = Page::cut(
+        front.readable(&principal).into_iter().rev(),
+        &query.0,
+        |info| (0, info.id.as_str()),
+        |info| (*info).clone(),
+    )?;
+    let states = front.store.trading_states().await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for info in &page.items {
+        items.push(view(&front, info, &states).await?);
+    }
+    Ok(web::Json(Page { items, next_cursor: page.next_cursor }))
+}
+
+fn readable(principal: &Principal, id: &str, front: &Front) -> Result<AccountId, Problem> {
+    require(principal, Scope::AccountsRead)?;
+    readable_account(principal, id, |account| front.account(account).is_some())
+}
+
+/// One account.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a")),
+    responses((status = 200, body = AccountView), Refusals, Missing))]
+#[get("/v1/accounts/{id}")]
+async fn show_account(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    front: web::Data<Front>,
+) -> Result<web::Json<AccountView>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    let info = front.account(&account).ok_or_else(Problem::not_found)?;
+    let states = front.store.trading_states().await?;
+    Ok(web::Json(view(&front, info, &states).await?))
+}
+
+/// The account's money: in its base currency, and in each currency.
+#[derive(Debug, Serialize, ToSchema)]
+struct BalancesView {
+    account: String,
+    #[serde(flatten)]
+    base: BalanceView,
+    balances: Vec<BalanceView>,
+}
+
+/// What it has in cash and is worth.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a")),
+    responses((status = 200, body = BalancesView), Refusals, Missing))]
+#[get("/v1/accounts/{id}/balance")]
+async fn show_balance(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    front: web::Data<Front>,
+) -> Result<web::Json<BalancesView>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    let base = Portfolio::load(&front, &account).await?.balance();
+    Ok(web::Json(BalancesView { account: account.to_string(), balances: vec![base.clone()], base }))
+}
+
+/// What it holds.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a"), PageQuery),
+    responses((status = 200, body = Page<PositionView>), Refusals, Missing))]
+#[get("/v1/accounts/{id}/positions")]
+async fn list_account_positions(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    query: StrictQuery<PageQuery>,
+    front: web::Data<Front>,
+) -> Result<web::Json<Page<PositionView>>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    let positions = Portfolio::load(&front, &account).await?.positions(&front);
+    Ok(web::Json(positions_page(positions, &query.0)?))
+}
+
+/// # Errors
+/// 400 for a page that cannot be.
+pub fn positions_page(positions: Vec<PositionView>, query: &PageQuery) -> Result<Page<PositionView>, Problem> {
+    let mut keyed: Vec<(String, PositionView)> =
+        positions.into_iter().map(|p| (format!("{}.{}", p.account, p.symbol), p)).collect();
+    keyed.sort_by(|a, b| b.0.cmp(&a.0));
+    Page::cut(&keyed, query, |(key, _)| (0, key.as_str()), |(_, position)| position.clone())
+}
+
+/// Its orders, the newest first.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a"), ListQuery),
+    responses((status = 200, body = Page<OrderView>), Refusals, Missing))]
+#[get("/v1/accounts/{id}/orders")]
+async fn list_account_orders(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    query: StrictQuery<ListQuery>,
+    front: web::Data<Front>,
+) -> Result<web::Json<Page<OrderView>>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    Ok(web::Json(orders_page(&query.0, Some(vec![account]), &front).await?))
+}
+
+/// Its fills, the newest first.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a"), ListQuery),
+    responses((status = 200, body = Page<FillView>), Refusals, Missing))]
+#[get("/v1/accounts/{id}/fills")]
+async fn list_account_fills(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    query: StrictQuery<ListQuery>,
+    front: web::Data<Front>,
+) -> Result<web::Json<Page<FillView>>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    let (fills, limit) = fills(&query.0, Some(vec![account]), &front).await?;
+    Ok(web::Json(fills_page(fills, limit, &front)))
+}
+
+/// One line more than the page has.
+///
+/// # Errors
+/// 400 for a query that cannot be.
+pub async fn fills(
+    query: &ListQuery,
+    accounts: Option<Vec<AccountId>>,
+    front: &Front,
+) -> Result<(Vec<StoredFill>, usize), Problem> {
+    let (mut filter, limit) = query.filter::<signalbox_domain::order::ReportedStatus>()?;
+    if filter.statuses.is_some() {
+        return Err(Problem::new(super::problem::Code::InvalidQuery).detail("a fill has no status").field("status"));
+    }
+    filter.accounts = accounts;
+    Ok((front.store.fills(&filter).await?, limit))
+}
+
+#[must_use]
+pub fn fills_page(fills: Vec<StoredFill>, limit: usize, front: &Front) -> Page<FillView> {
+    listing::page(fills, limit, |fill| fill.id, |fill| FillView::of(fill, front))
+}
+
+/// How it is.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a")),
+    responses((status = 200, body = HealthView), Refusals, Missing))]
+#[get("/v1/accounts/{id}/health")]
+async fn show_account_health(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    front: web::Data<Front>,
+) -> Result<web::Json<HealthView>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    let portfolio = Portfolio::load(&front, &account).await?;
+    Ok(web::Json(health(&front, &account, Some(&portfolio)).await))
+}
+
+/// What each strategy holds in it. Together they are its positions.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a")),
+    responses((status = 200, body = Page<BookView>), Refusals, Missing))]
+#[get("/v1/accounts/{id}/books")]
+async fn list_account_books(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    front: web::Data<Front>,
+) -> Result<web::Json<Page<BookView>>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    let portfolio = Portfolio::load(&front, &account).await?;
+    let mut items = Vec::new();
+    for held in &portfolio.holdings {
+        let (last, instrument) = (held.quote.as_ref().map(|q| q.last), front.market.instrument(held.symbol));
+        items.extend(held.books.iter().map(|book| BookView::of(&account, book, last, instrument)));
+    }
+    Ok(web::Json(Page { items, next_cursor: None }))
+}
+
+/// What is counted against the day's limits.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountCounters)]
+struct CountersView {
+    account: String,
+    trade_date: Option<String>,
+    /// Orders and cancels to the broker today, and where that ends.
+    messages_today: u32,
+    message_ceiling: u32,
+    messages_per_second: u32,
+    open_orders: usize,
+    open_orders_max: u32,
+}
+
+/// What it has used of the day's limits.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a")),
+    responses((status = 200, body = CountersView), Refusals, Missing))]
+#[get("/v1/accounts/{id}/counters")]
+async fn show_account_counters(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    front: web::Data<Front>,
+) -> Result<web::Json<CountersView>, Problem> {
+    let account = readable(&principal, &id.0, &front)?;
+    let info = front.account(&account).ok_or_else(Problem::not_found)?;
+    let portfolio = Portfolio::load(&front, &account).await?;
+    Ok(web::Json(CountersView {
+        account: account.to_string(),
+        trade_date: date(portfolio.trade_date),
+        messages_today: portfolio.messages_today,
+        message_ceiling: info.limits.message_ceiling,
+        messages_per_second: info.limits.messages_per_second,
+        open_orders: portfolio.open_orders,
+        open_orders_max: info.limits.open_orders_max,
+    }))
+}
+
+/// Which orders: all of them when left away.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CancelAll, example = json!({"side": "buy"}))]
+struct CancelAllBody {
+    #[serde(default)]
+    side: Option<SideIn>,
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    strategy: Option<String>,
+}
+
+/// What has become of the orders that were taken back.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = CancelOutcomes)]
+pub struct OutcomesView {
+    /// Every order that the cancel reached.
+    pub items: Vec<OutcomeView>,
+    /// Proved to be over.
+    pub proved: usize,
+    /// Not yet: look at them again.
+    pub pending: usize,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CancelOutcome)]
+pub struct OutcomeView {
+    pub order_id: String,
+    pub account: String,
+    /// canceled (or ended otherwise), or pending
+    pub outcome: &'static str,
+    #[schema(value_type = OrderStatus)]
+    pub status: &'static str,
+}
+
+/// How long an answer waits for the broker's proofs, and how often it looks.
+const PROOF_PATIENCE: Duration = Duration::from_secs(2);
+const PROOF_LOOK: Duration = Duration::from_millis(20);
+
+/// Waits a moment for the proofs, and tells of each order what is known then.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn outcomes(front: &Front, reached: Vec<(AccountId, OrderId)>) -> Result<OutcomesView, Problem> {
+    let accounts: BTreeSet<&AccountId> = reached.iter().map(|(account, _)| account).collect();
+    let mut open: BTreeSet<OrderId>;
+    let mut looks = PROOF_PATIENCE.as_millis() / PROOF_LOOK.as_millis();
+    loop {
+        open = BTreeSet::new();
+        for account in &accounts {
+            open.extend(front.store.open_orders(account).await?.iter().map(|order| order.terms().id));
+        }
+        if looks == 0 || !reached.iter().any(|(_, order)| open.contains(order)) {
+            break;
+        }
+        looks -= 1;
+        tokio::time::sleep(PROOF_LOOK).await;
+    }
+    let mut answer = OutcomesView::default();
+    for (account, order) in &reached {
+        let Some(stored) = front.store.order(*order).await? else { continue };
+        let view = OrderView::of(&stored, front);
+        let pending = open.contains(order);
+        let outcome = match view.status {
+            _ if pending => "pending",
+            ended => ended,
+        };
+        *(if pending { &mut answer.pending } else { &mut answer.proved }) += 1;
+        answer.items.push(OutcomeView {
+            order_id: view.id,
+            account: account.to_string(),
+            outcome,
+            status: view.status,
+        });
+    }
+    Ok(answer)
+}
+
+/// Takes all its open orders back, or those of a side or a strategy. Names every order with its outcome, after at most
+/// two seconds.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "paper-a")), request_body = Option<CancelAllBody>,
+    responses((status = 200, body = OutcomesView), Refusals, BodyRefusals, Missing))]
+#[post("/v1/accounts/{id}/cancel-all")]
+async fn cancel_all_orders(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    body: OptionalJson<CancelAllBody>,
+    front: web::Data<Front>,
+) -> Result<HttpResponse, Problem> {
+    let account = tradable_account(&principal, &id.0, |account| front.account(account).is_some())?;
+    let CancelAllBody { side, strategy } = body.0.unwrap_or_default();
+    let strategy = strategy
+        .map(|name| StrategyId::parse(&name).map_err(|_| Problem::invalid("strategy", "not the name of a strategy")))
+        .transpose()?;
+    let reason = format!("canceled by {}", principal.client());
+    let reached = front.desk.cancel_all(account.clone(), side.map(Into::into), strategy, reason.into()).await?;
+    let reached = reached.into_iter().map(|order| (account.clone(), order)).collect();
+    Ok(HttpResponse::Ok().json(outcomes(&front, reached).await?))
+}

@@ -1,0 +1,173 @@
+//! Facts of the journal as readers see them: decimals as strings, times with their offset, no field of the inside.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use signalbox_domain::event::{Event, Scope};
+use signalbox_domain::ids::{AccountId, OrderId};
+use signalbox_domain::order::{OrderFact, OrderTerms};
+use signalbox_domain::parent::Leg;
+use utoipa::ToSchema;
+
+use super::dto::denials;
+use super::views::at;
+use crate::store::JournalLine;
+
+/// One fact.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventView {
+    /// Its place in the journal, and the `id:` of the event stream.
+    pub seq: u64,
+    pub at: String,
+    #[schema(example = "order_filled")]
+    pub kind: String,
+    /// Whose step it was.
+    pub actor: String,
+    /// What the step was about.
+    pub cause: String,
+    pub account: Option<String>,
+    pub strategy: Option<String>,
+    pub signal_id: Option<String>,
+    pub order_id: Option<String>,
+    /// What the fact says.
+    #[schema(value_type = Object)]
+    pub data: Value,
+}
+
+/// Which legs of a plan are told: others may be in accounts that the reader does not see.
+#[derive(Debug, Clone, Copy)]
+pub enum Legs<'a> {
+    All,
+    /// The one of this order.
+    OfOrder(OrderId),
+    Of(&'a [AccountId]),
+}
+
+impl Legs<'_> {
+    fn show(self, leg: &Leg) -> bool {
+        match self {
+            Self::All => true,
+            Self::OfOrder(order) => order.parent() == leg.parent,
+            Self::Of(accounts) => accounts.contains(&leg.account),
+        }
+    }
+}
+
+impl EventView {
+    #[must_use]
+    pub fn of(line: &JournalLine, legs: Legs<'_>) -> Self {
+        // What the program wrote it reads; a line of a later version is shown without its words.
+        let data = serde_json::from_str::<Event>(&line.payload).map_or(Value::Null, |event| data(&event, legs));
+        Self {
+            seq: line.seq,
+            at: at(line.at),
+            kind: line.kind.to_string(),
+            actor: line.actor.to_string(),
+            cause: line.cause.to_string(),
+            account: line.account.as_ref().map(ToString::to_string),
+            strategy: line.strategy.as_ref().map(ToString::to_string),
+            signal_id: line.signal.map(|id| id.to_string()),
+            order_id: line.order.map(|id| id.to_string()),
+            data,
+        }
+    }
+}
+
+fn data(event: &Event, told: Legs<'_>) -> Value {
+    match event {
+        Event::SignalAccepted(signal) => {
+            let (quantity, target) = match signal.size {
+                signalbox_domain::signal::Size::Quantity(qty) => (Some(qty.to_string()), None),
+                signalbox_domain::signal::Size::TargetQuantity(qty) => (None, Some(qty.to_string())),
+            };
+            json!({
+                "symbol": signal.symbol, "side": signal.side, "quantity": quantity, "target_quantity": target,
+                "type": signal.ord_type, "limit_price": signal.limit_price.map(|px| px.to_string()),
+                "source": signal.source, "client": signal.client.as_str(),
+                "client_signal_id": &*signal.client_signal_id, "valid_until": signal.valid_until.map(at),
+            })
+        }
+        Event::StrategyConfigured(conf) => json!({ "kind": &*conf.kind, "routes": conf.routes.len() }),
+        Event::StrategyStateSet { state, who, reason, .. } => {
+            json!({ "state": state, "who": &**who, "reason": &**reason })
+        }
+        Event::SignalWaiting { waiting_for, until, .. } => json!({ "waiting_for": waiting_for, "until": at(*until) }),
+        Event::SignalPlanned { legs, residual, .. } => {
+            json!({
+                "residual": residual.to_string(),
+                "legs": legs.iter().filter(|leg| told.show(leg)).map(leg).collect::<Vec<_>>(),
+            })
+        }
+        Event::SignalDenied { denials: all, .. } => json!({ "denials": denials(all) }),
+        Event::SignalExpired { .. } => json!({}),
+        Event::SignalCanceled { who, .. } => json!({ "who": &**who }),
+        Event::TradingStateSet { scope, state, who, reason } => json!({
+            "scope": scope_name(scope), "state": state, "who": &**who, "reason": &**reason,
+        }),
+        Event::OrderApproved { terms: order, approval } => {
+            let mut value = terms(order);
+            value["trade_date"] = approval.trade_date.to_string().into();
+            value["reserved_cash"] = approval.reserved_cash.to_string().into();
+            value["arrival_px"] = approval.arrival_px.map(|px| px.to_string()).into();
+            value
+        }
+        Event::OrderDenied { terms: order, denials: all } => {
+            let mut value = terms(order);
+            value["denials"] = denials(all).into();
+            value
+        }
+        Event::AccountOpened { cash, holdings, .. } => json!({
+            "cash": cash.to_string(),
+            "holdings": holdings.iter().map(|h| json!({
+                "symbol": h.symbol, "strategy": h.strategy.as_str(), "quantity": h.qty.to_string(),
+                "cost": h.cost.to_string(),
+            })).collect::<Vec<_>>(),
+        }),
+        Event::DayStarted { trade_date, .. } => json!({ "trade_date": trade_date.to_string() }),
+        Event::Order { fact, .. } => order_fact(fact),
+        Event::Administered { who, action, subject, detail } => json!({
+            "who": &**who, "action": &**action, "subject": &**subject,
+            "detail": serde_json::from_str::<Value>(detail).unwrap_or_else(|_| (&**detail).into()),
+        }),
+    }
+}
+
+fn scope_name(scope: &Scope) -> String {
+    match scope {
+        Scope::Global => "global".to_owned(),
+        Scope::Account(id) => format!("account:{id}"),
+        Scope::Strategy(id) => format!("strategy:{id}"),
+    }
+}
+
+fn leg(leg: &Leg) -> Value {
+    json!({
+        "parent_id": leg.parent.to_string(), "account": leg.account.as_str(), "side": leg.side,
+        "quantity": leg.qty.to_string(),
+    })
+}
+
+fn terms(terms: &OrderTerms) -> Value {
+    json!({
+        "symbol": terms.symbol, "side": terms.side, "quantity": terms.qty.to_string(), "type": terms.ord_type,
+        "limit_price": terms.limit_price.map(|px| px.to_string()), "source": terms.source,
+        "valid_until": at(terms.valid_until),
+    })
+}
+
+fn order_fact(fact: &OrderFact) -> Value {
+    match fact {
+        OrderFact::Sending { send_no } => json!({ "send_no": send_no }),
+        OrderFact::Accepted { broker_order_id } => json!({ "broker_order_id": &*broker_order_id.0 }),
+        OrderFact::Rejected { text } | OrderFact::CancelRejected { text } => json!({ "broker_text": &**text }),
+        OrderFact::Filled { exec_id, qty, px, fee } => json!({
+            "exec_id": &*exec_id.0, "last_qty": qty.to_string(), "last_px": px.to_string(), "fee": fee.to_string(),
+        }),
+        OrderFact::CancelRequested { reason } | OrderFact::Canceled { reason } | OrderFact::NeverSent { reason } => {
+            json!({ "reason": &**reason })
+        }
+        OrderFact::CancelSending | OrderFact::Expired => json!({}),
+        OrderFact::InDoubt { cause } => json!({ "reason": &**cause }),
+        OrderFact::Absent { evidence } => json!({ "evidence": &**evidence }),
+    }
+}

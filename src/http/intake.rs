@@ -1,0 +1,250 @@
+//! From a request's words to a signal that can be stored: what signals and manual orders have in common.
+//!
+//! This is the way of every signal, thousands of times a second, so text is borrowed from the body where it can be.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use signalbox_domain::ids::{ClientId, SignalId};
+use signalbox_domain::order::{OrdType, Side, TimeInForce};
+use signalbox_domain::signal::{Signal, Size};
+use signalbox_domain::units::Price;
+use utoipa::ToSchema;
+
+use super::dto::PriceIn;
+use super::front::Front;
+use super::problem::{Code, Problem};
+use crate::store::{Ingested, NewSignal};
+
+/// A key is a name with a date and a number, or a UUID; four times that is enough.
+const KEY_MAX: usize = 128;
+
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Text of a request, without a copy unless it has escapes.
+#[derive(Debug, Clone)]
+pub struct Str<'a>(pub Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StrVisitor;
+        impl<'de> Visitor<'de> for StrVisitor {
+            type Value = Str<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Str(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Str(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(StrVisitor)
+    }
+}
+
+/// 买卖方向
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Side)]
+pub enum SideIn {
+    Buy,
+    Sell,
+}
+
+/// 限价, 市价
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OrderType)]
+pub enum TypeIn {
+    Market,
+    Limit,
+}
+
+/// Until the end of the day, or immediate-or-cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TimeInForce)]
+pub enum TimeInForceIn {
+    Day,
+    Ioc,
+}
+
+impl From<SideIn> for Side {
+    fn from(side: SideIn) -> Self {
+        match side {
+            SideIn::Buy => Self::Buy,
+            SideIn::Sell => Self::Sell,
+        }
+    }
+}
+
+impl From<TimeInForceIn> for TimeInForce {
+    fn from(tif: TimeInForceIn) -> Self {
+        match tif {
+            TimeInForceIn::Day => Self::Day,
+            TimeInForceIn::Ioc => Self::Ioc,
+        }
+    }
+}
+
+/// The type and its price, which have to agree. Without a type, a price makes it a limit order.
+///
+/// # Errors
+/// 422 with the field.
+pub fn price_of(ord_type: Option<TypeIn>, price: Option<PriceIn>) -> Result<(OrdType, Option<Price>), Problem> {
+    let price = price.map(|price| price.get("limit_price")).transpose()?;
+    match (ord_type, price) {
+        (Some(TypeIn::Market), Some(_)) => Err(Problem::invalid("limit_price", "a market order has no limit price")),
+        (Some(TypeIn::Limit), None) => Err(Problem::invalid("limit_price", "a limit order needs a limit price")),
+        (_, Some(price)) => Ok((OrdType::Limit, Some(price))),
+        (_, None) => Ok((OrdType::Market, None)),
+    }
+}
+
+/// The key that makes a repeat safe, from the header or the body.
+///
+/// # Errors
+/// 400 without one, 422 with two that differ or one that is none.
+pub fn key_of<'a>(header: Option<&'a str>, body: Option<&'a Str<'_>>) -> Result<&'a str, Problem> {
+    let body = body.map(|key| &*key.0);
+    let (key, field) = match (header, body) {
+        (Some(header), Some(body)) if header != body => {
+            return Err(Problem::invalid("client_signal_id", "it differs from the header Idempotency-Key"));
+        }
+        (_, Some(body)) => (body, "client_signal_id"),
+        (Some(header), None) => (header, "Idempotency-Key"),
+        (None, None) => {
+            return Err(Problem::new(Code::IdempotencyKeyRequired)
+                .detail("send the header Idempotency-Key, or client_signal_id in the body")
+                .field("client_signal_id"));
+        }
+    };
+    if key.is_empty() || key.len() > KEY_MAX || key.chars().any(char::is_control) {
+        return Err(Problem::invalid(field, "1 to 128 characters, none of them a control character"));
+    }
+    Ok(key)
+}
+
+/// The header `Idempotency-Key`.
+///
+/// # Errors
+/// 400 when it is no text.
+pub fn header_key(req: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let Some(value) = req.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| {
+        Problem::new(Code::MalformedRequest).detail("Idempotency-Key is not plain text").field("Idempotency-Key")
+    })?;
+    Ok(Some(text))
+}
+
+/// The same for two requests that mean the same, however they were written.
+#[must_use]
+pub fn body_hash(signal: &Signal) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut number = |tag: u8, value: i64| {
+        let mut bytes = [tag; 9];
+        bytes[1..].copy_from_slice(&value.to_be_bytes());
+        hasher.update(bytes);
+    };
+    let (size, qty) = match signal.size {
+        Size::Quantity(qty) => (1, qty),
+        Size::TargetQuantity(qty) => (2, qty),
+    };
+    let side = signal.side.map_or(0, |side| match side {
+        Side::Buy => 1,
+        Side::Sell => 2,
+    });
+    number(size, qty.get());
+    number(
+        3,
+        side * 100
+            + i64::from(signal.ord_type == OrdType::Limit) * 10
+            + i64::from(signal.time_in_force == TimeInForce::Ioc),
+    );
+    number(4, signal.limit_price.map_or(-1, |px| px.e4()));
+    number(5, signal.valid_until.map_or(-1, |at| at.us()));
+    let account = signal.account.as_ref().map_or("", |account| account.as_str());
+    let texts = [signal.strategy.as_str(), account, signal.symbol.as_str(), signal.tag.as_deref().unwrap_or_default()];
+    for text in texts {
+        // With its length before it, so that no two different requests read the same.
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
+    hasher.finalize().into()
+}
+
+/// The stored signal of this client and key, if one is, although the request would be refused now: who repeats an
+/// accepted request gets the same answer, whatever has become of the strategy since.
+///
+/// # Errors
+/// `refusal` when there is none.
+pub async fn replay_or(refusal: Problem, front: &Front, signal: &Signal) -> Result<Ingested, Problem> {
+    match front.store.signal_by_key(&signal.client, &signal.client_signal_id).await? {
+        Some(stored) if body_hash(&stored.signal) == body_hash(signal) => Ok(Ingested::Replayed(stored.signal)),
+        Some(_) => Ok(Ingested::Reused),
+        None => Err(refusal),
+    }
+}
+
+/// # Errors
+/// 503 when it could not be made durable.
+pub async fn ingest(front: &Front, signal: Signal) -> Result<Ingested, Problem> {
+    let body_hash = body_hash(&signal);
+    Ok(front.store.ingest(NewSignal { signal, body_hash }).await?)
+}
+
+/// What became of one signal at the door.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Accepted {
+    #[schema(example = "sig-1")]
+    pub id: String,
+    /// What became of it later is told by GET /v1/signals/{id}.
+    #[schema(example = "accepted")]
+    pub status: &'static str,
+    pub client_signal_id: String,
+}
+
+#[must_use]
+pub fn reused() -> Problem {
+    Problem::new(Code::SignalIdReused).detail("this key belongs to another signal of yours").field("client_signal_id")
+}
+
+/// # Errors
+/// 422 when the key belongs to another request.
+pub fn answer(ingested: Ingested) -> Result<HttpResponse, Problem> {
+    let (signal, replayed) = match ingested {
+        Ingested::Accepted(signal) => (signal, false),
+        Ingested::Replayed(signal) => (signal, true),
+        Ingested::Reused => return Err(reused()),
+    };
+    let mut response = HttpResponse::Accepted();
+    response.insert_header((header::LOCATION, location(signal.id)));
+    if replayed {
+        response.insert_header((REPLAYED, HeaderValue::from_static("true")));
+    }
+    Ok(response.json(accepted(&signal)))
+}
+
+fn accepted(signal: &Signal) -> Accepted {
+    Accepted { id: signal.id.to_string(), status: "accepted", client_signal_id: signal.client_signal_id.to_string() }
+}
+
+#[must_use]
+pub fn location(id: SignalId) -> String {
+    format!("/v1/signals/{id}")
+}
+
+/// Who sends, as the journal writes it.
+#[must_use]
+pub fn who(client: &ClientId) -> Arc<str> {
+    client.as_str().into()
+}

@@ -1,0 +1,319 @@
+//! What an account holds and is worth: its books, what its open orders set aside, and the newest prices.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use signalbox_domain::ids::AccountId;
+use signalbox_domain::instrument::Instrument;
+use signalbox_domain::ledger::Book;
+use signalbox_domain::quote::Quote;
+use signalbox_domain::rules::DayRules;
+use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, mul_div_round};
+use utoipa::ToSchema;
+
+use super::dto::currency;
+use super::front::Front;
+use super::problem::Problem;
+use super::views::at;
+use crate::store::StoredOrder;
+
+/// One account at one moment.
+#[derive(Debug)]
+pub struct Portfolio {
+    pub account: AccountId,
+    pub cash: Money,
+    pub reserved_cash: Money,
+    pub open_orders: usize,
+    pub messages_today: u32,
+    pub trade_date: Option<signalbox_domain::units::TradeDate>,
+    pub updated_at: Option<Timestamp>,
+    pub holdings: Vec<Held>,
+}
+
+/// All books of one symbol.
+#[derive(Debug)]
+pub struct Held {
+    pub symbol: Symbol,
+    pub qty: Qty,
+    pub bought_today: Qty,
+    pub cost: Money,
+    pub realized_pnl: Money,
+    /// Shares that open sells hold.
+    pub frozen: Qty,
+    pub sellable: Qty,
+    pub quote: Option<Quote>,
+    pub rules: Option<DayRules>,
+    pub books: Vec<Book>,
+}
+
+impl Held {
+    /// By the newest price, at cost without one.
+    #[must_use]
+    pub fn market_value(&self) -> Money {
+        self.quote.as_ref().map_or(self.cost, |quote| quote.last.times(self.qty))
+    }
+}
+
+impl Portfolio {
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn load(front: &Front, account: &AccountId) -> Result<Self, Problem> {
+        let row = front.store.account(account).await?;
+        let books = front.store.books(account).await?;
+        let open = front.store.open_orders(account).await?;
+        let now = front.now();
+        let (mut reserved_cash, mut reserved): (Money, BTreeMap<Symbol, Qty>) = Default::default();
+        for stored in &open {
+            if let StoredOrder::Live(order) = stored {
+                reserved_cash += order.reserved_cash();
+                *reserved.entry(order.terms.symbol).or_default() += order.reserved_qty();
+            }
+        }
+        let mut by_symbol: BTreeMap<Symbol, Vec<Book>> = BTreeMap::new();
+        for book in books {
+            by_symbol.entry(book.symbol).or_default().push(book);
+        }
+        let holdings = by_symbol
+            .into_iter()
+            .map(|(symbol, books)| {
+                let rules = front.market.today(symbol, now);
+                let qty: Qty = books.iter().map(|book| book.qty).sum();
+                let bought_today: Qty = books.iter().map(|book| book.bought_today).sum();
+                let frozen = reserved.get(&symbol).copied().unwrap_or_default();
+                let held_back = if rules.is_none_or(|r| r.min_holding_days > 0) { bought_today } else { Qty::ZERO };
+                Held {
+                    symbol,
+                    qty,
+                    bought_today,
+                    cost: books.iter().map(|book| book.cost).sum(),
+                    realized_pnl: books.iter().map(|book| book.realized_pnl).sum(),
+                    frozen,
+                    sellable: (qty - held_back - frozen).max(Qty::ZERO),
+                    quote: front.quotes.get(symbol),
+                    rules,
+                    books,
+                }
+            })
+            .collect();
+        Ok(Self {
+            account: account.clone(),
+            cash: row.as_ref().map_or(Money::ZERO, |row| row.cash),
+            reserved_cash,
+            open_orders: open.len(),
+            messages_today: row.as_ref().map_or(0, |row| row.messages_today),
+            trade_date: row.as_ref().and_then(|row| row.trade_date),
+            updated_at: row.as_ref().map(|row| row.updated_at),
+            holdings,
+        })
+    }
+
+    #[must_use]
+    pub fn market_value(&self) -> Money {
+        self.holdings.iter().map(Held::market_value).sum()
+    }
+
+    #[must_use]
+    pub fn equity(&self) -> Money {
+        self.cash + self.market_value()
+    }
+
+    #[must_use]
+    pub fn available(&self) -> Money {
+        self.cash - self.reserved_cash
+    }
+
+    #[must_use]
+    pub fn sellable(&self, symbol: Symbol) -> Qty {
+        self.holdings.iter().find(|held| held.symbol == symbol).map_or(Qty::ZERO, |held| held.sellable)
+    }
+
+    /// What is held now; what was sold out entirely is not among it.
+    #[must_use]
+    pub fn positions(&self, front: &Front) -> Vec<PositionView> {
+        let equity = self.equity();
+        let held = self.holdings.iter().filter(|held| !held.qty.is_zero());
+        held.map(|held| PositionView::of(self, held, equity, front)).collect()
+    }
+
+    #[must_use]
+    pub fn balance(&self) -> BalanceView {
+        BalanceView {
+            currency: "CNY",
+            cash: self.cash.to_string(),
+            available: self.available().to_string(),
+            withdrawable: None,
+            frozen: self.reserved_cash.to_string(),
+            buying_power: self.available().to_string(),
+            margin: None,
+            market_value: self.market_value().to_string(),
+            equity: self.equity().to_string(),
+            unrealized_pnl: self.unrealized_pnl().to_string(),
+            realized_pnl: self.holdings.iter().map(|held| held.realized_pnl).sum::<Money>().to_string(),
+            day_pnl: None,
+            prev_equity: None,
+            net_deposit: None,
+            as_of: self.updated_at.map(at),
+        }
+    }
+
+    #[must_use]
+    pub fn unrealized_pnl(&self) -> Money {
+        self.holdings.iter().map(|held| held.market_value() - held.cost).sum()
+    }
+}
+
+/// One currency of an account (资金).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Balance)]
+pub struct BalanceView {
+    pub currency: &'static str,
+    /// Settled or usable at once.
+    pub cash: String,
+    /// Cash that open orders have not set aside.
+    pub available: String,
+    pub withdrawable: Option<String>,
+    /// Cash that open orders have set aside.
+    pub frozen: String,
+    pub buying_power: String,
+    pub margin: Option<String>,
+    pub market_value: String,
+    pub equity: String,
+    pub unrealized_pnl: String,
+    pub realized_pnl: String,
+    pub day_pnl: Option<String>,
+    pub prev_equity: Option<String>,
+    pub net_deposit: Option<String>,
+    pub as_of: Option<String>,
+}
+
+/// One symbol in one account (持仓).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Position)]
+pub struct PositionView {
+    pub account: String,
+    pub symbol: String,
+    pub name: Option<String>,
+    pub currency: &'static str,
+    pub direction: &'static str,
+    pub quantity: String,
+    /// What may be sold now: not bought today (T+1), not held by open sells.
+    pub sellable_qty: String,
+    pub frozen_qty: String,
+    pub today_qty: String,
+    pub yesterday_qty: String,
+    pub in_transit_qty: String,
+    /// Fees included.
+    pub avg_cost: Option<String>,
+    pub broker_cost: Option<String>,
+    pub last: Option<String>,
+    pub limit_up: Option<String>,
+    pub limit_down: Option<String>,
+    pub suspended: Option<bool>,
+    pub market_value: String,
+    /// Of the account's equity.
+    pub weight: Option<String>,
+    pub margin: Option<String>,
+    pub multiplier: String,
+    pub unrealized_pnl: String,
+    pub realized_pnl: String,
+    pub day_pnl: Option<String>,
+    pub opened_at: Option<String>,
+    pub high_since_entry: Option<String>,
+    pub low_since_entry: Option<String>,
+    pub drawdown: Option<String>,
+    /// Ours minus the broker's, once the two were compared.
+    pub drift_qty: Option<String>,
+    pub books: Vec<BookView>,
+    pub snapshot_at: Option<String>,
+}
+
+/// What one strategy holds of it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Book)]
+pub struct BookView {
+    pub account: String,
+    pub strategy: String,
+    pub symbol: String,
+    pub name: Option<String>,
+    pub quantity: String,
+    pub today_qty: String,
+    pub avg_cost: Option<String>,
+    pub market_value: String,
+    pub unrealized_pnl: String,
+    pub realized_pnl: String,
+}
+
+impl BookView {
+    #[must_use]
+    pub fn of(account: &AccountId, book: &Book, last: Option<Price>, instrument: Option<&Instrument>) -> Self {
+        let value = last.map_or(book.cost, |last| last.times(book.qty));
+        Self {
+            account: account.to_string(),
+            strategy: book.strategy.to_string(),
+            symbol: book.symbol.to_string(),
+            name: instrument.map(|i| i.name.to_string()),
+            quantity: book.qty.to_string(),
+            today_qty: book.bought_today.to_string(),
+            avg_cost: book.cost.per(book.qty).map(|px| px.to_string()),
+            market_value: value.to_string(),
+            unrealized_pnl: (value - book.cost).to_string(),
+            realized_pnl: book.realized_pnl.to_string(),
+        }
+    }
+}
+
+impl PositionView {
+    fn of(portfolio: &Portfolio, held: &Held, equity: Money, front: &Front) -> Self {
+        let instrument = front.market.instrument(held.symbol);
+        let last = held.quote.as_ref().map(|quote| quote.last);
+        let band = band(held.rules.as_ref(), held.quote.as_ref());
+        let value = held.market_value();
+        Self {
+            account: portfolio.account.to_string(),
+            symbol: held.symbol.to_string(),
+            name: instrument.map(|i| i.name.to_string()),
+            currency: currency(instrument),
+            direction: if held.qty.is_negative() { "short" } else { "long" },
+            quantity: held.qty.to_string(),
+            sellable_qty: held.sellable.to_string(),
+            frozen_qty: held.frozen.to_string(),
+            today_qty: held.bought_today.to_string(),
+            yesterday_qty: (held.qty - held.bought_today).to_string(),
+            in_transit_qty: "0".to_owned(),
+            avg_cost: held.cost.per(held.qty).map(|px| px.to_string()),
+            broker_cost: None,
+            last: last.map(|px| px.to_string()),
+            limit_up: band.map(|(_, high)| high.to_string()),
+            limit_down: band.map(|(low, _)| low.to_string()),
+            suspended: None,
+            market_value: value.to_string(),
+            weight: equity
+                .is_positive()
+                .then(|| Ratio::from_e6(mul_div_round(value.e4(), Ratio::ONE.e6(), equity.e4())).to_string()),
+            margin: None,
+            multiplier: "1".to_owned(),
+            unrealized_pnl: (value - held.cost).to_string(),
+            realized_pnl: held.realized_pnl.to_string(),
+            day_pnl: None,
+            opened_at: None,
+            high_since_entry: None,
+            low_since_entry: None,
+            drawdown: None,
+            drift_qty: None,
+            books: held
+                .books
+                .iter()
+                .filter(|book| !book.qty.is_zero())
+                .map(|book| BookView::of(&portfolio.account, book, last, instrument))
+                .collect(),
+            snapshot_at: portfolio.updated_at.map(at),
+        }
+    }
+}
+
+/// The day's limit prices, lowest and highest; `None` without a limit or a known close.
+#[must_use]
+pub fn band(rules: Option<&DayRules>, quote: Option<&Quote>) -> Option<(Price, Price)> {
+    rules?.price_band(quote?.prev_close?)
+}

@@ -1,0 +1,181 @@
+//! Risk control as one may ask it: the limits, and what it would say of an order.
+
+use actix_web::{get, post, web};
+use serde::{Deserialize, Serialize};
+use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
+use signalbox_domain::order::OrderTerms;
+use signalbox_domain::risk::{Check, Outcome};
+use signalbox_domain::signal::Source;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::auth::{Authenticated, require};
+use super::dto::{self, PriceIn, QtyIn, measure, unit};
+use super::front::{AccountInfo, Front};
+use super::intake::{self, SideIn, TimeInForceIn, TypeIn};
+use super::json::{StrictJson, StrictQuery};
+use super::orders::may_trade;
+use super::page::{Page, PageQuery};
+use super::problem::Problem;
+use super::{BodyRefusals, Missing, Refusals};
+use crate::people::Scope;
+
+pub fn configure(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(list_limits).service(check_order);
+}
+
+/// What an account's orders are held against.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RiskLimits)]
+struct LimitsView {
+    account: String,
+    /// Of the account's equity, per order.
+    order_value: String,
+    order_value_max: Option<String>,
+    /// Of the account's equity, per symbol.
+    position: String,
+    open_orders_max: u32,
+    quote_age_market_ms: i64,
+    quote_age_limit_ms: i64,
+    duplicate_window_ms: i64,
+    messages_per_second: u32,
+    message_ceiling: u32,
+}
+
+impl LimitsView {
+    fn of(info: &AccountInfo) -> Self {
+        let limits = &info.limits;
+        Self {
+            account: info.id.to_string(),
+            order_value: limits.order_value.to_string(),
+            order_value_max: limits.order_value_max.map(|max| max.to_string()),
+            position: limits.position.to_string(),
+            open_orders_max: limits.open_orders_max,
+            quote_age_market_ms: limits.quote_age_market.us() / 1_000,
+            quote_age_limit_ms: limits.quote_age_limit.us() / 1_000,
+            duplicate_window_ms: limits.duplicate_window.us() / 1_000,
+            messages_per_second: limits.messages_per_second,
+            message_ceiling: limits.message_ceiling,
+        }
+    }
+}
+
+/// The limits of the accounts that one may see.
+#[utoipa::path(tag = "risk", security(("access_token" = []), ("api_key" = [])), params(PageQuery),
+    responses((status = 200, body = Page<LimitsView>), Refusals))]
+#[get("/v1/risk/limits")]
+async fn list_limits(
+    Authenticated(principal): Authenticated,
+    query: StrictQuery<PageQuery>,
+    front: web::Data<Front>,
+) -> Result<web::Json<Page<LimitsView>>, Problem> {
+    require(&principal, Scope::AccountsRead)?;
+    let readable = front.readable(&principal).into_iter().rev();
+    let page = Page::cut(readable, &query.0, |info| (0, info.id.as_str()), |info| LimitsView::of(info))?;
+    Ok(web::Json(page))
+}
+
+/// An order that is not sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RiskCheck, example = json!({
+    "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 100, "type": "limit", "limit_price": "10.50"
+}))]
+struct CheckBody {
+    #[schema(max_length = 64)]
+    account: String,
+    #[schema(max_length = 32)]
+    symbol: String,
+    side: SideIn,
+    quantity: QtyIn,
+    #[serde(default, rename = "type")]
+    ord_type: Option<TypeIn>,
+    #[serde(default)]
+    limit_price: Option<PriceIn>,
+    #[serde(default)]
+    time_in_force: Option<TimeInForceIn>,
+    /// Whose order it would be; a person's own when left away.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    strategy: Option<String>,
+}
+
+/// What risk control would say.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RiskCheckAnswer)]
+struct CheckAnswer {
+    /// passed or denied
+    outcome: &'static str,
+    /// In order of precedence: the first denial is the one that counts.
+    checks: Vec<CheckView>,
+}
+
+/// One check with what was found and what would pass.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RiskCheckLine)]
+struct CheckView {
+    #[schema(example = "CASH")]
+    code: &'static str,
+    /// passed, denied or skipped
+    outcome: &'static str,
+    value: Option<String>,
+    limit: Option<String>,
+    unit: Option<&'static str>,
+}
+
+impl CheckView {
+    fn of(check: &Check) -> Self {
+        Self {
+            code: check.code.into(),
+            outcome: check.outcome.into(),
+            value: measure(&check.value),
+            limit: measure(&check.limit),
+            unit: unit(&check.value, &check.limit),
+        }
+    }
+}
+
+/// Runs every check on an order that is not sent. Nothing is set aside and nothing recorded.
+#[utoipa::path(tag = "risk", security(("access_token" = []), ("api_key" = [])), request_body = CheckBody,
+    responses((status = 200, body = CheckAnswer), Refusals, BodyRefusals, Missing))]
+#[post("/v1/risk/check")]
+async fn check_order(
+    Authenticated(principal): Authenticated,
+    body: StrictJson<CheckBody>,
+    front: web::Data<Front>,
+) -> Result<web::Json<CheckAnswer>, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
+    let body = body.0;
+    let account = AccountId::parse(&body.account).map_err(|_| Problem::not_found().field("account"))?;
+    let symbol = dto::symbol(&body.symbol, "symbol")?;
+    let qty = body.quantity.get("quantity")?;
+    let (ord_type, limit_price) = intake::price_of(body.ord_type, body.limit_price)?;
+    let strategy = match &body.strategy {
+        None => StrategyId::manual(),
+        Some(name) => StrategyId::parse(name).map_err(|_| Problem::not_found().field("strategy"))?,
+    };
+    may_trade(&principal, &account, &front)?;
+    if front.strategy(&strategy).is_none() && !strategy.is_manual() {
+        return Err(Problem::not_found().field("strategy"));
+    }
+    let terms = OrderTerms {
+        // Of no signal: nothing is recorded under it.
+        id: OrderId::new(0),
+        account,
+        source: if strategy.is_manual() { Source::Manual } else { Source::Signal },
+        strategy,
+        symbol,
+        side: body.side.into(),
+        ord_type,
+        limit_price,
+        time_in_force: body.time_in_force.map(Into::into).unwrap_or_default(),
+        qty,
+        valid_until: front.market.calendar.session_end(front.now()).unwrap_or_else(|| front.now()),
+    };
+    let checks = front.desk.explain(terms).await?;
+    let denied = checks.iter().any(|check| check.outcome == Outcome::Denied);
+    Ok(web::Json(CheckAnswer {
+        outcome: if denied { "denied" } else { "passed" },
+        checks: checks.iter().map(CheckView::of).collect(),
+    }))
+}

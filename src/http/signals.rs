@@ -1,0 +1,411 @@
+//! Signals: what strategies want, made durable before it is answered.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use serde::{Deserialize, Serialize};
+use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
+use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
+use signalbox_domain::strategy::StrategyState;
+use signalbox_domain::units::Timestamp;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::auth::{Authenticated, require};
+use super::dto::{self, PriceIn, QtyIn};
+use super::front::{self, Front};
+use super::intake::{self, Accepted, SideIn, Str, TimeInForceIn, TypeIn};
+use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
+use super::limits::{Class, Limits};
+use super::listing::{self, ListQuery};
+use super::page::Page;
+use super::problem::{Problem, ProblemBody};
+use super::views::{ParentView, SignalView, is_manual};
+use super::{BodyRefusals, Missing, Refusals};
+use crate::people::{Principal, Scope};
+use crate::store::{INGEST_BATCH_MAX, Ingested, NewSignal, StoredSignal};
+
+/// 500 signals with long notes.
+const BATCH_BODY_MAX: usize = 1024 * 1024;
+/// A remark of the strategy's author, not a document.
+const TAG_MAX: usize = 256;
+
+pub fn configure(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(send_signal).service(send_signals).service(list_signals).service(show_signal).service(cancel_signal);
+}
+
+/// What a strategy wants: an order (`side` and `quantity`) or a position to reach (`target_quantity`).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewSignal, example = json!({
+    "strategy": "small-cap", "symbol": "600000.XSHG", "side": "buy", "quantity": 1000,
+    "type": "limit", "limit_price": "10.50", "valid_until": "2026-11-20T15:00:00+08:00",
+    "client_signal_id": "jq-20261120-0001"
+}))]
+struct SignalBody<'a> {
+    #[serde(borrow)]
+    #[schema(value_type = String, max_length = 64)]
+    strategy: Str<'a>,
+    /// In any known spelling: 600000.SH, 600000.XSHG, SSE:600000, ...
+    #[serde(borrow)]
+    #[schema(value_type = String, max_length = 32)]
+    symbol: Str<'a>,
+    #[serde(default)]
+    side: Option<SideIn>,
+    #[serde(default)]
+    quantity: Option<QtyIn>,
+    /// The position that the strategy's own book shall have; 0 is flat.
+    #[serde(default)]
+    target_quantity: Option<QtyIn>,
+    /// `limit` when there is a limit price, else `market`.
+    #[serde(default, rename = "type")]
+    ord_type: Option<TypeIn>,
+    #[serde(default)]
+    limit_price: Option<PriceIn>,
+    #[serde(default)]
+    time_in_force: Option<TimeInForceIn>,
+    /// Past this time it never trades; the end of the next session when left away.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_until: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    tag: Option<Str<'a>>,
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    client_signal_id: Option<Str<'a>>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewSignals, example = json!({"signals": [{
+    "strategy": "small-cap", "symbol": "600000.XSHG", "side": "buy", "quantity": 1000,
+    "limit_price": "10.50", "client_signal_id": "jq-20261120-0002"
+}]}))]
+struct BatchBody<'a> {
+    /// Each with its own `client_signal_id`.
+    #[serde(borrow)]
+    #[schema(min_items = 1, max_items = 500)]
+    signals: Vec<SignalBody<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct BatchAnswer {
+    items: Vec<BatchItem>,
+}
+
+/// `id` and `status`, or `error`.
+#[derive(Default, Serialize, ToSchema)]
+struct BatchItem {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    status: Option<&'static str>,
+    /// It was accepted before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    replayed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<ProblemBody>,
+}
+
+impl SignalBody<'_> {
+    /// # Errors
+    /// 400 or 422 with the field, the first that is wrong.
+    fn read(self, client: &ClientId, header: Option<&str>, at: Timestamp) -> Result<Signal, Problem> {
+        let key = intake::key_of(header, self.client_signal_id.as_ref())?;
+        // A name that cannot be is as good as one that nobody has.
+        let strategy = StrategyId::parse(&self.strategy.0).map_err(|_| no_strategy())?;
+        let symbol = dto::symbol(&self.symbol.0, "symbol")?;
+        let size = match (self.quantity, self.target_quantity) {
+            (Some(quantity), None) => Size::Quantity(quantity.get("quantity")?),
+            (None, Some(target)) => Size::TargetQuantity(target.target("target_quantity")?),
+            (None, None) => return Err(Problem::invalid("quantity", "one of quantity and target_quantity, please")),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid("target_quantity", "quantity or target_quantity, not both"));
+            }
+        };
+        match (size, self.side) {
+            (Size::Quantity(_), None) => return Err(Problem::invalid("side", "a quantity needs a side")),
+            (Size::TargetQuantity(_), Some(_)) => {
+                return Err(Problem::invalid("side", "a target finds its side itself"));
+            }
+            _ => {}
+        }
+        let (ord_type, limit_price) = intake::price_of(self.ord_type, self.limit_price)?;
+        let valid_until = self.valid_until.map(|text| dto::instant(&text.0, "valid_until")).transpose()?;
+        if self.tag.as_ref().is_some_and(|tag| tag.0.len() > TAG_MAX) {
+            return Err(Problem::invalid("tag", "a tag has at most 256 bytes"));
+        }
+        Ok(Signal {
+            id: SignalId::new(0),
+            source: Source::Signal,
+            strategy,
+            account: None,
+            client: client.clone(),
+            client_signal_id: key.into(),
+            symbol,
+            side: self.side.map(Into::into),
+            size,
+            ord_type,
+            limit_price,
+            time_in_force: self.time_in_force.map(Into::into).unwrap_or_default(),
+            valid_until,
+            tag: self.tag.map(|tag| Arc::from(&*tag.0)),
+            received_at: at,
+        })
+    }
+}
+
+/// May he signal for the strategy? Foreign and unknown ones look the same.
+fn authorize(principal: &Principal, strategy: &StrategyId, front: &Front) -> Result<(), Problem> {
+    let facts = front.strategy(strategy).filter(|_| !strategy.is_manual()).ok_or_else(no_strategy)?;
+    if principal.may_signal_for(strategy, &facts.accounts) {
+        Ok(())
+    } else if front::may_read(principal, &facts) {
+        Err(Problem::forbidden("you may see this strategy, not signal for it").field("strategy"))
+    } else {
+        Err(no_strategy())
+    }
+}
+
+fn no_strategy() -> Problem {
+    Problem::not_found().field("strategy")
+}
+
+fn tradable(signal: &Signal, front: &Front) -> Result<(), Problem> {
+    if front.market.instrument(signal.symbol).is_some() {
+        return Ok(());
+    }
+    Err(dto::unknown_symbol(&signalbox_domain::symbols::ResolveError::Unknown, "symbol"))
+}
+
+/// Takes one signal. It is durable when this answers 202, whether or not it can be traded now.
+///
+/// The header `Idempotency-Key` or `client_signal_id` makes a repeat safe: the same request again gets the same answer,
+/// with `Idempotency-Replayed: true`; another request with the same key is refused.
+#[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])), request_body = SignalBody,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+    responses((status = 202, body = Accepted, headers(("Location" = String), ("Idempotency-Replayed" = String))),
+        Refusals, BodyRefusals, Missing))]
+#[post("/v1/signals")]
+async fn send_signal(
+    Authenticated(principal): Authenticated,
+    req: HttpRequest,
+    body: JsonBytes,
+    front: web::Data<Front>,
+) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::SignalsWrite)?;
+    let body: SignalBody<'_> = parse_json_fast(&body.0)?;
+    let signal = body.read(principal.client(), intake::header_key(&req)?, front.now())?;
+    let allowed = authorize(&principal, &signal.strategy, &front).and_then(|()| tradable(&signal, &front));
+    let ingested = match allowed {
+        Ok(()) => intake::ingest(&front, signal).await?,
+        Err(refusal) => intake::replay_or(refusal, &front, &signal).await?,
+    };
+    intake::answer(ingested)
+}
+
+/// Takes up to 500 signals, each by itself: the answer has one item for each, in their order.
+///
+/// All that were accepted are durable when this answers 202.
+#[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])), request_body = BatchBody,
+    responses((status = 202, body = BatchAnswer), Refusals, BodyRefusals))]
+#[post("/v1/signals/batch")]
+async fn send_signals(
+    Authenticated(principal): Authenticated,
+    body: JsonBytes<BATCH_BODY_MAX>,
+    front: web::Data<Front>,
+    limits: web::Data<Limits>,
+) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::SignalsWrite)?;
+    let body: BatchBody<'_> = parse_json_fast(&body.0)?;
+    let count = body.signals.len();
+    if count == 0 || count > INGEST_BATCH_MAX {
+        return Err(Problem::invalid("signals", "1 to 500 signals"));
+    }
+    // The request itself was counted as one.
+    if let Some(others) = u32::try_from(count - 1).ok().and_then(NonZeroU32::new) {
+        limits.check_n(Class::Write, principal.client(), others)?;
+    }
+    let at = front.now();
+    let mut items: Vec<BatchItem> = Vec::with_capacity(count);
+    let (mut new, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for (index, signal) in body.signals.into_iter().enumerate() {
+        let item = match take(signal, &principal, &front, at).await {
+            Ok(Taken::New(signal)) => {
+                places.push(index);
+                new.push(NewSignal { body_hash: intake::body_hash(&signal), signal: *signal });
+                BatchItem { index, ..BatchItem::default() }
+            }
+            Ok(Taken::Known(ingested)) => item_of(index, ingested),
+            Err(problem) => failed(index, problem),
+        };
+        items.push(item);
+    }
+    for (index, ingested) in places.into_iter().zip(front.store.ingest_batch(new).await?) {
+        items[index] = item_of(index, ingested);
+    }
+    Ok(HttpResponse::Accepted().json(BatchAnswer { items }))
+}
+
+enum Taken {
+    New(Box<Signal>),
+    Known(Ingested),
+}
+
+async fn take(body: SignalBody<'_>, principal: &Principal, front: &Front, at: Timestamp) -> Result<Taken, Problem> {
+    let signal = body.read(principal.client(), None, at)?;
+    let allowed = authorize(principal, &signal.strategy, front).and_then(|()| tradable(&signal, front));
+    match allowed {
+        Ok(()) => Ok(Taken::New(Box::new(signal))),
+        Err(refusal) => intake::replay_or(refusal, front, &signal).await.map(Taken::Known),
+    }
+}
+
+fn item_of(index: usize, ingested: Ingested) -> BatchItem {
+    let (signal, replayed) = match ingested {
+        Ingested::Accepted(signal) => (signal, false),
+        Ingested::Replayed(signal) => (signal, true),
+        Ingested::Reused => return failed(index, intake::reused()),
+    };
+    let (id, status, replayed) = (Some(signal.id.to_string()), Some("accepted"), Some(replayed));
+    BatchItem { index, id, status, replayed, error: None }
+}
+
+fn failed(index: usize, problem: Problem) -> BatchItem {
+    BatchItem { index, error: Some(problem.within("signals", index).body()), ..BatchItem::default() }
+}
+
+/// The signals of the strategies that one may see, the newest first.
+#[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])), params(ListQuery),
+    responses((status = 200, body = Page<SignalView>), Refusals))]
+#[get("/v1/signals")]
+async fn list_signals(
+    Authenticated(principal): Authenticated,
+    query: StrictQuery<ListQuery>,
+    front: web::Data<Front>,
+) -> Result<web::Json<Page<SignalView>>, Problem> {
+    require(&principal, Scope::SignalsRead)?;
+    let (mut filter, limit) = query.0.filter::<SignalStatus>()?;
+    filter.accounts = front.readable_filter(&principal);
+    filter.strategies = front.readable_strategies(&principal);
+    if let Some(account) = &query.0.account {
+        let mut one = front.readable(&principal);
+        one.retain(|info| info.id.as_str() == account);
+        filter.accounts = Some(one.into_iter().map(|info| info.id.clone()).collect());
+        filter.strategies = None;
+    }
+    let states = states(&front).await?;
+    let found = front.store.signals(&filter).await?;
+    let view = |stored: &StoredSignal| {
+        let state = states.iter().find(|(id, _)| *id == stored.signal.strategy).map(|(_, state)| *state);
+        SignalView::of(stored, state, &front)
+    };
+    Ok(web::Json(listing::page(found, limit, |stored| stored.row.id.get(), view)))
+}
+
+async fn states(front: &Front) -> Result<Vec<(StrategyId, StrategyState)>, Problem> {
+    let strategies = front.store.strategies().await?;
+    Ok(strategies.into_iter().map(|stored| (stored.conf.id.clone(), stored.state)).collect())
+}
+
+/// A signal with its legs, their orders and fills.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignalWithParents)]
+struct SignalDetail {
+    #[serde(flatten)]
+    signal: SignalView,
+    parents: Vec<ParentView>,
+}
+
+/// One signal and everything that became of it, for ever.
+#[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "sig-1")),
+    responses((status = 200, body = SignalDetail), Refusals, Missing))]
+#[get("/v1/signals/{id}")]
+async fn show_signal(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    front: web::Data<Front>,
+) -> Result<web::Json<SignalDetail>, Problem> {
+    let stored = visible(&principal, &id.0, &front).await?;
+    Ok(web::Json(detail(&principal, &stored, &front).await?))
+}
+
+async fn detail(principal: &Principal, stored: &StoredSignal, front: &Front) -> Result<SignalDetail, Problem> {
+    let id = stored.row.id;
+    let state = front.store.strategy(&stored.signal.strategy).await?.map(|stored| stored.state);
+    let parents = front.store.parents_of_signal(id).await?;
+    let (orders, fills) = if parents.is_empty() { (Vec::new(), Vec::new()) } else { legs(front, id).await? };
+    // Who sees the strategy by a grant of its own does not see into accounts that are foreign to him.
+    let parents = parents
+        .iter()
+        .filter(|parent| sees_all(principal) || principal.may_read(&parent.parent.leg.account))
+        .map(|parent| ParentView::of(parent, &orders, &fills, front))
+        .collect();
+    Ok(SignalDetail { signal: SignalView::of(stored, state, front), parents })
+}
+
+async fn legs(
+    front: &Front,
+    id: SignalId,
+) -> Result<(Vec<crate::store::StoredOrder>, Vec<crate::store::StoredFill>), Problem> {
+    Ok((front.store.orders_of_signal(id).await?, front.store.fills_of_signal(id).await?))
+}
+
+fn sees_all(principal: &Principal) -> bool {
+    principal.is_admin() || principal.is_risk()
+}
+
+/// The signal, if he sent it or may see its strategy or account.
+pub(super) async fn visible(principal: &Principal, id: &str, front: &Front) -> Result<StoredSignal, Problem> {
+    let id = SignalId::parse(id).ok_or_else(Problem::not_found)?;
+    let stored = front.store.signal(id).await?.ok_or_else(Problem::not_found)?;
+    let signal = &stored.signal;
+    let reads = principal.has_scope(Scope::SignalsRead)
+        && (sees_all(principal)
+            || signal.account.as_ref().is_some_and(|account| principal.may_read(account))
+            || (!is_manual(signal)
+                && front.strategy(&signal.strategy).is_some_and(|facts| front::may_read(principal, &facts))));
+    // The answer to a signal names the place where its sender looks for it.
+    if reads || signal.client == *principal.client() { Ok(stored) } else { Err(Problem::not_found()) }
+}
+
+/// Stops what is not done yet. Orders that work are cancelled; what is filled stays filled.
+#[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])),
+    params(("id" = String, Path, example = "sig-1")),
+    responses((status = 202, body = Accepted), Refusals, Missing))]
+#[post("/v1/signals/{id}/cancel")]
+async fn cancel_signal(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    front: web::Data<Front>,
+) -> Result<HttpResponse, Problem> {
+    let stored = visible(&principal, &id.0, &front).await?;
+    let signal = &stored.signal;
+    let allowed = match &signal.account {
+        Some(account) => principal.may_trade(account),
+        None => front
+            .strategy(&signal.strategy)
+            .is_some_and(|facts| principal.may_signal_for(&signal.strategy, &facts.accounts)),
+    };
+    if !allowed {
+        return Err(Problem::forbidden("you may see this signal, not cancel it"));
+    }
+    if !stored.row.status.is_final() {
+        front.desk.cancel_signal(signal.strategy.clone(), signal.id, intake::who(principal.client())).await?;
+    }
+    let now = front.store.signal(signal.id).await?.unwrap_or(stored.clone());
+    Ok(HttpResponse::Accepted().json(Accepted {
+        id: signal.id.to_string(),
+        status: now.row.status.into(),
+        client_signal_id: signal.client_signal_id.to_string(),
+    }))
+}
