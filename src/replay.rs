@@ -66,9 +66,7 @@ pub async fn prove(store: &Store, rows: Rows) -> Result<Proof, ProofError> {
             break;
         }
         for line in chunk {
-            replay
-                .apply(line.at, &line.event)
-                .map_err(|source| ProofError::Replay { seq: line.seq, source })?;
+            replay.apply(line.at, &line.event).map_err(|source| ProofError::Replay { seq: line.seq, source })?;
             events += 1;
         }
     }
