@@ -6,6 +6,7 @@ pub mod demo;
 pub mod http;
 pub mod market;
 pub mod people;
+pub mod replay;
 pub mod restore;
 pub mod store;
 pub mod system;

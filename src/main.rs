@@ -12,6 +12,8 @@ use signalbox::conf::Settings;
 use signalbox::demo::{feed, signals, summary};
 use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
+use signalbox::replay::{self, Proof, Rows};
+use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox};
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::units::Timestamp;
@@ -48,6 +50,17 @@ enum Command {
     Audit {
         #[command(subcommand)]
         what: Audit,
+    },
+    /// Build the state again from the journal and compare it with every stored row.
+    Replay {
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// The last run came to rest before it ended: signals and their legs may not be behind either.
+        #[arg(long)]
+        settled: bool,
     },
     /// People who may log in.
     User {
@@ -137,16 +150,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Audit { what: Audit::Verify { conf, data } } => {
-            let mut settings = Settings::load(conf.as_deref())?;
-            if let Some(data) = data {
-                settings.data_dir = data;
-            }
-            let store =
-                signalbox::store::Store::open(signalbox::store::StoreConf::new(settings.database, settings.data_dir))
-                    .await?;
+            let store = open_store(conf, data).await?;
             let verified = store.verify_chain(1).await?;
             println!("the chain is whole: {} lines", verified.lines);
             Ok(())
+        }
+        Command::Replay { conf, data, settled } => {
+            let store = open_store(conf, data).await?;
+            prove(&store, if settled { Rows::Settled } else { Rows::AsTheyAre }).await
         }
         Command::User { what: User::Add { username, roles, conf } } => add_user(&username, &roles, conf).await,
         Command::Completions { shell } => {
@@ -160,6 +171,29 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let system = Signalbox::build(settings, ClockStart::Now).await?;
     let (listen, workers) = (system.settings.listen, system.settings.workers);
     listen_until_told_to_stop(system, listen, workers).await
+}
+
+/// The store of a system that does not run, in the configured folder or another one.
+async fn open_store(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<Store> {
+    let settings = Settings::load(conf.as_deref())?;
+    Ok(Store::open(StoreConf::new(settings.database, data.unwrap_or(settings.data_dir))).await?)
+}
+
+async fn prove(store: &Store, rows: Rows) -> anyhow::Result<()> {
+    let proof = replay::prove(store, rows).await?;
+    for difference in &proof.differences {
+        println!("{difference}");
+    }
+    if proof.behind > 0 {
+        println!("{} rows of signals and legs are behind the journal: the next start brings them up", proof.behind);
+    }
+    anyhow::ensure!(proof.differences.is_empty(), "{} differences to the journal", proof.differences.len());
+    let Proof { events, signals, orders, fills, state_hash, .. } = proof;
+    println!(
+        "state equal to the replay: {events} events, {signals} signals, {orders} orders, {fills} fills, \
+         state {state_hash:016x}"
+    );
+    Ok(())
 }
 
 async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>) -> anyhow::Result<()> {

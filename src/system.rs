@@ -69,6 +69,19 @@ impl Signalbox {
     /// As [`Signalbox::build`].
     pub async fn on_store(settings: Settings, store: Store, start: ClockStart) -> anyhow::Result<Self> {
         let people = People::open(store.clone(), settings.people.clone(), Arc::new(SystemClock)).await?;
+        Self::with_people(settings, store, people, start).await
+    }
+
+    /// The same with people who are open already, and may have a clock of their own.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn with_people(
+        settings: Settings,
+        store: Store,
+        people: Arc<People>,
+        start: ClockStart,
+    ) -> anyhow::Result<Self> {
         let mut rest = rest(&store).await?;
         let clock = Arc::new(match start {
             ClockStart::Now => MarketClock::starting_at(SystemClock.now(), 1),

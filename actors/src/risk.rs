@@ -1,9 +1,10 @@
 //! The shell around the risk engine.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, Context, Handler, Message};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::order::{Order, OrderTerms};
@@ -21,12 +22,34 @@ pub struct RiskActor {
     name: Arc<str>,
     core: Risk,
     board: Rc<Board>,
+    /// What is decided once the mailbox is empty, in order.
+    later: VecDeque<Later>,
 }
+
+/// What waits until every change of an order that is in the mailbox is known: a fill that a ledger has already and risk
+/// has not would be reckoned twice, spent and set aside.
+#[derive(Debug)]
+enum Later {
+    Check(CheckOrders),
+    Barrier(Barrier),
+}
+
+/// The actor's own turn, after its mailbox.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Decide;
 
 impl RiskActor {
     #[must_use]
     pub fn new(core: Risk, board: Rc<Board>) -> Self {
-        Self { name: "risk".into(), core, board }
+        Self { name: "risk".into(), core, board, later: VecDeque::new() }
+    }
+
+    fn later(&mut self, what: Later, ctx: &mut Context<Self>) {
+        if self.later.is_empty() {
+            ctx.notify(Decide);
+        }
+        self.later.push_back(what);
     }
 
     fn step(&mut self, input: RiskInput, cause: &'static str) {
@@ -71,13 +94,29 @@ pub struct CheckOrders {
 impl Handler<CheckOrders> for RiskActor {
     type Result = ();
 
-    fn handle(&mut self, message: CheckOrders, _: &mut Self::Context) {
-        let CheckOrders { orders, permit } = message;
-        let strategy = orders.first().and_then(|terms| self.board.directory.strategy(&terms.strategy));
-        self.step(RiskInput::Check(orders), "check");
-        drop(permit);
-        if let Some(strategy) = strategy {
-            tell(&strategy, strategy::Poke);
+    fn handle(&mut self, message: CheckOrders, ctx: &mut Self::Context) {
+        self.later(Later::Check(message), ctx);
+    }
+}
+
+impl Handler<Decide> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Decide, _: &mut Self::Context) {
+        for what in std::mem::take(&mut self.later) {
+            match what {
+                Later::Check(CheckOrders { orders, permit }) => {
+                    let strategy = orders.first().and_then(|terms| self.board.directory.strategy(&terms.strategy));
+                    self.step(RiskInput::Check(orders), "check");
+                    drop(permit);
+                    if let Some(strategy) = strategy {
+                        tell(&strategy, strategy::Poke);
+                    }
+                }
+                Later::Barrier(Barrier(answer)) => {
+                    let _ = answer.send(());
+                }
+            }
         }
     }
 }
@@ -143,8 +182,8 @@ pub struct Barrier(pub oneshot::Sender<()>);
 impl Handler<Barrier> for RiskActor {
     type Result = ();
 
-    fn handle(&mut self, message: Barrier, _: &mut Self::Context) {
-        let _ = message.0.send(());
+    fn handle(&mut self, message: Barrier, ctx: &mut Self::Context) {
+        self.later(Later::Barrier(message), ctx);
     }
 }
 

@@ -233,6 +233,7 @@ fn supervise_account(
                 if let Exit::Panicked(_) = exit {
                     error!(account.id = %id, "account {id} panicked again and is suspended; the others trade on");
                     board.directory.accounts.borrow_mut().remove(&id);
+                    board.ledgers.borrow_mut().remove(&id);
                 }
             }
         },

@@ -131,7 +131,7 @@ impl StrategyActor {
     fn poke(&mut self, ctx: &mut Context<Self>) {
         if !self.poked {
             self.poked = true;
-            ctx.notify(Poke);
+            ctx.notify(TakeSignals);
         }
     }
 
@@ -176,8 +176,22 @@ impl Handler<Poke> for StrategyActor {
     type Result = ();
 
     fn handle(&mut self, _: Poke, ctx: &mut Self::Context) {
-        self.poked = false;
         self.ask_risk();
+        self.poke(ctx);
+    }
+}
+
+/// The actor's own turn to look into the inbox: after everything in its mailbox, so that what it knows of its orders is
+/// as new as the ledgers that it plans by. A fill that a ledger has and the strategy has not would count twice.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+struct TakeSignals;
+
+impl Handler<TakeSignals> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TakeSignals, ctx: &mut Self::Context) {
+        self.poked = false;
         self.take_signals(ctx);
     }
 }

@@ -38,6 +38,10 @@ impl Policy {
 
 /// Runs lives of an actor on this thread until one stops itself or too many have panicked. `build` makes an actor from
 /// durable state, which may take a while; `on_life` learns the address of each life; `on_end` how the last one ended.
+///
+/// The address of the next life is known before it is built: what is told to it meanwhile waits in its mailbox, so that
+/// between what `build` reads and what the mailbox holds nothing is missing. A panic while building counts like any
+/// other.
 pub fn supervise<A, B, F>(
     policy: Policy,
     mut build: B,
@@ -53,11 +57,15 @@ pub fn supervise<A, B, F>(
         let mut panics: Vec<tokio::time::Instant> = Vec::new();
         for life in 0.. {
             let context = Context::new();
-            let address = context.address();
-            let actor = build(life).await;
-            let run = context.into_future(actor);
-            on_life(address);
-            let Err(panic) = AssertUnwindSafe(run).catch_unwind().await else {
+            on_life(context.address());
+            if life > 0 {
+                tokio::time::sleep(policy.pause).await;
+            }
+            let live = async {
+                let actor = build(life).await;
+                context.into_future(actor).await;
+            };
+            let Err(panic) = AssertUnwindSafe(live).catch_unwind().await else {
                 return on_end(Exit::Stopped);
             };
             let what = panic_text(panic.as_ref());
@@ -68,7 +76,6 @@ pub fn supervise<A, B, F>(
             if panics.len() > policy.panics_max {
                 return on_end(Exit::Panicked(what));
             }
-            tokio::time::sleep(policy.pause).await;
         }
     });
 }

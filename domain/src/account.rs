@@ -4,7 +4,7 @@
 //! fact; what comes back becomes facts, fills are booked in the same step. An answer that is lost leaves the order in
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
@@ -84,12 +84,25 @@ pub struct AccountConf {
 /// After a lookup got no answer either, it is asked again this much later.
 const FIND_AGAIN: Span = Span::from_secs(2);
 
+/// After so many sends of one order the next lookup waits too: a broker that loses every answer is not hammered.
+const SENDS_AT_ONCE: u16 = 3;
+
+/// Ended orders that are remembered for fills that come late. Two generations of so many, or of a day each.
+const ENDED_KEPT: usize = 4_096;
+
+/// Cancels that came before their orders. One strategy step can cancel no more orders than it has just asked for.
+const EARLY_CANCELS_MAX: usize = 65_536;
+
 /// The core of one account.
 #[derive(Debug)]
 pub struct Account {
     conf: AccountConf,
-    /// Live orders; those that ended leave memory for the store.
+    /// Live orders.
     orders: BTreeMap<OrderId, Order>,
+    /// Orders that ended lately: the broker may still tell a fill of them, or tell again what it told before.
+    ended: Ended,
+    /// Orders that were cancelled on their way from risk to here: they are never sent.
+    early_cancels: BTreeSet<OrderId>,
     /// Approved, not sent.
     queue: VecDeque<OrderId>,
     /// Sent and not answered.
@@ -97,6 +110,8 @@ pub struct Account {
     messages_today: u32,
     pace: Pace,
     find_again: Option<Timestamp>,
+    /// Lookups without an answer yet. One at a time for each order: what an older one says may not be true any more.
+    finding: BTreeSet<OrderId>,
 }
 
 impl Account {
@@ -106,11 +121,14 @@ impl Account {
         Self {
             conf,
             orders: BTreeMap::new(),
+            ended: Ended::default(),
+            early_cancels: BTreeSet::new(),
             queue: VecDeque::new(),
             in_flight: 0,
             messages_today: 0,
             pace,
             find_again: None,
+            finding: BTreeSet::new(),
         }
     }
 
@@ -120,13 +138,15 @@ impl Account {
         self.messages_today = messages_today;
         for order in orders {
             let (id, was) = (order.id(), (order.status, order.in_flight, order.in_doubt));
+            // Whatever the earlier life had not told anybody when it ended is told now.
+            fx.observed.push(Arc::new(order.snapshot()));
             self.orders.insert(id, order);
             self.in_flight += usize::from(was.1 == Some(InFlight::New));
             match was {
                 (OrdStatus::Initialized, None, _) => self.queue.push_back(id),
                 (_, Some(_), false) => self.doubt(at, id, "the process ended while the answer was awaited", fx),
                 // What happened at the broker since the last word is asked for.
-                _ => fx.broker.push(BrokerRequest::Find { order: id }),
+                _ => self.find(id, fx),
             }
         }
     }
@@ -169,11 +189,9 @@ impl Account {
         match input {
             AccountInput::Open { cash, holdings } => self.open(at, ledger, cash, holdings, fx),
             AccountInput::Submit(approved) => {
-                let ApprovedOrder { terms, approval } = approved.into_inner();
-                let order = Order::new(terms, approval, at);
-                self.queue.push_back(order.id());
-                fx.rows.push(Row::Order(Arc::new(order.clone())));
-                self.orders.insert(order.id(), order);
+                let ApprovedOrder { terms, approval, at: approved_at } = approved.into_inner();
+                let order = Order::new(terms, approval, approved_at);
+                self.submit(at, order, fx);
             }
             AccountInput::Cancel { order, reason } => self.cancel(at, order, &reason, fx),
             AccountInput::CancelAll { side, strategy, reason } => {
@@ -188,12 +206,14 @@ impl Account {
                     self.cancel(at, order, &reason, fx);
                 }
             }
-            AccountInput::Broker(report) => self.report(at, ledger, report, fx),
+            AccountInput::Broker(report) => self.report(at, states, ledger, report, fx),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::Wake => self.find_doubts(at, fx),
         }
         self.send(at, states, ledger, fx);
-        fx.wake_at = [self.pace.wake_at(self.queue.is_empty()), self.find_again].into_iter().flatten().min();
+        // An answer that is awaited makes room by itself; only the pace needs a timer.
+        let nothing_waits = self.queue.is_empty() || self.in_flight >= self.conf.capabilities.in_flight_max;
+        fx.wake_at = [self.pace.wake_at(nothing_waits), self.find_again].into_iter().flatten().min();
     }
 
     fn open(
@@ -222,9 +242,24 @@ impl Account {
             fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
         }
         ledger.start_day(trade_date);
+        self.ended.next_generation();
         self.messages_today = 0;
         fx.rows.push(self.account_row(at, ledger));
         fx.events.push(Event::DayStarted { account: self.conf.id.clone(), trade_date });
+    }
+
+    /// Queues an approved order. A life that was rebuilt may find it in its rows and in its mailbox: once is enough.
+    fn submit(&mut self, at: Timestamp, order: Order, fx: &mut AccountEffects) {
+        let id = order.id();
+        if self.orders.contains_key(&id) || self.ended.get(id).is_some() {
+            return;
+        }
+        self.orders.insert(id, order);
+        if self.early_cancels.remove(&id) {
+            self.cancel(at, id, &"canceled before it was sent".into(), fx);
+        } else {
+            self.queue.push_back(id);
+        }
     }
 
     /// Sends what may be sent: in the order of approval, within the broker's pace and width.
@@ -237,9 +272,7 @@ impl Account {
                 continue;
             };
             let terms = order.terms.clone();
-            let refusal = if order.cancel_wanted {
-                Some("canceled before it was sent")
-            } else if at >= terms.valid_until {
+            let refusal = if at >= terms.valid_until {
                 Some("its time was out before it was sent")
             } else if !states.permits(&self.conf.id, &terms.strategy, terms.side) {
                 Some("trading was halted before it was sent")
@@ -289,15 +322,25 @@ impl Account {
     }
 
     fn cancel(&mut self, at: Timestamp, id: OrderId, reason: &Arc<str>, fx: &mut AccountEffects) {
-        let Some(order) = self.orders.get(&id) else { return };
-        if order.status.is_terminal() {
+        let Some(order) = self.orders.get(&id) else {
+            if self.ended.get(id).is_none() {
+                self.early_cancels.insert(id);
+                if self.early_cancels.len() > EARLY_CANCELS_MAX {
+                    self.early_cancels.pop_first();
+                }
+            }
             return;
-        }
+        };
         fx.canceling.push(id);
+        let unsent = order.status == OrdStatus::Initialized && order.in_flight.is_none();
         if !order.cancel_wanted {
             self.fact(at, id, OrderFact::CancelRequested { reason: reason.clone() }, fx);
         }
-        self.send_cancel(at, id, fx);
+        if unsent {
+            self.fact(at, id, OrderFact::NeverSent { reason: reason.clone() }, fx);
+        } else {
+            self.send_cancel(at, id, fx);
+        }
     }
 
     /// A cancel goes out when the broker knows the order and no other request for it is under way. It needs no pace
@@ -305,6 +348,12 @@ impl Account {
     fn send_cancel(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
         if order.cancel_wanted && order.in_flight.is_none() && is_working(order) {
+            self.send_cancel_now(at, id, fx);
+        }
+    }
+
+    fn send_cancel_now(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+        if let Some(order) = self.orders.get(&id) {
             let broker_order_id = order.broker_order_id.clone();
             self.messages_today += 1;
             self.fact(at, id, OrderFact::CancelSending, fx);
@@ -312,10 +361,18 @@ impl Account {
         }
     }
 
-    fn report(&mut self, at: Timestamp, ledger: &mut Ledger, report: BrokerReport, fx: &mut AccountEffects) {
+    fn report(
+        &mut self,
+        at: Timestamp,
+        states: &TradingStates,
+        ledger: &mut Ledger,
+        report: BrokerReport,
+        fx: &mut AccountEffects,
+    ) {
         let id = report.order;
+        self.finding.remove(&id);
         let Some(order) = self.orders.get(&id) else {
-            fx.alarms.push(Alarm::Unexplained { order: id, what: format!("{:?}", report.what) });
+            self.report_of_ended(at, ledger, report, fx);
             return;
         };
         let in_flight = order.in_flight;
@@ -323,21 +380,32 @@ impl Account {
             Report::Accepted { broker_order_id } => {
                 // Said again: by a lookup, or because a resend met the first copy.
                 if order.broker_order_id.as_ref() == Some(&broker_order_id) {
+                    // It still works, so the cancel whose answer was lost has not come through. A cancel can be sent
+                    // again: two of them end no more than one order.
+                    if order.in_doubt && in_flight == Some(InFlight::Cancel) {
+                        self.send_cancel_now(at, id, fx);
+                    }
                     return;
                 }
                 self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
             }
-            Report::Rejected { text } => self.fact(at, id, OrderFact::Rejected { text }, fx),
+            Report::Rejected { text } => {
+                self.fact(at, id, OrderFact::Rejected { text }, fx);
+            }
             Report::Filled { exec_id, qty, px, at: filled_at } => {
                 self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
             }
-            Report::Canceled { text } => self.fact(at, id, OrderFact::Canceled { reason: text }, fx),
+            Report::Canceled { text } => {
+                self.fact(at, id, OrderFact::Canceled { reason: text }, fx);
+            }
             Report::CancelRejected { text } => {
                 if in_flight == Some(InFlight::Cancel) {
                     self.fact(at, id, OrderFact::CancelRejected { text }, fx);
                 }
             }
-            Report::Expired => self.fact(at, id, OrderFact::Expired, fx),
+            Report::Expired => {
+                self.fact(at, id, OrderFact::Expired, fx);
+            }
             Report::Lost { cause } => {
                 if order.in_doubt {
                     // The lookup was lost too: the doubt stays, and the question is asked again.
@@ -346,17 +414,40 @@ impl Account {
                     self.doubt(at, id, &cause, fx);
                 }
             }
-            Report::NotFound => self.not_found(at, id, fx),
+            Report::NotFound => self.not_found(at, states, id, fx),
         }
         self.send_cancel(at, id, fx);
     }
 
+    /// An order that ended may gain a fill that was on another road, and nothing else. What is only told again says
+    /// nothing new.
+    fn report_of_ended(&mut self, at: Timestamp, ledger: &mut Ledger, report: BrokerReport, fx: &mut AccountEffects) {
+        let id = report.order;
+        let Some(order) = self.ended.get(id) else {
+            fx.alarms.push(Alarm::Unexplained { order: id, what: format!("{:?}", report.what) });
+            return;
+        };
+        match report.what {
+            Report::Filled { exec_id, qty, px, at: filled_at } => {
+                self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
+            }
+            Report::Accepted { broker_order_id }
+                if order.status == OrdStatus::Filled && order.broker_order_id.is_none() =>
+            {
+                self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
+            }
+            _ => {}
+        }
+    }
+
     /// The broker remembers every id of the day and has none like this: the order does not exist.
-    fn not_found(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+    fn not_found(&mut self, at: Timestamp, states: &TradingStates, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
         match (order.in_flight, order.in_doubt) {
             (Some(InFlight::New), true) if self.conf.capabilities.level == Level::L4 => {
-                if order.cancel_wanted || at >= order.terms.valid_until {
+                let terms = &order.terms;
+                let halted = !states.permits(&self.conf.id, &terms.strategy, terms.side);
+                if order.cancel_wanted || at >= terms.valid_until || halted {
                     let evidence = "looked up by id: the broker has no such order".into();
                     self.fact(at, id, OrderFact::Absent { evidence }, fx);
                 } else {
@@ -374,30 +465,42 @@ impl Account {
         let cause: Arc<str> = cause.into();
         self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
         fx.alarms.push(Alarm::InDoubt { order: id, cause });
-        fx.broker.push(BrokerRequest::Find { order: id });
+        if self.orders.get(&id).is_some_and(|order| order.send_no > SENDS_AT_ONCE) {
+            self.find_again = Some(at.plus(FIND_AGAIN));
+        } else {
+            self.find(id, fx);
+        }
+    }
+
+    fn find(&mut self, id: OrderId, fx: &mut AccountEffects) {
+        if self.finding.insert(id) {
+            fx.broker.push(BrokerRequest::Find { order: id });
+        }
     }
 
     fn find_doubts(&mut self, at: Timestamp, fx: &mut AccountEffects) {
         if self.find_again.is_some_and(|due| due <= at) {
             self.find_again = None;
-            for order in self.orders.values().filter(|o| o.in_doubt) {
-                fx.broker.push(BrokerRequest::Find { order: order.id() });
+            let doubts: Vec<OrderId> = self.orders.values().filter(|o| o.in_doubt).map(Order::id).collect();
+            for order in doubts {
+                self.find(order, fx);
             }
         }
     }
 
     fn fill(&mut self, at: Timestamp, ledger: &mut Ledger, id: OrderId, fill: Filled, fx: &mut AccountEffects) {
-        let Some(order) = self.orders.get(&id) else { return };
-        if order.exec_ids.contains(&fill.exec_id) {
-            return; // pushed and polled, or pushed twice
-        }
+        let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return };
         let (terms, approval) = (order.terms.clone(), order.approval.clone());
         let amount = fill.px.times(fill.qty);
         let fee = approval.fees.fill_fees(terms.side, order.cum_amount, order.cum_amount + amount).total();
-        if order.cum_qty + fill.qty > terms.qty {
+        let overfilled = order.cum_qty + fill.qty > terms.qty;
+        let fact = OrderFact::Filled { exec_id: fill.exec_id.clone(), qty: fill.qty, px: fill.px, fee };
+        if !self.fact(at, id, fact, fx) {
+            return; // pushed and polled, pushed twice, or impossible
+        }
+        if overfilled {
             fx.alarms.push(Alarm::Overfill { order: id });
         }
-        let fact = OrderFact::Filled { exec_id: fill.exec_id.clone(), qty: fill.qty, px: fill.px, fee };
         let touched = ledger.fill(&terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
         for book in touched {
             fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
@@ -415,28 +518,29 @@ impl Account {
             fee,
             at: fill.at,
         }));
-        self.fact(at, id, fact, fx);
         fx.rows.push(self.account_row(at, ledger));
     }
 
-    /// Applies one fact to one order and records it.
-    fn fact(&mut self, at: Timestamp, id: OrderId, fact: OrderFact, fx: &mut AccountEffects) {
-        let Some(order) = self.orders.get_mut(&id) else { return };
+    /// Applies one fact to one order and records it; whether it was new and possible.
+    fn fact(&mut self, at: Timestamp, id: OrderId, fact: OrderFact, fx: &mut AccountEffects) -> bool {
+        let Some(order) = self.orders.get_mut(&id).or_else(|| self.ended.get_mut(id)) else { return false };
         let was_in_flight = order.in_flight == Some(InFlight::New);
         match order.apply(at, &fact) {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => return false,
             Err(illegal) => {
                 fx.alarms.push(Alarm::Unexplained { order: id, what: illegal.to_string() });
-                return;
+                return false;
             }
         }
         if was_in_flight && order.in_flight != Some(InFlight::New) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
         let snapshot = Arc::new(order.snapshot());
-        if snapshot.status.is_terminal() {
-            self.orders.remove(&id);
+        if snapshot.status.is_terminal()
+            && let Some(order) = self.orders.remove(&id)
+        {
+            self.ended.put(order);
         }
         fx.events.push(Event::Order { account: self.conf.id.clone(), order: id, fact });
         fx.rows.push(Row::Order(snapshot.clone()));
@@ -445,6 +549,7 @@ impl Account {
             Some(last) if last.id() == id => *last = snapshot,
             _ => fx.observed.push(snapshot),
         }
+        true
     }
 
     fn account_row(&self, at: Timestamp, ledger: &Ledger) -> Row {
@@ -455,6 +560,34 @@ impl Account {
             messages_today: self.messages_today,
             updated_at: at,
         })
+    }
+}
+
+/// Orders that ended, in two generations, so that the older half can be dropped without a walk.
+#[derive(Debug, Default)]
+struct Ended {
+    newer: HashMap<OrderId, Order>,
+    older: HashMap<OrderId, Order>,
+}
+
+impl Ended {
+    fn put(&mut self, order: Order) {
+        if self.newer.len() >= ENDED_KEPT {
+            self.next_generation();
+        }
+        self.newer.insert(order.id(), order);
+    }
+
+    fn get(&self, id: OrderId) -> Option<&Order> {
+        self.newer.get(&id).or_else(|| self.older.get(&id))
+    }
+
+    fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.newer.get_mut(&id).or_else(|| self.older.get_mut(&id))
+    }
+
+    fn next_generation(&mut self) {
+        self.older = std::mem::take(&mut self.newer);
     }
 }
 

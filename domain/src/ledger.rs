@@ -141,23 +141,46 @@ impl Ledger {
             let book = &self.books[*i].strategy;
             (book != first, book.as_str() != StrategyId::EXTERNAL, *i)
         });
+        // Shares of earlier days first, from every book: what was bought today stays unsellable, whoever's it is.
+        let mut parts = vec![Qty::ZERO; order.len()];
+        let mut left = qty;
+        for today_too in [false, true] {
+            for (part, index) in parts.iter_mut().zip(&order) {
+                let book = &self.books[*index];
+                let held = if today_too { book.qty } else { book.qty - book.bought_today };
+                let more = (held - *part).max(Qty::ZERO).min(left);
+                *part += more;
+                left -= more;
+            }
+        }
+        // More than all books hold cannot be approved; if a broker says so all the same, the first book shows it.
+        if let Some(part) = parts.first_mut() {
+            *part += left;
+        }
         let (mut left, mut unpaid, mut touched) = (qty, proceeds, Vec::new());
-        let last = order.len().saturating_sub(1);
-        for (n, index) in order.into_iter().enumerate() {
-            let book = &mut self.books[index];
-            // More than all books hold cannot be approved; if a broker says so all the same, the first book shows it.
-            let part = if n == last { left } else { book.qty.min(left) };
+        for (part, index) in parts.into_iter().zip(order) {
             if part.is_zero() {
                 continue;
             }
             let share =
                 if part == left { unpaid } else { Money::from_e4(mul_div_round(proceeds.e4(), part.get(), qty.get())) };
+            let book = &mut self.books[index];
             book.sell(part, share);
             left -= part;
             unpaid -= share;
             touched.push(book.clone());
         }
         touched
+    }
+
+    /// Whether two ledgers say the same; books with nothing in them say nothing.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let said = |ledger: &Self| {
+            let books = ledger.books.iter().filter(|b| !(b.qty.is_zero() && b.realized_pnl.is_zero()));
+            (ledger.account.clone(), ledger.cash, ledger.trade_date, books.cloned().collect::<Vec<_>>())
+        };
+        said(self) == said(other)
     }
 
     #[must_use]

@@ -345,18 +345,23 @@ impl Order {
         self.cum_amount.per(self.cum_qty)
     }
 
-    /// The part of the reserved cash that is still set aside: in proportion to what may still be bought, at the worst
-    /// price that was reserved.
+    /// The part of the reserved cash that is still set aside: what the rest can cost at the worst price that was
+    /// reserved, with the fees that it adds to those of the fills so far. Exact, because fees have a minimum and are
+    /// rounded: a share of the whole reserve would be some cents short.
     #[must_use]
     pub fn reserved_cash(&self) -> Money {
         if self.status.is_terminal() || self.terms.side == Side::Sell {
             return Money::ZERO;
         }
-        Money::from_e4(crate::units::mul_div_round(
-            self.approval.reserved_cash.e4(),
-            self.leaves_qty().get(),
-            self.terms.qty.get(),
-        ))
+        if self.cum_qty.is_zero() {
+            return self.approval.reserved_cash;
+        }
+        let Some(worst) = self.terms.limit_price.or(self.approval.band.map(|(_, high)| high)) else {
+            let (whole, leaves) = (self.approval.reserved_cash.e4(), self.leaves_qty().get());
+            return Money::from_e4(crate::units::mul_div_round(whole, leaves, self.terms.qty.get()));
+        };
+        let left = worst.times(self.leaves_qty());
+        left + self.approval.fees.fill_fees(self.terms.side, self.cum_amount, self.cum_amount + left).total()
     }
 
     /// The shares that are set aside for this sell.
@@ -505,3 +510,6 @@ impl Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,12 @@ impl Parent {
     }
 
     /// Takes over what the newest child order has become.
+    ///
+    /// News that is older than what is known (it waited in a mailbox while a rebuilt strategy read the store) is none.
     pub fn observe(&mut self, order: &Order) {
+        if order.cum_qty < self.cum_qty || (self.status.is_final() && !order.status.is_terminal()) {
+            return;
+        }
         self.cum_qty = order.cum_qty;
         self.cum_amount = order.cum_amount;
         self.working = (!order.status.is_terminal()).then_some(order.id());

@@ -39,6 +39,8 @@ pub fn plan(
         view,
         signal,
         lot: rules.buy_step,
+        buy_min: rules.buy_min,
+        sell_min: rules.sell_min,
         t_plus_1: rules.min_holding_days > 0,
         legs: Vec::new(),
         residual: Qty::ZERO,
@@ -67,6 +69,9 @@ struct Planner<'a> {
     view: View<'a>,
     signal: &'a Signal,
     lot: Qty,
+    /// On some boards an order is at least so many, though its steps are smaller (STAR: 200, then single shares).
+    buy_min: Qty,
+    sell_min: Qty,
     t_plus_1: bool,
     legs: Vec<Leg>,
     residual: Qty,
@@ -111,7 +116,10 @@ impl Planner<'_> {
         }
         let shares = self.shares(accounts, route, qty);
         for (account, share) in accounts.iter().zip(shares) {
-            self.push(account, side, share);
+            let everything = side == Side::Sell && share == self.sellable(account);
+            let leg = if everything { share } else { self.whole(side, share) };
+            self.residual += share - leg;
+            self.push(account, side, leg);
         }
         Ok(())
     }
@@ -132,16 +140,18 @@ impl Planner<'_> {
         for (account, target) in accounts.iter().zip(targets) {
             let book = self.view.ledgers.get(account).and_then(|l| l.book(self.signal.symbol, &self.signal.strategy));
             let held = book.map_or(Qty::ZERO, |b| b.qty);
-            let delta = target - held - pending(account, self.signal.symbol);
+            let pending = pending(account, self.signal.symbol);
+            let delta = target - held - pending;
             if delta.is_positive() {
-                let buy = delta.floor_to_lot(self.lot);
+                let buy = self.whole(Side::Buy, delta);
                 self.residual += delta - buy;
                 self.push(account, Side::Buy, buy);
             } else if delta.is_negative() {
                 // What was bought today cannot be sold today; a remainder below a lot goes only with all the rest.
                 let wanted = delta.abs();
-                let sellable = self.sellable(account);
-                let sell = if wanted >= sellable { sellable } else { wanted.floor_to_lot(self.lot) };
+                // What is being sold already cannot be sold again.
+                let sellable = (self.sellable(account) + pending.min(Qty::ZERO)).max(Qty::ZERO);
+                let sell = if wanted >= sellable { sellable } else { self.whole(Side::Sell, wanted) };
                 self.residual += wanted - sell;
                 self.push(account, Side::Sell, sell);
             }
@@ -173,6 +183,13 @@ impl Planner<'_> {
     fn sellable(&self, account: &AccountId) -> Qty {
         let book = self.view.ledgers.get(account).and_then(|l| l.book(self.signal.symbol, &self.signal.strategy));
         book.map_or(Qty::ZERO, |b| if self.t_plus_1 { b.qty - b.bought_today } else { b.qty })
+    }
+
+    /// What of the quantity one order can be: whole lots, and not below the board's minimum.
+    fn whole(&self, side: Side, qty: Qty) -> Qty {
+        let min = if side == Side::Buy { self.buy_min } else { self.sell_min };
+        let lots = qty.floor_to_lot(self.lot);
+        if lots < min { Qty::ZERO } else { lots }
     }
 
     fn push(&mut self, account: &AccountId, side: Side, qty: Qty) {

@@ -41,6 +41,7 @@ impl<T> Approved<T> {
 pub struct ApprovedOrder {
     pub terms: Arc<OrderTerms>,
     pub approval: Arc<Approval>,
+    pub at: Timestamp,
 }
 
 /// Everything that can happen to the risk engine.
@@ -154,6 +155,15 @@ impl Risk {
         self.reserved.get(account).map_or(Money::ZERO, |r| r.cash)
     }
 
+    /// What live orders of the account have set aside in shares: sells of the strategy's book, and what buys may add.
+    #[must_use]
+    pub fn reserved_qty(&self, account: &AccountId, symbol: Symbol, strategy: &StrategyId) -> (Qty, Qty) {
+        let Some(reserved) = self.reserved.get(account) else { return (Qty::ZERO, Qty::ZERO) };
+        let sells = reserved.sells.iter().filter(|(s, b, _)| *s == symbol && b == strategy).map(|(_, _, qty)| *qty);
+        let buys = reserved.buys.iter().filter(|(s, _)| *s == symbol).map(|(_, qty)| *qty);
+        (sells.sum(), buys.sum())
+    }
+
     /// The live orders that are known to the engine.
     #[must_use]
     pub fn live_len(&self) -> usize {
@@ -189,7 +199,9 @@ impl Risk {
         self.count_message(&terms.account, approval.trade_date);
         self.remember(at, &terms);
         fx.events.push(Event::OrderApproved { terms: terms.clone(), approval: approval.clone() });
-        fx.approved.push(Approved(ApprovedOrder { terms, approval }));
+        // The row comes with the approval: an account between two lives finds the order there.
+        fx.rows.push(Row::Order(Arc::new(Order::new(terms.clone(), approval.clone(), at))));
+        fx.approved.push(Approved(ApprovedOrder { terms, approval, at }));
     }
 
     /// Keeps what is set aside equal to what the order may still use.

@@ -288,11 +288,7 @@ impl Strategy {
             updated_at: at,
         };
         self.active.insert(id, Active { signal, row, parents: Vec::new(), open: 0, doubts: 0, timer: None });
-        if self.state == StrategyState::Stopped {
-            self.deny_stopped(at, id, fx);
-        } else {
-            self.start_or_wait(at, view, id, fx);
-        }
+        self.start_or_wait(at, view, id, fx);
     }
 
     /// Plans the signal if its market is open, and else keeps it until then or until its time is out.
@@ -304,6 +300,9 @@ impl Strategy {
             fx.events.push(Event::SignalExpired { strategy: self.conf.id.clone(), signal: id });
             self.finish(at, id, SignalStatus::Expired, fx);
             return;
+        }
+        if self.state == StrategyState::Stopped {
+            return self.deny_stopped(at, id, fx); // stopped while the signal waited
         }
         let waits = if self.state == StrategyState::Paused {
             Some((WaitingFor::Strategy, until))
@@ -336,19 +335,20 @@ impl Strategy {
         }
     }
 
-    /// After a pause: what waited for the strategy goes on.
+    /// After a pause: what waited for the strategy goes on, or is denied.
     fn take_up_again(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
         if self.state == StrategyState::Paused {
             return;
         }
-        let waiting = |a: &&Active| a.row.waiting_for == Some(WaitingFor::Strategy);
+        // A stop also ends what waits for its session.
+        let stopped = self.state == StrategyState::Stopped;
+        let waiting = |a: &&Active| match a.row.waiting_for {
+            Some(waiting_for) => stopped || waiting_for == WaitingFor::Strategy,
+            None => false,
+        };
         let ids: Vec<SignalId> = self.active.values().filter(waiting).map(|a| a.signal.id).collect();
         for id in ids {
-            if self.state == StrategyState::Stopped {
-                self.deny_stopped(at, id, fx);
-            } else {
-                self.start_or_wait(at, view, id, fx);
-            }
+            self.start_or_wait(at, view, id, fx);
         }
     }
 
@@ -402,11 +402,14 @@ impl Strategy {
     }
 
     fn observed(&mut self, at: Timestamp, order: &Order, fx: &mut StrategyEffects) {
-        self.update_parent(at, order.parent(), fx, |_, parent| parent.observe(order));
+        self.update_parent(at, order.updated_at, order.parent(), fx, |_, parent| parent.observe(order));
     }
 
     fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &Arc<[Denial]>, fx: &mut StrategyEffects) {
-        self.update_parent(at, terms.id.parent(), fx, |row, parent| {
+        self.update_parent(at, at, terms.id.parent(), fx, |row, parent| {
+            if parent.status == SignalStatus::Denied {
+                return; // told again after a restart
+            }
             parent.deny();
             row.denials = row.denials.iter().chain(denials.iter()).take(DENIALS_KEPT).cloned().collect();
         });
@@ -415,6 +418,7 @@ impl Strategy {
     fn update_parent(
         &mut self,
         at: Timestamp,
+        happened_at: Timestamp,
         parent: ParentId,
         fx: &mut StrategyEffects,
         change: impl FnOnce(&mut SignalRow, &mut Parent),
@@ -425,7 +429,7 @@ impl Strategy {
             Ok(index) => &mut active.parents[index],
             Err(_) => return,
         };
-        let before = leg.clone();
+        let (before, denials_before) = (leg.clone(), active.row.denials.len());
         change(&mut active.row, leg);
         if *leg == before {
             return;
@@ -442,12 +446,12 @@ impl Strategy {
             (0, _) => SignalStatus::Working,
             (_, _) => SignalStatus::InDoubt,
         };
-        if status == SignalStatus::Canceled && active.row.until.is_some_and(|until| at >= until) {
+        if status == SignalStatus::Canceled && active.row.until.is_some_and(|until| happened_at >= until) {
             status = SignalStatus::Expired;
         }
         if status.is_final() {
             self.finish(at, id, status, fx);
-        } else if status != active.row.status {
+        } else if status != active.row.status || active.row.denials.len() != denials_before {
             active.row.status = status;
             active.row.updated_at = at;
             fx.rows.push(Row::Signal(active.row.clone()));
@@ -528,7 +532,7 @@ impl Strategy {
 }
 
 /// Ten thousand refused legs need not all be told with the signal; each order keeps its own.
-const DENIALS_KEPT: usize = 20;
+pub(crate) const DENIALS_KEPT: usize = 20;
 
 fn in_doubt(parent: &Parent) -> usize {
     usize::from(parent.status == SignalStatus::InDoubt)

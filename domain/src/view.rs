@@ -90,6 +90,11 @@ impl Ledgers {
         self.by_account.insert(ledger.account.clone(), ledger);
     }
 
+    /// An account without a ledger is not ready: risk refuses orders for it.
+    pub fn remove(&mut self, account: &AccountId) {
+        self.by_account.remove(account);
+    }
+
     #[must_use]
     pub fn get(&self, account: &AccountId) -> Option<&Ledger> {
         self.by_account.get(account)

@@ -167,12 +167,8 @@ async fn list_accounts(
     front: web::Data<Front>,
 ) -> Result<web::Json<Page<AccountView>>, Problem> {
     require(&principal, Scope::AccountsRead)?;
-    let page = Page::cut(
-        front.readable(&principal).into_iter().rev(),
-        &query.0,
-        |info| (0, info.id.as_str()),
-        |info| (*info).clone(),
-    )?;
+    let page =
+        Page::cut_by_name(front.readable(&principal), &query.0, |info| info.id.as_str(), |info| (*info).clone())?;
     let states = front.store.trading_states().await?;
     let mut items = Vec::with_capacity(page.items.len());
     for info in &page.items {
@@ -247,8 +243,8 @@ async fn list_account_positions(
 pub fn positions_page(positions: Vec<PositionView>, query: &PageQuery) -> Result<Page<PositionView>, Problem> {
     let mut keyed: Vec<(String, PositionView)> =
         positions.into_iter().map(|p| (format!("{}.{}", p.account, p.symbol), p)).collect();
-    keyed.sort_by(|a, b| b.0.cmp(&a.0));
-    Page::cut(&keyed, query, |(key, _)| (0, key.as_str()), |(_, position)| position.clone())
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    Page::cut_by_name(&keyed, query, |(key, _)| key.as_str(), |(_, position)| position.clone())
 }
 
 /// Its orders, the newest first.
@@ -467,6 +463,7 @@ async fn cancel_all_orders(
     body: OptionalJson<CancelAllBody>,
     front: web::Data<Front>,
 ) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
     let account = tradable_account(&principal, &id.0, |account| front.account(account).is_some())?;
     let CancelAllBody { side, strategy } = body.0.unwrap_or_default();
     let strategy = strategy

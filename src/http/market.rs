@@ -109,10 +109,10 @@ async fn list_quotes(
     let mut all = front.quotes.all();
     all.retain(|quote| wanted.as_ref().is_none_or(|wanted| wanted.contains(&quote.symbol)));
     let now = front.now();
-    let page = Page::cut(
-        all.iter().rev(),
+    let page = Page::cut_by_name(
+        &all,
         &PageQuery { limit, cursor },
-        |quote| (0, quote.symbol.as_str()),
+        |quote| quote.symbol.as_str(),
         |quote| QuoteView::of(quote, &front, now),
     )?;
     Ok(web::Json(page))
@@ -314,10 +314,10 @@ async fn list_instruments(
 ) -> Result<web::Json<Page<InstrumentView>>, Problem> {
     require(&principal, Scope::QuotesRead)?;
     let date = front.market.calendar.trade_date(front.now());
-    let page = Page::cut(
-        front.market.instruments.iter().rev(),
+    let page = Page::cut_by_name(
+        front.market.instruments.iter(),
         &query.0,
-        |instrument| (0, instrument.symbol.as_str()),
+        |instrument| instrument.symbol.as_str(),
         |instrument| InstrumentView::of(instrument, &front, date),
     )?;
     Ok(web::Json(page))

@@ -311,6 +311,7 @@ async fn cancel_order(
     id: PathName,
     front: web::Data<Front>,
 ) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
     let order = visible(&principal, &id.0, &front).await?;
     let terms = order.terms();
     if !principal.may_trade(&terms.account) {

@@ -85,6 +85,36 @@ impl<T> Page<T> {
     }
 }
 
+impl<T> Page<T> {
+    /// Cuts a page out of a list in memory, sorted by rising name: of things that have names people look for.
+    ///
+    /// # Errors
+    /// 400 for a limit or a cursor that cannot be.
+    pub fn cut_by_name<S>(
+        sorted: impl IntoIterator<Item = S>,
+        query: &PageQuery,
+        name: impl Fn(&S) -> &str,
+        view: impl Fn(&S) -> T,
+    ) -> Result<Self, Problem> {
+        let (limit, after) = (query.limit()?, query.after()?);
+        let mut items = Vec::new();
+        let mut last: Option<String> = None;
+        for item in sorted {
+            if after.as_ref().is_some_and(|(_, after)| name(&item) <= after.as_str()) {
+                continue;
+            }
+            if items.len() == limit {
+                return Ok(Self { items, next_cursor: last });
+            }
+            items.push(view(&item));
+            if items.len() == limit {
+                last = Some(cursor(0, name(&item)));
+            }
+        }
+        Ok(Self { items, next_cursor: None })
+    }
+}
+
 /// The cursor after the item with this time and name.
 #[must_use]
 pub fn cursor(us: i64, name: &str) -> String {
@@ -117,6 +147,20 @@ mod tests {
         query.cursor = Some("?".to_owned());
         assert!(query.after().is_err());
         assert!(PageQuery { limit: Some(0), cursor: None }.limit().is_err());
+    }
+
+    #[test]
+    fn pages_of_names_rise() {
+        let names = ["a", "b", "c", "d", "e"];
+        let mut query = PageQuery { limit: Some(2), cursor: None };
+        let mut seen = Vec::new();
+        loop {
+            let page = Page::cut_by_name(names, &query, |name| name, |name| (*name).to_owned()).expect("page");
+            seen.extend(page.items);
+            let Some(next) = page.next_cursor else { break };
+            query.cursor = Some(next);
+        }
+        assert_eq!(seen, names);
     }
 
     #[test]

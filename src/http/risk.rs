@@ -70,8 +70,8 @@ async fn list_limits(
     front: web::Data<Front>,
 ) -> Result<web::Json<Page<LimitsView>>, Problem> {
     require(&principal, Scope::AccountsRead)?;
-    let readable = front.readable(&principal).into_iter().rev();
-    let page = Page::cut(readable, &query.0, |info| (0, info.id.as_str()), |info| LimitsView::of(info))?;
+    let readable = front.readable(&principal);
+    let page = Page::cut_by_name(readable, &query.0, |info| info.id.as_str(), |info| LimitsView::of(info))?;
     Ok(web::Json(page))
 }
 

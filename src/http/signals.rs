@@ -388,6 +388,7 @@ async fn cancel_signal(
     id: PathName,
     front: web::Data<Front>,
 ) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::SignalsWrite)?;
     let stored = visible(&principal, &id.0, &front).await?;
     let signal = &stored.signal;
     let allowed = match &signal.account {

@@ -108,11 +108,11 @@ async fn list_strategies(
     require(&principal, Scope::SignalsRead)?;
     let (stored, states) = (front.store.strategies().await?, front.store.trading_states().await?);
     let all = front.strategies();
-    let visible = all.iter().rev().filter(|facts| front::may_read(&principal, facts));
-    let page = Page::cut(
+    let visible = all.iter().filter(|facts| front::may_read(&principal, facts));
+    let page = Page::cut_by_name(
         visible,
         &query.0,
-        |facts| (0, facts.conf.id.as_str()),
+        |facts| facts.conf.id.as_str(),
         |facts| StrategyView::of(facts, stored.iter().find(|s| s.conf.id == facts.conf.id), &states),
     )?;
     Ok(web::Json(page))

@@ -31,6 +31,7 @@ mod queue;
 mod read;
 mod restore;
 mod sqlite;
+mod tables;
 mod writer;
 
 pub use batch::JournalLine;

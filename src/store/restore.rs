@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, IsolationLevel,
-    QueryFilter, QueryOrder, QuerySelect, Statement, TransactionTrait,
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
+    IsolationLevel, QueryFilter, QueryOrder, QuerySelect, Statement, TransactionTrait,
 };
 use signalbox_domain::ids::{AccountId, ExecId, SignalId};
 use signalbox_domain::ledger::Book;
@@ -60,8 +60,13 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, or holds what we did not write.
     pub async fn restore(&self) -> Result<Restored, StoreError> {
-        let isolation = Some(IsolationLevel::RepeatableRead);
-        let read = self.reads().begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?;
+        // A read transaction of SQLite is a snapshot as it is, and knows no other levels.
+        let read = if self.reads().get_database_backend() == DbBackend::Sqlite {
+            self.reads().begin().await?
+        } else {
+            let isolation = Some(IsolationLevel::RepeatableRead);
+            self.reads().begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?
+        };
         let newest = journal::Entity::find()
             .select_only()
             .columns([journal::Column::Seq, journal::Column::AtUs])

@@ -5,7 +5,9 @@
 //!
 //! * `example`: a path to ask for; empty when `path` has no parameters.
 //! * `body`: JSON; empty for the example of the OpenAPI document; `none` for no body.
-//! * in both, `{n}` becomes a number never used before, `{user}`, `{key}` and `{refresh}` a fresh user, key and token.
+//! * in both, `{n}` becomes a number never used before, `{user}`, `{key}` and `{refresh}` a fresh user, key and token,
+//!   `{signal}` and `{order}` a fresh signal and its order in `paper-a`, `{foreign_signal}` and `{foreign_order}` the
+//!   same in `paper-b`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -76,7 +78,7 @@ async fn everybody_may_do_what_the_policy_says_and_nothing_else() {
         for who in WHO {
             let expected = *row.cells.get(who).unwrap_or_else(|| panic!("no column {who}"));
             let (path, body) = instance(&app, &document, &row).await;
-            let before = app.content_hash();
+            let before = app.settled().await;
             let token = tokens[who].as_deref();
             let answer = Answer::of(app.send(&row.method, &path, token, body).await).await;
             let cell = format!("{} {} ({}) as {who}", row.method, row.path, row.relation);
@@ -117,6 +119,15 @@ async fn instance(app: &TestApp, document: &Value, row: &Row) -> (String, Option
     if has(&both, "{key}") {
         let (id, _) = app.key(json!({ "name": "passing", "scopes": ["signals:read"] })).await;
         replace(&mut both, "{key}", &id);
+    }
+    for (signal, order, strategy) in
+        [("{signal}", "{order}", "small-cap"), ("{foreign_signal}", "{foreign_order}", "elsewhere")]
+    {
+        if has(&both, signal) || has(&both, order) {
+            let id = app.signal(strategy).await;
+            replace(&mut both, signal, &format!("sig-{id}"));
+            replace(&mut both, order, &format!("ord-{}", id << 24 | 1));
+        }
     }
     if has(&both, "{refresh}") {
         let session = app.login("spare").await;

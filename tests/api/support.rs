@@ -6,22 +6,27 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
-use actix_web::web;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, Response};
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use signalbox::clock::ManualClock;
+use signalbox::conf::Settings;
 use signalbox::http;
-use signalbox::http::limits::{Limits, LimitsConf};
+use signalbox::http::limits::LimitsConf;
 use signalbox::people::password::Cost;
 use signalbox::people::{Action, Grant, Pattern, People, PeopleConf, Role};
 use signalbox::store::{Store, StoreConf};
-use signalbox_domain::units::{Span, Timestamp};
+use signalbox::system::{ClockStart, Signalbox};
+use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf};
+use signalbox_domain::units::{Ratio, Span, Timestamp};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const JWT_SECRET: &str = "a signing key for tests, 32 bytes or more";
+/// 2019-02-01T10:00:00+08:00, on the market clock.
+const TEN_O_CLOCK: Timestamp = Timestamp::from_us(1_548_986_400_000_000);
 /// The tests' servers tell the time by hand.
 const START: Timestamp = Timestamp::from_us(1_790_000_000_000_000);
 
@@ -32,7 +37,47 @@ pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
     store: Store,
     server: ServerHandle,
+    trading: Trading,
     folder: tempfile::TempDir,
+}
+
+/// The thread of the actors. It ends when this is dropped.
+struct Trading {
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+/// The demonstration's accounts, and two strategies: one that goes to `paper-a`, one to `paper-b`.
+fn settings(limits: LimitsConf) -> Settings {
+    let mut settings = Settings::demo().unwrap();
+    settings.limits = limits;
+    for (name, account) in [("small-cap", "paper-a"), ("elsewhere", "paper-b")] {
+        let to = RouteTo::Account(AccountId::parse(account).unwrap());
+        settings.strategies.push(Arc::new(StrategyConf {
+            id: StrategyId::parse(name).unwrap(),
+            kind: "external".into(),
+            capital_base: CapitalBase::Equity,
+            routes: vec![Route { to, follow_ratio: Ratio::ONE, allocation: Allocation::FixedRatio }],
+        }));
+    }
+    settings
+}
+
+/// Starts the actors on a thread of their own, at ten o'clock of a trading day.
+async fn trade(store: Store, people: Arc<People>, limits: LimitsConf) -> (Signalbox, Trading) {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        actix::System::new().block_on(async move {
+            let start = ClockStart::At { start: TEN_O_CLOCK, speed: 1 };
+            let system = Signalbox::with_people(settings(limits), store, people, start).await.unwrap();
+            let desk = system.desk.clone();
+            assert!(tell.send(system).is_ok());
+            let _ = stopped.await; // told, or left alone by a test that is over
+            let _ = desk.drain().await;
+        });
+    });
+    (told.await.unwrap(), Trading { stop, thread })
 }
 
 pub(crate) struct Options {
@@ -79,20 +124,19 @@ impl TestApp {
 
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let (shared, limits) = (web::Data::from(people.clone()), web::Data::new(Limits::new(&options.limits)));
-        let server = http::serve(listener, 2, move |cfg: &mut web::ServiceConfig| {
-            cfg.app_data(shared).app_data(limits);
-        })
-        .unwrap();
+        let (system, trading) = trade(store.clone(), people.clone(), options.limits).await;
+        let server = http::serve(listener, 2, http::install(&system).unwrap()).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { base, http: reqwest::Client::new(), people, clock, store, server: handle, folder }
+        Self { base, http: reqwest::Client::new(), people, clock, store, server: handle, trading, folder }
     }
 
     /// The same data folder, a new process as far as one can tell.
     pub(crate) async fn restart(self) -> Self {
-        let Self { server, people, store, clock, folder, .. } = self;
+        let Self { server, people, store, clock, trading, folder, .. } = self;
         server.stop(true).await;
+        let _ = trading.stop.send(());
+        tokio::task::spawn_blocking(|| trading.thread.join().unwrap()).await.unwrap();
         drop(people);
         store.close();
         drop(store);
@@ -153,6 +197,21 @@ impl TestApp {
         (text("id"), text("secret"))
     }
 
+    /// The number of a fresh signal, with its order, of somebody who may trade everywhere.
+    pub(crate) async fn signal(&self, strategy: &str) -> u64 {
+        let everywhere = Grant::account(Pattern::all(), &[Action::Read, Action::Trade]);
+        self.user("boss", &[Role::Trader], vec![everywhere]).await;
+        let boss = self.login("boss").await.access;
+        let signal = json!({
+            "strategy": strategy, "symbol": "600000.SH", "side": "buy", "quantity": 100, "limit_price": "9.00",
+            "client_signal_id": unique(),
+        });
+        let answer = self.call("POST", "/v1/signals", &boss, signal).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        self.settled().await;
+        answer.body["id"].as_str().unwrap().strip_prefix("sig-").unwrap().parse().unwrap()
+    }
+
     /// Every row of every table, but for those that grow with each refusal.
     pub(crate) fn content(&self) -> String {
         self.dump(|table| !matches!(table, "journal" | "lease" | "meta" | "seaql_migrations"))
@@ -163,6 +222,17 @@ impl TestApp {
             write!(hex, "{byte:02x}").unwrap();
             hex
         })
+    }
+
+    /// The same, once the actors have done what there was to do.
+    pub(crate) async fn settled(&self) -> String {
+        loop {
+            let before = self.content_hash();
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+            if self.content_hash() == before {
+                return before;
+            }
+        }
     }
 
     pub(crate) fn dump(&self, wanted: impl Fn(&str) -> bool) -> String {
@@ -192,6 +262,12 @@ impl TestApp {
     }
 }
 
+/// A text never used before.
+pub(crate) fn unique() -> String {
+    static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    format!("test-{}", NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+}
+
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) access: String,
@@ -209,9 +285,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
         let status = response.status().as_u16();
+        let endless = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
         let text = |v: &reqwest::header::HeaderValue| v.to_str().unwrap_or_default().to_owned();
         let headers: BTreeMap<_, _> = response.headers().iter().map(|(k, v)| (k.to_string(), text(v))).collect();
-        let bytes = response.bytes().await.unwrap();
+        let bytes = if endless { Default::default() } else { response.bytes().await.unwrap() };
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let answer = Self { status, headers, body };
         if status >= 400 {

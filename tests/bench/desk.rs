@@ -87,12 +87,32 @@ const DURABLE_ORDERS: u64 = 40_000;
 pub(crate) fn sqlite(report: &mut Report) {
     let rounds = (0..3).map(|_| durable_round(format!("sqlite:{}", "bench.db"))).collect();
     report.at_least("through the actors, SQLite journal", median(rounds), "orders/s", 8_000.0);
+    // Where a server is at hand; each round needs a database of its own, so one has to do.
+    if let Ok(url) = std::env::var("SIGNALBOX_BENCH_POSTGRES") {
+        report.tell("through the actors, PostgreSQL journal", durable_round(url), "orders/s");
+    }
 }
 
 fn durable_round(url: String) -> f64 {
     let folder = tempfile::tempdir().unwrap();
+    durable(folder.path(), url, DURABLE_ORDERS, || {})
+}
+
+/// Accounts that do nothing; `look` is called when they all stand.
+pub(crate) fn idle(accounts: usize, look: impl FnOnce()) {
     system(async move {
-        let store = Store::open(StoreConf::new(url, folder.path())).await.unwrap();
+        let journal = Arc::new(MemoryJournal::default());
+        let inbox = Arc::new(desk::MemoryInbox::default());
+        let _root = start(accounts, false, journal, Arc::default(), inbox, Arc::new(desk::Nothing)).await;
+        look();
+    });
+}
+
+/// Orders per second with the real store; `look` is called when everything is durable and the system still stands.
+pub(crate) fn durable(folder: &std::path::Path, url: String, orders: u64, look: impl FnOnce()) -> f64 {
+    let folder = folder.to_owned();
+    system(async move {
+        let store = Store::open(StoreConf::new(url, &folder)).await.unwrap();
         let committed = Arc::new(Notify::new());
         let bell = committed.clone();
         store.on_commit(Box::new(move |_| bell.notify_one()));
@@ -108,10 +128,10 @@ fn durable_round(url: String) -> f64 {
         let _ = slot.set(signalbox_actors::desk::Desk::new(root.clone()));
         let start = Instant::now();
         let mut sent = 0;
-        while sent < DURABLE_ORDERS {
+        while sent < orders {
             // Signals come in slices, so that about 256 are between the door and their fill.
             let filled = held(&root, 1) as u64 / 100;
-            let room = (IN_FLIGHT - (sent - filled)).min(DURABLE_ORDERS - sent);
+            let room = (IN_FLIGHT - (sent - filled)).min(orders - sent);
             if room < IN_FLIGHT / 4 {
                 tokio::time::sleep(Duration::from_micros(200)).await;
                 continue;
@@ -123,9 +143,10 @@ fn durable_round(url: String) -> f64 {
             store.ingest_batch(news.collect()).await.unwrap();
             sent += room;
         }
-        until_held(&root, 1, 100 * DURABLE_ORDERS as i64).await;
+        until_held(&root, 1, 100 * orders as i64).await;
         root.drain().await;
-        let rate = DURABLE_ORDERS as f64 / start.elapsed().as_secs_f64();
+        let rate = orders as f64 / start.elapsed().as_secs_f64();
+        look();
         tokio::task::spawn_blocking(move || store.close()).await.unwrap();
         rate
     })

@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use crate::report::{Report, median};
 
-pub(crate) fn run(report: &mut Report) {
+pub(crate) fn start(report: &mut Report) {
     let mut ready = Vec::new();
     let mut memory = Vec::new();
     for _ in 0..3 {
         let folder = tempfile::tempdir().unwrap();
-        let (mut child, seconds) = start(folder.path());
+        let (mut child, seconds) = serve(folder.path());
         ready.push(seconds);
         std::thread::sleep(std::time::Duration::from_millis(500));
-        memory.push(resident_mib(&child));
+        memory.push(resident_mib(child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -23,7 +23,49 @@ pub(crate) fn run(report: &mut Report) {
     report.at_most("memory, idle server", median(memory), "MiB", 60.0);
 }
 
-fn start(folder: &Path) -> (Child, f64) {
+/// A million signals, each traded to its end: what stays in memory, and how long the next start takes.
+pub(crate) fn memory(report: &mut Report) {
+    let one = child_says(&["accounts", "1"]);
+    let many = child_says(&["accounts", "10001"]);
+    report.at_most("memory, each idle account", (many - one) * 1024.0 / 10_000.0, "KiB", 8.0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    report.at_most("memory after 1,000,000 signals", child_says(&["signals", "1000000", path]), "MiB", 100.0);
+    let mut ready = Vec::new();
+    for _ in 0..3 {
+        let (mut child, seconds) = serve(folder.path());
+        ready.push(seconds);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    report.at_most("start to ready, 6,000,000 journal events", median(ready), "s", 3.0);
+}
+
+/// Runs this program again and reads the number that it prints.
+fn child_says(args: &[&str]) -> f64 {
+    let me = std::env::current_exe().unwrap();
+    let output = Command::new(me).arg("child").args(args).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "the child measured");
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// What the child does: builds a world and prints how much memory it takes, in MiB.
+pub(crate) fn child(mut args: impl Iterator<Item = String>) {
+    match args.next().as_deref() {
+        Some("accounts") => crate::desk::idle(args.next().unwrap().parse().unwrap(), || {
+            println!("{}", resident_mib(std::process::id()));
+        }),
+        Some("signals") => {
+            let (count, folder) = (args.next().unwrap().parse().unwrap(), args.next().unwrap());
+            crate::desk::durable(Path::new(&folder), "sqlite:signalbox.db".to_owned(), count, || {
+                println!("{}", resident_mib(std::process::id()));
+            });
+        }
+        _ => unreachable!("children are started by this program"),
+    }
+}
+
+fn serve(folder: &Path) -> (Child, f64) {
     let begin = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_signalbox"))
         .args(["demo", "--no-strategies", "--listen", "127.0.0.1:0", "--clock", "2025-03-03T10:00:00+08:00", "--data"])
@@ -42,8 +84,8 @@ fn start(folder: &Path) -> (Child, f64) {
     (child, seconds)
 }
 
-fn resident_mib(child: &Child) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+fn resident_mib(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
 }

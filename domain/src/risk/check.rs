@@ -114,7 +114,9 @@ impl Risk {
         let ((ledger, limits), date, rules) = (known?, date?, rules?);
 
         let open = view.market.is_open(terms.symbol, terms.ord_type, at);
-        tell(sink, DenialCode::SessionClosed, open, || (word("closed"), word("continuous trading")));
+        tell(sink, DenialCode::SessionClosed, open, || {
+            (word(if open { "open" } else { "closed" }), word("continuous trading"))
+        });
 
         let (book, holding) = (ledger.book(terms.symbol, &terms.strategy), ledger.holding(terms.symbol));
         let none = Reserved::default();

@@ -1,0 +1,313 @@
+//! The journal told again: folds events, and nothing else, into the state that they must have made.
+//!
+//! It shares the ledgers' and orders' own tables of transitions but none of the cores' decisions, so that what it says
+//! can be held against the stored rows: [`Replay::differences`] is empty when journal and rows agree.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use crate::denial::Denial;
+use crate::event::{Event, Scope, TradingState};
+use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
+use crate::ledger::Ledger;
+use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
+use crate::parent::{Parent, fold};
+use crate::signal::{SignalStatus, WaitingFor};
+use crate::strategy::{StrategyConf, StrategyState};
+use crate::tables::Tables;
+use crate::units::{Qty, Timestamp};
+
+/// The journal tells what cannot have happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    #[error("account {0} was never opened")]
+    AccountUnknown(AccountId),
+    #[error("account {0} is opened twice")]
+    AccountTwice(AccountId),
+    #[error("order {0} was never approved")]
+    OrderUnknown(OrderId),
+    #[error("order {0} is approved twice")]
+    OrderTwice(OrderId),
+    #[error("signal {0} was never accepted")]
+    SignalUnknown(SignalId),
+    #[error("signal {0} is planned twice")]
+    PlannedTwice(SignalId),
+    #[error("order {order}: {illegal}")]
+    Illegal { order: OrderId, illegal: IllegalTransition },
+    /// Not [`ReplayError::Illegal`]: the fact is possible, but says what was said before.
+    #[error("order {0} is told the same fill twice")]
+    FillTwice(OrderId),
+}
+
+/// What became of one signal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalState {
+    pub status: SignalStatus,
+    pub waiting_for: Option<WaitingFor>,
+    pub residual: Qty,
+    pub denials: Arc<[Denial]>,
+    pub cancel_requested: bool,
+    /// Until when its orders may trade, once one was approved.
+    until: Option<Timestamp>,
+}
+
+/// One thing on which journal and rows differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub what: String,
+    pub journal: String,
+    pub rows: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: the journal makes it {}, the rows say {}", self.what, self.journal, self.rows)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub struct Replay {
+    pub ledgers: BTreeMap<AccountId, Ledger>,
+    /// Live and closed, with the numbers of their fills.
+    pub orders: BTreeMap<OrderId, Order>,
+    pub denied: BTreeMap<OrderId, (Arc<OrderTerms>, Arc<[Denial]>)>,
+    pub states: BTreeMap<Scope, TradingState>,
+    pub signals: BTreeMap<SignalId, SignalState>,
+    pub parents: BTreeMap<ParentId, Parent>,
+    pub strategies: BTreeMap<StrategyId, StrategyState>,
+    pub confs: BTreeMap<StrategyId, Arc<StrategyConf>>,
+}
+
+impl Replay {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next event of the journal. `at` is the time of its line.
+    ///
+    /// # Errors
+    /// [`ReplayError`], when the event cannot follow the ones before it.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), ReplayError> {
+        match event {
+            Event::SignalAccepted(signal) => {
+                let state = SignalState {
+                    status: SignalStatus::Accepted,
+                    waiting_for: None,
+                    residual: Qty::ZERO,
+                    denials: Arc::from([]),
+                    cancel_requested: false,
+                    until: signal.valid_until,
+                };
+                self.signals.insert(signal.id, state);
+            }
+            Event::StrategyConfigured(conf) => {
+                self.confs.insert(conf.id.clone(), conf.clone());
+            }
+            Event::StrategyStateSet { strategy, state, .. } => {
+                self.strategies.insert(strategy.clone(), *state);
+            }
+            Event::SignalWaiting { signal, waiting_for, .. } => {
+                let state = self.signal(*signal)?;
+                state.status = SignalStatus::Waiting;
+                state.waiting_for = Some(*waiting_for);
+            }
+            Event::SignalPlanned { signal, legs, residual, .. } => {
+                if self.parents.contains_key(&signal.parent(0)) {
+                    return Err(ReplayError::PlannedTwice(*signal));
+                }
+                let state = self.signal(*signal)?;
+                state.status = if legs.is_empty() { SignalStatus::Done } else { SignalStatus::Working };
+                state.waiting_for = None;
+                state.residual = *residual;
+                self.parents.extend(legs.iter().map(|leg| (leg.parent, Parent::new(leg.clone()))));
+            }
+            Event::SignalDenied { signal, denials, .. } => {
+                let state = self.signal(*signal)?;
+                state.denials = denials.clone();
+                state.end(SignalStatus::Denied);
+            }
+            Event::SignalExpired { signal, .. } => self.signal(*signal)?.end(SignalStatus::Expired),
+            Event::SignalCanceled { signal, .. } => {
+                let planned = self.parents.contains_key(&signal.parent(0));
+                let state = self.signal(*signal)?;
+                state.cancel_requested = true;
+                if !planned {
+                    state.end(SignalStatus::Canceled);
+                }
+            }
+            Event::TradingStateSet { scope, state, .. } => {
+                self.states.insert(scope.clone(), *state);
+            }
+            Event::OrderApproved { terms, approval } => {
+                if self.orders.contains_key(&terms.id) {
+                    return Err(ReplayError::OrderTwice(terms.id));
+                }
+                self.orders.insert(terms.id, Order::new(terms.clone(), approval.clone(), at));
+                if let Some(signal) = self.signals.get_mut(&terms.id.signal()) {
+                    signal.until = Some(terms.valid_until);
+                }
+            }
+            Event::OrderDenied { terms, denials } => {
+                self.denied.insert(terms.id, (terms.clone(), denials.clone()));
+                self.change_parent(at, terms.id.parent(), Parent::deny);
+                if let Some(signal) = self.signals.get_mut(&terms.id.signal()) {
+                    let kept = signal.denials.iter().chain(denials.iter()).take(crate::strategy::DENIALS_KEPT);
+                    signal.denials = kept.cloned().collect();
+                }
+            }
+            Event::AccountOpened { account, cash, holdings } => {
+                if self.ledgers.contains_key(account) {
+                    return Err(ReplayError::AccountTwice(account.clone()));
+                }
+                let mut ledger = Ledger::new(account.clone());
+                ledger.open(*cash, holdings);
+                self.ledgers.insert(account.clone(), ledger);
+            }
+            Event::DayStarted { account, trade_date } => self.ledger(account)?.start_day(*trade_date),
+            Event::Order { account, order, fact } => self.order_fact(at, account, *order, fact)?,
+            Event::Administered { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A number for the whole state: equal states have equal numbers, in every build of the same source.
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        // Writing into a hash cannot fail.
+        let _ = write!(hash, "{self:?}");
+        hash.0
+    }
+
+    /// Where stored rows say something else than the journal. Counters of messages are not in the journal.
+    #[must_use]
+    pub fn differences(&self, rows: &Tables) -> Vec<Difference> {
+        let mut found = Vec::new();
+        for id in keys(&self.ledgers, &rows.accounts) {
+            let (journal, stored) = (self.ledgers.get(id), rows.ledger(id));
+            if !journal.zip(stored.as_ref()).is_some_and(|(journal, stored)| journal.agrees_with(stored)) {
+                found.push(difference(format!("account {id}"), &journal, &stored));
+            }
+        }
+        for id in keys(&self.orders, &rows.orders) {
+            let journal = self.orders.get(id).map(Order::snapshot);
+            let stored = rows.orders.get(id).map(|order| order.snapshot());
+            compare(&mut found, format!("order {id}"), &journal, &stored);
+        }
+        for id in keys(&self.denied, &rows.denied) {
+            compare(&mut found, format!("denied order {id}"), &self.denied.get(id), &rows.denied.get(id));
+        }
+        for scope in keys(&self.states, &rows.states) {
+            compare(
+                &mut found,
+                format!("trading state of {scope:?}"),
+                &self.states.get(scope),
+                &rows.states.get(scope),
+            );
+        }
+        for id in keys(&self.parents, &rows.parents) {
+            compare(&mut found, format!("parent {id}"), &self.parents.get(id), &rows.parents.get(id));
+        }
+        // A signal that was accepted and never looked at has no row of its strategy's making.
+        let looked_at = self.signals.iter().filter(|(_, state)| state.status != SignalStatus::Accepted);
+        for (id, state) in looked_at {
+            let journal = (state.status, state.waiting_for, state.residual, state.cancel_requested, &state.denials);
+            let stored = rows.signals.get(id);
+            let stored = stored.map(|r| (r.status, r.waiting_for, r.residual, r.cancel_requested, &r.denials));
+            compare(&mut found, format!("signal {id}"), &Some(journal), &stored);
+        }
+        found
+    }
+
+    fn order_fact(
+        &mut self,
+        at: Timestamp,
+        account: &AccountId,
+        id: OrderId,
+        fact: &OrderFact,
+    ) -> Result<(), ReplayError> {
+        let order = self.orders.get_mut(&id).ok_or(ReplayError::OrderUnknown(id))?;
+        match order.apply(at, fact) {
+            Ok(true) => {}
+            Ok(false) => return Err(ReplayError::FillTwice(id)),
+            Err(illegal) => return Err(ReplayError::Illegal { order: id, illegal }),
+        }
+        let terms = order.terms.clone();
+        let order = order.snapshot();
+        if let OrderFact::Filled { qty, px, fee, .. } = fact {
+            self.ledger(account)?.fill(&terms.strategy, terms.symbol, terms.side, *qty, *px, *fee);
+        }
+        self.change_parent(at, id.parent(), |parent| parent.observe(&order));
+        Ok(())
+    }
+
+    /// Changes one leg and folds its signal anew. A signal that is final stays as it is.
+    fn change_parent(&mut self, at: Timestamp, id: ParentId, change: impl FnOnce(&mut Parent)) {
+        let (first, last) = (id.signal().parent(0), id.signal().parent(u16::MAX));
+        let Some(signal) = self.signals.get_mut(&id.signal()).filter(|signal| !signal.status.is_final()) else {
+            return;
+        };
+        let Some(parent) = self.parents.get_mut(&id) else { return };
+        change(parent);
+        // Folding is a walk over all legs, so most changes of a wide signal are told apart first.
+        if !parent.status.is_final() && parent.status == signal.status {
+            return;
+        }
+        let parents: Vec<Parent> = self.parents.range(first..=last).map(|(_, parent)| parent.clone()).collect();
+        let status = match fold(&parents) {
+            SignalStatus::Canceled if signal.until.is_some_and(|until| at >= until) => SignalStatus::Expired,
+            status => status,
+        };
+        signal.status = status;
+    }
+
+    fn signal(&mut self, id: SignalId) -> Result<&mut SignalState, ReplayError> {
+        self.signals.get_mut(&id).ok_or(ReplayError::SignalUnknown(id))
+    }
+
+    fn ledger(&mut self, id: &AccountId) -> Result<&mut Ledger, ReplayError> {
+        self.ledgers.get_mut(id).ok_or_else(|| ReplayError::AccountUnknown(id.clone()))
+    }
+}
+
+impl SignalState {
+    fn end(&mut self, status: SignalStatus) {
+        self.status = status;
+        self.waiting_for = None;
+    }
+}
+
+/// All keys of both maps, once each, in order.
+fn keys<'a, K: Ord, A, B>(a: &'a BTreeMap<K, A>, b: &'a BTreeMap<K, B>) -> impl Iterator<Item = &'a K> {
+    a.keys().chain(b.keys().filter(|key| !a.contains_key(key)))
+}
+
+fn compare<T: PartialEq + fmt::Debug>(
+    found: &mut Vec<Difference>,
+    what: String,
+    journal: &Option<T>,
+    rows: &Option<T>,
+) {
+    if journal != rows {
+        found.push(difference(what, journal, rows));
+    }
+}
+
+fn difference(what: String, journal: &impl fmt::Debug, rows: &impl fmt::Debug) -> Difference {
+    Difference { what, journal: format!("{journal:?}"), rows: format!("{rows:?}") }
+}
+
+/// FNV-1a: small, without a dependency, and the same everywhere. It guards against mistakes, not against people.
+struct Fnv(u64);
+
+impl Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The newest rows in memory: what a store would hold, for backtests, simulations and proofs.
+//!
+//! [`Tables::put`] takes the rows of each step in order; the rest reads back what a restart builds its cores from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::denial::Denial;
+use crate::event::{Scope, TradingState};
+use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
+use crate::ledger::{Book, Ledger};
+use crate::order::{Order, OrderTerms};
+use crate::parent::Parent;
+use crate::row::{AccountRow, Fill, Row, SignalRow};
+use crate::signal::Signal;
+use crate::strategy::{StrategyConf, StrategyState, Unfinished};
+use crate::symbol::Symbol;
+use crate::units::TradeDate;
+use crate::view::TradingStates;
+
+/// The same fill was booked twice: a store's unique index would refuse it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the fill {exec_id} of account {account} on {trade_date} is there already")]
+pub struct FillTwice {
+    pub account: AccountId,
+    pub trade_date: TradeDate,
+    pub exec_id: ExecId,
+}
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    pub signals: BTreeMap<SignalId, SignalRow>,
+    pub parents: BTreeMap<ParentId, Parent>,
+    pub orders: BTreeMap<OrderId, Arc<Order>>,
+    pub denied: BTreeMap<OrderId, (Arc<OrderTerms>, Arc<[Denial]>)>,
+    pub fills: BTreeMap<(AccountId, TradeDate, ExecId), Fill>,
+    pub accounts: BTreeMap<AccountId, AccountRow>,
+    pub books: BTreeMap<(AccountId, Symbol, StrategyId), Book>,
+    pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
+    pub states: BTreeMap<Scope, TradingState>,
+    fills_of: BTreeMap<OrderId, Vec<ExecId>>,
+}
+
+impl Tables {
+    /// # Errors
+    /// [`FillTwice`]; nothing is changed then.
+    pub fn put(&mut self, row: Row) -> Result<(), FillTwice> {
+        match row {
+            Row::Signal(row) => {
+                self.signals.insert(row.id, row);
+            }
+            Row::Parent { parent, .. } => {
+                self.parents.insert(parent.leg.parent, parent);
+            }
+            Row::Order(order) => {
+                self.orders.insert(order.id(), order);
+            }
+            Row::DeniedOrder { terms, denials, .. } => {
+                self.denied.insert(terms.id, (terms, denials));
+            }
+            Row::Fill(fill) => {
+                let key = (fill.account.clone(), fill.trade_date, fill.exec_id.clone());
+                if self.fills.contains_key(&key) {
+                    let (account, trade_date, exec_id) = key;
+                    return Err(FillTwice { account, trade_date, exec_id });
+                }
+                self.fills_of.entry(fill.order).or_default().push(fill.exec_id.clone());
+                self.fills.insert(key, fill);
+            }
+            Row::Account(row) => {
+                self.accounts.insert(row.account.clone(), row);
+            }
+            Row::Book { account, book } => {
+                self.books.insert((account, book.symbol, book.strategy.clone()), book);
+            }
+            Row::Strategy { conf, state, version } => {
+                self.strategies.insert(conf.id.clone(), (conf, state, version));
+            }
+            Row::TradingState { scope, state, .. } => {
+                self.states.insert(scope, state);
+            }
+        }
+        Ok(())
+    }
+
+    /// The ledger of an account that was opened.
+    #[must_use]
+    pub fn ledger(&self, account: &AccountId) -> Option<Ledger> {
+        let row = self.accounts.get(account)?;
+        let books = self.books.iter().filter(|((of, ..), _)| of == account).map(|(_, book)| book.clone()).collect();
+        Some(Ledger::restore(account.clone(), row.cash, row.trade_date, books))
+    }
+
+    /// The account's orders that may still trade, with the numbers of their fills.
+    #[must_use]
+    pub fn live(&self, account: &AccountId) -> Vec<Order> {
+        let live = self.orders.values().filter(|o| o.terms.account == *account && !o.status.is_terminal());
+        live.map(|order| {
+            let exec_ids = self.fills_of.get(&order.id()).cloned().unwrap_or_default();
+            Order { exec_ids, ..order.snapshot() }
+        })
+        .collect()
+    }
+
+    #[must_use]
+    pub fn trading_states(&self) -> TradingStates {
+        let mut states = TradingStates::default();
+        for (scope, state) in &self.states {
+            states.set(scope, *state);
+        }
+        states
+    }
+
+    /// What was begun and is not final of the given signals. Those without a row were never looked at.
+    pub fn unfinished<'a>(&self, signals: impl Iterator<Item = &'a Arc<Signal>>) -> Vec<Unfinished> {
+        let begun = signals.filter_map(|signal| Some((signal, self.signals.get(&signal.id)?)));
+        begun
+            .filter(|(_, row)| !row.status.is_final())
+            .map(|(signal, row)| {
+                let (first, last) = (signal.id.parent(0), signal.id.parent(u16::MAX));
+                let (first_order, last_order) = (first.order(0), last.order(u8::MAX));
+                Unfinished {
+                    signal: signal.clone(),
+                    row: row.clone(),
+                    parents: self.parents.range(first..=last).map(|(_, parent)| parent.clone()).collect(),
+                    orders: self.orders.range(first_order..=last_order).map(|(_, order)| order.clone()).collect(),
+                    denied: self.denied.range(first_order..=last_order).map(|(_, denied)| denied.clone()).collect(),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,407 @@
+//! A pocket desk: strategies, risk and accounts with their mailboxes and a journal, and no shell.
+//!
+//! Every core runs as in the product, but nothing happens by itself: whoever holds the desk delivers the messages one
+//! by one or until it is quiet, makes the journal durable, carries requests to a broker of his own, ends the process.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, Alarm};
+use signalbox_domain::broker::BrokerRequest;
+use signalbox_domain::calendar::Calendar;
+use signalbox_domain::event::Event;
+use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
+use signalbox_domain::instrument::Instruments;
+use signalbox_domain::ledger::{Ledger, OpeningHolding};
+use signalbox_domain::market::Market;
+use signalbox_domain::replay::Replay;
+use signalbox_domain::risk::{Limits, Risk, RiskEffects, RiskInput};
+use signalbox_domain::row::Row;
+use signalbox_domain::rules::RuleBook;
+use signalbox_domain::signal::Signal;
+use signalbox_domain::strategy::{Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState};
+use signalbox_domain::tables::Tables;
+use signalbox_domain::units::{Money, Timestamp};
+use signalbox_domain::view::{Ledgers, Quotes, TradingStates, View};
+
+/// The real market's rules.
+pub(crate) fn market() -> Market {
+    let calendar = Calendar::parse(include_str!("../../../conf/calendars/cn_a_share_trading_days.csv"));
+    let instruments = Instruments::parse(include_str!("../../../conf/instruments/cn_equity.csv"));
+    let rules = RuleBook::parse(&[
+        include_str!("../../../conf/rules/cn_equity_rules.csv"),
+        include_str!("../../../conf/rules/cn_lots.csv"),
+        include_str!("../../../conf/rules/cn_supplement.csv"),
+    ]);
+    Market::new(calendar.expect("calendar"), instruments.expect("instruments"), rules.expect("rules"))
+}
+
+/// An account as the desk opens it.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) conf: AccountConf,
+    pub(crate) limits: Limits,
+    pub(crate) cash: Money,
+    pub(crate) holdings: Vec<OpeningHolding>,
+}
+
+/// What one step made true, in the order of the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) events: Vec<Event>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// See the module.
+pub(crate) struct Desk {
+    pub(crate) market: Rc<Market>,
+    pub(crate) at: Timestamp,
+    pub(crate) quotes: Quotes,
+    pub(crate) ledgers: Ledgers,
+    pub(crate) states: TradingStates,
+    pub(crate) risk: Risk,
+    pub(crate) strategies: BTreeMap<StrategyId, Strategy>,
+    pub(crate) accounts: BTreeMap<AccountId, Account>,
+    pub(crate) setups: BTreeMap<AccountId, Setup>,
+    pub(crate) groups: Arc<Groups>,
+    to_risk: VecDeque<RiskInput>,
+    to_strategies: BTreeMap<StrategyId, VecDeque<StrategyInput>>,
+    to_accounts: BTreeMap<AccountId, VecDeque<AccountInput>>,
+    pub(crate) journal: Vec<Entry>,
+    pub(crate) durable: usize,
+    held: BTreeMap<AccountId, VecDeque<(usize, BrokerRequest)>>,
+    /// Requests that left for the broker and were not looked at yet.
+    pub(crate) sent: VecDeque<(AccountId, BrokerRequest)>,
+    /// Every signal that the door took, durable from then on.
+    pub(crate) signals: BTreeMap<SignalId, Arc<Signal>>,
+    taken: BTreeSet<SignalId>,
+    wakes: BTreeMap<AccountId, Timestamp>,
+    pub(crate) alarms: Vec<Alarm>,
+}
+
+impl Desk {
+    pub(crate) fn open(
+        market: Rc<Market>,
+        at: Timestamp,
+        setups: Vec<Setup>,
+        strategies: Vec<StrategyConf>,
+        groups: Groups,
+    ) -> Self {
+        let setups: BTreeMap<AccountId, Setup> = setups.into_iter().map(|s| (s.conf.id.clone(), s)).collect();
+        let groups = Arc::new(groups);
+        let mut desk = Self {
+            market,
+            at,
+            quotes: Quotes::default(),
+            ledgers: Ledgers::default(),
+            states: TradingStates::default(),
+            risk: Risk::new(limits(&setups), std::iter::empty()),
+            strategies: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            setups,
+            groups: groups.clone(),
+            to_risk: VecDeque::new(),
+            to_strategies: BTreeMap::new(),
+            to_accounts: BTreeMap::new(),
+            journal: Vec::new(),
+            durable: 0,
+            held: BTreeMap::new(),
+            sent: VecDeque::new(),
+            signals: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            wakes: BTreeMap::new(),
+            alarms: Vec::new(),
+        };
+        for setup in desk.setups.clone().into_values() {
+            let id = setup.conf.id.clone();
+            desk.ledgers.put(Ledger::new(id.clone()));
+            desk.accounts.insert(id.clone(), Account::new(setup.conf));
+            desk.tell_account(&id, AccountInput::Open { cash: setup.cash, holdings: setup.holdings.into() });
+        }
+        for conf in strategies {
+            let core = Strategy::new(Arc::new(conf.clone()), 1, StrategyState::Active, groups.clone());
+            desk.strategies.insert(conf.id.clone(), core);
+            desk.tell_strategy(&conf.id, StrategyInput::Configure(Arc::new(conf.clone())));
+        }
+        desk.start_day();
+        desk.settle();
+        desk
+    }
+
+    /// The door: the signal is durable at once, and its strategy looks at it when its turn comes.
+    pub(crate) fn accept(&mut self, signal: Signal) {
+        let signal = Arc::new(signal);
+        self.append(vec![Event::SignalAccepted(signal.clone())], Vec::new());
+        self.durable = self.durable.max(self.journal.len());
+        self.signals.insert(signal.id, signal);
+        self.release();
+    }
+
+    /// Starts the trading day of the present time in every account.
+    pub(crate) fn start_day(&mut self) {
+        if let Some(date) = self.market.calendar.trade_date(self.at) {
+            for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
+                self.tell_account(&id, AccountInput::DayStart(date));
+            }
+        }
+    }
+
+    pub(crate) fn tell_account(&mut self, id: &AccountId, input: AccountInput) {
+        self.to_accounts.entry(id.clone()).or_default().push_back(input);
+    }
+
+    pub(crate) fn tell_strategy(&mut self, id: &StrategyId, input: StrategyInput) {
+        self.to_strategies.entry(id.clone()).or_default().push_back(input);
+    }
+
+    pub(crate) fn tell_risk(&mut self, input: RiskInput) {
+        self.to_risk.push_back(input);
+    }
+
+    /// How many cores could take a step now.
+    pub(crate) fn busy(&self) -> usize {
+        usize::from(!self.to_risk.is_empty())
+            + self.to_strategies.values().filter(|mail| !mail.is_empty()).count()
+            + self.to_accounts.values().filter(|mail| !mail.is_empty()).count()
+            + usize::from(self.untaken().is_some())
+    }
+
+    /// Lets the `n`th of the busy cores take one step.
+    pub(crate) fn step(&mut self, n: usize) {
+        let mut before = n;
+        let mut chosen = |busy: bool| {
+            let chosen = busy && before == 0;
+            before = before.saturating_sub(usize::from(busy));
+            chosen
+        };
+        if chosen(!self.to_risk.is_empty()) {
+            return self.step_risk();
+        }
+        let strategies: Vec<StrategyId> = self.to_strategies.keys().cloned().collect();
+        for id in strategies {
+            if chosen(!self.to_strategies[&id].is_empty()) {
+                return self.step_strategy(&id);
+            }
+        }
+        let accounts: Vec<AccountId> = self.to_accounts.keys().cloned().collect();
+        for id in accounts {
+            if chosen(!self.to_accounts[&id].is_empty()) {
+                return self.step_account(&id);
+            }
+        }
+        if let Some(signal) = self.untaken() {
+            self.taken.insert(signal.id);
+            self.strategy_takes(&signal.strategy.clone(), StrategyInput::Signal(signal));
+        }
+    }
+
+    /// A strategy looks into its inbox when its mailbox is empty, as the shell lets it.
+    fn untaken(&self) -> Option<Arc<Signal>> {
+        let takes = |signal: &Signal| {
+            let quiet = self.to_strategies.get(&signal.strategy).is_none_or(VecDeque::is_empty);
+            quiet && self.strategies.get(&signal.strategy).is_some_and(Strategy::takes_signals)
+        };
+        self.signals.values().find(|s| !self.taken.contains(&s.id) && takes(s)).cloned()
+    }
+
+    /// Delivers everything, makes everything durable, until nothing moves.
+    pub(crate) fn settle(&mut self) {
+        while self.busy() > 0 {
+            self.step(0);
+        }
+        self.commit();
+    }
+
+    /// Everything that was decided is durable now, and what waited for that leaves.
+    pub(crate) fn commit(&mut self) {
+        self.durable = self.journal.len();
+        self.release();
+    }
+
+    fn release(&mut self) {
+        for (account, held) in &mut self.held {
+            while held.front().is_some_and(|(ticket, _)| *ticket <= self.durable) {
+                if let Some((_, request)) = held.pop_front() {
+                    self.sent.push_back((account.clone(), request));
+                }
+            }
+        }
+    }
+
+    /// The next instant at which a core wants to be woken.
+    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+        self.wakes.values().copied().chain(self.strategies.values().filter_map(Strategy::wake_at)).min()
+    }
+
+    /// Sets the clock and wakes whoever asked for it.
+    pub(crate) fn set_clock(&mut self, at: Timestamp) {
+        self.at = self.at.max(at);
+        for (id, due) in self.wakes.clone() {
+            if due <= self.at {
+                self.wakes.remove(&id);
+                self.tell_account(&id, AccountInput::Wake);
+            }
+        }
+        let due = |strategy: &Strategy| strategy.wake_at().is_some_and(|due| due <= self.at);
+        let ids: Vec<StrategyId> = self.strategies.iter().filter(|(_, s)| due(s)).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.tell_strategy(&id, StrategyInput::Wake);
+        }
+    }
+
+    /// The rows that are durable.
+    pub(crate) fn tables(&self) -> Tables {
+        let mut tables = Tables::default();
+        for row in self.journal[..self.durable].iter().flat_map(|entry| &entry.rows) {
+            tables.put(row.clone()).expect("each fill is booked once");
+        }
+        tables
+    }
+
+    /// What the durable events make of it.
+    pub(crate) fn replay(&self) -> Replay {
+        let mut replay = Replay::new();
+        for entry in &self.journal[..self.durable] {
+            for event in &entry.events {
+                replay.apply(entry.at, event).expect("the journal tells what can be");
+            }
+        }
+        replay
+    }
+
+    /// The process ends here and starts anew from what was durable.
+    pub(crate) fn restart(&mut self) {
+        self.journal.truncate(self.durable);
+        let tables = self.tables();
+        self.to_risk.clear();
+        self.to_strategies.clear();
+        self.to_accounts.clear();
+        self.held.clear();
+        self.sent.clear();
+        self.wakes.clear();
+        self.states = tables.trading_states();
+        self.ledgers = Ledgers::default();
+        let live: BTreeMap<AccountId, _> = self.setups.keys().map(|id| (id.clone(), tables.live(id))).collect();
+        self.risk = Risk::new(limits(&self.setups), live.values().flatten());
+        let mut started = Vec::new();
+        for (id, orders) in live {
+            let ledger = tables.ledger(&id).expect("an account that was opened");
+            let messages = tables.accounts[&id].messages_today;
+            if let Some(date) = ledger.trade_date {
+                self.risk.restore_messages(&id, date, messages);
+            }
+            self.ledgers.put(ledger);
+            let mut core = Account::new(self.setups[&id].conf.clone());
+            let mut fx = AccountEffects::default();
+            core.resume(self.at, orders, messages, &mut fx);
+            self.accounts.insert(id.clone(), core);
+            started.push((id, fx));
+        }
+        self.taken.clear();
+        let mut resumed = Vec::new();
+        for (id, (conf, state, version)) in &tables.strategies {
+            let own: Vec<&Arc<Signal>> = self.signals.values().filter(|s| s.strategy == *id).collect();
+            self.taken.extend(own.iter().map(|s| s.id).filter(|id| tables.signals.contains_key(id)));
+            let mut core = Strategy::new(conf.clone(), *version, *state, self.groups.clone());
+            let mut fx = StrategyEffects::default();
+            core.resume(self.at, tables.unfinished(own.into_iter()), &mut fx);
+            self.strategies.insert(id.clone(), core);
+            resumed.push((id.clone(), fx));
+        }
+        for (id, fx) in started {
+            self.account_did(&id, fx);
+        }
+        for (id, fx) in resumed {
+            self.strategy_did(&id, fx);
+        }
+        self.start_day();
+        for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
+            self.tell_account(&id, AccountInput::Wake);
+        }
+        self.set_clock(self.at);
+    }
+
+    /// Checks come after everything else in the mailbox, as the shell lets them.
+    fn step_risk(&mut self) {
+        let news = self.to_risk.iter().position(|input| !matches!(input, RiskInput::Check(_)));
+        let Some(input) = self.to_risk.remove(news.unwrap_or(0)) else { return };
+        let mut fx = RiskEffects::default();
+        let view = View { market: &self.market, quotes: &self.quotes, ledgers: &self.ledgers, states: &self.states };
+        self.risk.handle(self.at, view, input, &mut fx);
+        for event in &fx.events {
+            if let Event::TradingStateSet { scope, state, .. } = event {
+                self.states.set(scope, *state);
+            }
+        }
+        self.append(fx.events, fx.rows);
+        for approved in fx.approved {
+            let account = approved.get().terms.account.clone();
+            self.tell_account(&account, AccountInput::Submit(approved));
+        }
+        for (terms, denials) in fx.denied {
+            self.tell_strategy(&terms.strategy.clone(), StrategyInput::Denied { terms, denials });
+        }
+    }
+
+    fn step_strategy(&mut self, id: &StrategyId) {
+        // A timer runs after the mailbox, too, and so does whatever plans.
+        let Some(mail) = self.to_strategies.get_mut(id) else { return };
+        let plans = |input: &StrategyInput| matches!(input, StrategyInput::Wake | StrategyInput::SetState { .. });
+        let news = mail.iter().position(|input| !plans(input));
+        let Some(input) = mail.remove(news.unwrap_or(0)) else { return };
+        self.strategy_takes(id, input);
+    }
+
+    fn strategy_takes(&mut self, id: &StrategyId, input: StrategyInput) {
+        let Some(core) = self.strategies.get_mut(id) else { return };
+        let mut fx = StrategyEffects::default();
+        let view = View { market: &self.market, quotes: &self.quotes, ledgers: &self.ledgers, states: &self.states };
+        core.handle(self.at, view, input, &mut fx);
+        self.strategy_did(id, fx);
+    }
+
+    fn strategy_did(&mut self, _id: &StrategyId, fx: StrategyEffects) {
+        self.append(fx.events, fx.rows);
+        for (account, order, reason) in fx.cancel {
+            self.tell_account(&account, AccountInput::Cancel { order, reason });
+        }
+        if !fx.check.is_empty() {
+            self.to_risk.push_back(RiskInput::Check(fx.check));
+        }
+    }
+
+    fn step_account(&mut self, id: &AccountId) {
+        let Some(input) = self.to_accounts.get_mut(id).and_then(VecDeque::pop_front) else { return };
+        let (Some(core), Some(ledger)) = (self.accounts.get_mut(id), self.ledgers.get_mut(id)) else { return };
+        let mut fx = AccountEffects::default();
+        core.handle(self.at, &self.states, ledger, input, &mut fx);
+        self.account_did(id, fx);
+    }
+
+    fn account_did(&mut self, id: &AccountId, fx: AccountEffects) {
+        self.append(fx.events, fx.rows);
+        let ticket = self.journal.len();
+        for order in fx.observed {
+            self.to_risk.push_back(RiskInput::Observed(order.clone()));
+            self.tell_strategy(&order.terms.strategy.clone(), StrategyInput::Observed(order));
+        }
+        self.held.entry(id.clone()).or_default().extend(fx.broker.into_iter().map(|request| (ticket, request)));
+        self.alarms.extend(fx.alarms);
+        match fx.wake_at {
+            Some(at) => self.wakes.insert(id.clone(), at),
+            None => self.wakes.remove(id),
+        };
+    }
+
+    fn append(&mut self, events: Vec<Event>, rows: Vec<Row>) {
+        if !events.is_empty() || !rows.is_empty() {
+            self.journal.push(Entry { at: self.at, events, rows });
+        }
+    }
+}
+
+fn limits(setups: &BTreeMap<AccountId, Setup>) -> HashMap<AccountId, Arc<Limits>> {
+    setups.iter().map(|(id, setup)| (id.clone(), Arc::new(setup.limits.clone()))).collect()
+}

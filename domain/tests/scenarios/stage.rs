@@ -1,0 +1,585 @@
+//! The stage of the stories: reads their lines, plays them on a pocket desk, and writes down what happens.
+//!
+//! Before the first time stand `given` lines. Then each line begins with a time (`09:31`, `09:31:05`, `Tue 09:31`; the
+//! week is that of Monday 2025-03-03) and says what happens. The lines with `->` after it are all that goes out. Signal
+//! `S1`'s first leg is the order `S1.1`. Quotes stay fresh unless `given stale quotes`. Requests go to a broker whose
+//! part the story speaks (`broker S1.1 accepted`), or with `given paper` to the paper venue.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::rc::Rc;
+
+use signalbox_domain::account::{AccountConf, AccountInput, Alarm};
+use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report};
+use signalbox_domain::calendar::{china_date_time, china_instant};
+use signalbox_domain::denial::{Denial, DenialCode};
+use signalbox_domain::event::{Event, Scope, TradingState};
+use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, SignalId, StrategyId};
+use signalbox_domain::ledger::OpeningHolding;
+use signalbox_domain::order::{OrdType, OrderFact, OrderTerms, Side, TimeInForce};
+use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
+use signalbox_domain::quote::Quote;
+use signalbox_domain::risk::{Limits, RiskInput};
+use signalbox_domain::row::Row;
+use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
+use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyInput, StrategyState};
+use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
+
+use crate::desk::{Desk, Setup, market};
+
+/// Plays the story and compares what goes out with its `->` lines.
+#[track_caller]
+pub(crate) fn check(story: &str) {
+    let expected = tidy(story);
+    let actual = tidy(&play(story));
+    assert!(actual == expected, "the story went otherwise:\n\n{actual}\n\n--- expected ---\n\n{expected}\n");
+}
+
+/// The denial codes that a story's `->` lines tell of.
+pub(crate) fn codes_in(story: &str) -> Vec<DenialCode> {
+    let words = story.lines().filter(|line| line.trim().starts_with("->")).flat_map(|line| line.split([' ', ',']));
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+fn tidy(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn play(story: &str) -> String {
+    let lines = || story.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("->"));
+    let mut out = String::new();
+    let mut given = Given::default();
+    for line in lines().filter(|line| line.starts_with("given")) {
+        given.read(line.split_whitespace().skip(1).collect());
+        let _ = writeln!(out, "{line}");
+    }
+    let mut stage = Stage::open(given);
+    for line in lines().filter(|line| !line.starts_with("given")) {
+        let _ = writeln!(out, "{line}");
+        for said in stage.line(line) {
+            let _ = writeln!(out, "-> {said}");
+        }
+    }
+    stage.desk.commit();
+    let differences = stage.desk.replay().differences(&stage.desk.tables());
+    assert!(differences.is_empty(), "journal and rows differ: {differences:#?}");
+    out
+}
+
+#[derive(Default)]
+struct Given {
+    setups: BTreeMap<String, Setup>,
+    routes: BTreeMap<String, Vec<Route>>,
+    groups: HashMap<GroupId, Vec<AccountId>>,
+    paper: bool,
+    stale: bool,
+}
+
+fn account(name: &str) -> AccountId {
+    AccountId::parse(name).expect("an account's name")
+}
+
+fn strategy(name: &str) -> StrategyId {
+    StrategyId::parse(name).expect("a strategy's name")
+}
+
+fn price(text: &str) -> Price {
+    Price::parse(text).expect("a price")
+}
+
+fn qty(text: &str) -> Qty {
+    Qty::new(text.parse().expect("a quantity"))
+}
+
+fn symbol(text: &str) -> Symbol {
+    Symbol::parse(text).expect("a symbol")
+}
+
+/// The word after `key`.
+fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
+    words.iter().position(|word| *word == key).and_then(|at| words.get(at + 1)).copied()
+}
+
+impl Given {
+    /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [level N] [in_flight N] [pace N] [open N]
+    /// [ceiling N]` | `route STRATEGY a[+b] [x RATIO] [by equity]`
+    fn read(&mut self, words: Vec<&str>) {
+        match words.as_slice() {
+            ["paper"] => self.paper = true,
+            ["stale", "quotes"] => self.stale = true,
+            ["account", name, "cash", cash, rest @ ..] => {
+                let limits = Limits {
+                    open_orders_max: after(rest, "open").map_or(10_000, |n| n.parse().expect("a number")),
+                    message_ceiling: after(rest, "ceiling").map_or(15_000, |n| n.parse().expect("a number")),
+                    ..Limits::default()
+                };
+                let level = match after(rest, "level") {
+                    Some("2") => Level::L2,
+                    _ => Level::L4,
+                };
+                let in_flight_max = after(rest, "in_flight").map_or(10, |n| n.parse().expect("a number"));
+                let conf = AccountConf {
+                    id: account(name),
+                    capabilities: Capabilities { level, in_flight_max, market_orders: true },
+                    messages_per_second: after(rest, "pace").map_or(5, |n| n.parse().expect("a number")),
+                };
+                let mut holdings = Vec::new();
+                for (n, word) in rest.iter().enumerate().filter(|(_, word)| word.contains('.')) {
+                    let (book, held) = (strategy(rest[n - 1]), qty(rest[n + 1]));
+                    holdings.push(OpeningHolding {
+                        symbol: symbol(word),
+                        strategy: book,
+                        qty: held,
+                        cost: price("10"),
+                    });
+                }
+                let cash = Money::parse(cash).expect("money");
+                self.setups.insert((*name).to_owned(), Setup { conf, limits, cash, holdings });
+            }
+            ["route", name, to, rest @ ..] => {
+                let follow_ratio = Ratio::parse(after(rest, "x").unwrap_or("1")).expect("a ratio");
+                let allocation = if rest.contains(&"equity") { Allocation::Equity } else { Allocation::FixedRatio };
+                let accounts: Vec<AccountId> = to.split('+').map(account).collect();
+                let to = match accounts.as_slice() {
+                    [one] => RouteTo::Account(one.clone()),
+                    _ => {
+                        let group = GroupId::parse(&format!("group{}", self.groups.len())).expect("a name");
+                        self.groups.insert(group.clone(), accounts);
+                        RouteTo::Group(group)
+                    }
+                };
+                let routes = self.routes.entry((*name).to_owned()).or_default();
+                routes.push(Route { to, follow_ratio, allocation });
+            }
+            other => panic!("given what? {other:?}"),
+        }
+    }
+}
+
+struct Stage {
+    desk: Desk,
+    venue: Option<PaperVenue>,
+    stale: bool,
+    told: usize,
+    alarms: usize,
+    /// The journal is held by hand.
+    holding: bool,
+    quotes: Vec<Quote>,
+    day: TradeDate,
+}
+
+const WEEK: [(&str, u32); 7] = [
+    ("Mon", 20_250_303),
+    ("Tue", 20_250_304),
+    ("Wed", 20_250_305),
+    ("Thu", 20_250_306),
+    ("Fri", 20_250_307),
+    ("Sat", 20_250_308),
+    ("Sun", 20_250_309),
+];
+
+impl Stage {
+    fn open(mut given: Given) -> Self {
+        if given.setups.is_empty() {
+            given.read("account a cash 100000".split(' ').collect());
+        }
+        if given.routes.is_empty() {
+            given.read("route s a".split(' ').collect());
+        }
+        let confs = given.routes.into_iter().map(|(name, routes)| StrategyConf {
+            id: strategy(&name),
+            kind: "external".into(),
+            capital_base: CapitalBase::Equity,
+            routes,
+        });
+        let confs = confs.chain([signalbox_domain::strategy::manual_conf()]).collect();
+        let day = TradeDate::from_yyyymmdd(WEEK[0].1).expect("a date");
+        let at = china_instant(day, 8, 0, 0);
+        let setups = given.setups.into_values().collect();
+        let desk = Desk::open(Rc::new(market()), at, setups, confs, given.groups);
+        let told = desk.journal.len();
+        let venue = given.paper.then(|| PaperVenue::new(VenueConf::default()));
+        let mut stage =
+            Self { desk, venue, stale: given.stale, told, alarms: 0, holding: false, quotes: Vec::new(), day };
+        for symbol in ["600000.SH", "000001.SZ", "688981.SH"] {
+            stage.quote(&[symbol, "10.00", "prev", "10.00"]);
+        }
+        stage
+    }
+
+    /// Plays one line and returns what went out.
+    fn line(&mut self, line: &str) -> Vec<String> {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if let Some((_, date)) = WEEK.iter().find(|(name, _)| *name == words[0]) {
+            self.day = TradeDate::from_yyyymmdd(*date).expect("a date");
+            words.remove(0);
+        }
+        let parts: Vec<u32> = words[0].split(':').map(|part| part.parse().expect("a time")).collect();
+        let at = china_instant(self.day, parts[0], parts[1], parts.get(2).copied().unwrap_or(0));
+        let mut said = Vec::new();
+        self.advance(at, &mut said);
+        match self.act(&words[1..]) {
+            Some(mut shown) => said.append(&mut shown),
+            None => self.quiet(&mut said),
+        }
+        said
+    }
+
+    fn advance(&mut self, to: Timestamp, said: &mut Vec<String>) {
+        loop {
+            let end = self.desk.market.calendar.session_end(self.desk.at).map(|at| at.plus(Span::from_us(1)));
+            let wake = self.desk.wake_at().map(|at| at.max(self.desk.at));
+            let Some(next) = end.into_iter().chain(wake).min().filter(|next| *next <= to) else { break };
+            self.set_clock(next);
+            if Some(next) == end {
+                self.venue(VenueInput::EndOfDay);
+                self.desk.start_day();
+            }
+            self.quiet(said);
+        }
+        self.set_clock(to);
+        self.quiet(said);
+    }
+
+    fn set_clock(&mut self, at: Timestamp) {
+        self.desk.set_clock(at);
+        if !self.stale {
+            for quote in &self.quotes {
+                self.desk.quotes.put(Quote { at, ..quote.clone() });
+            }
+        }
+    }
+
+    /// Lets everything happen that happens by itself, and writes it down.
+    fn quiet(&mut self, said: &mut Vec<String>) {
+        loop {
+            while self.desk.busy() > 0 {
+                self.desk.step(0);
+            }
+            if !self.holding {
+                self.desk.commit();
+            }
+            self.write_down(said);
+            let requests: Vec<_> = self.desk.sent.drain(..).collect();
+            if requests.is_empty() {
+                return;
+            }
+            for (account, request) in requests {
+                self.request(&account, &request, said);
+            }
+        }
+    }
+
+    fn request(&mut self, account: &AccountId, request: &BrokerRequest, said: &mut Vec<String>) {
+        let order = name(request.order());
+        match request {
+            BrokerRequest::Submit { terms, send_no, .. } => {
+                let price = terms.limit_price.map_or("market".to_owned(), |px| format!("@ {px}"));
+                let again = if *send_no > 1 { " again" } else { "" };
+                let ioc = if terms.time_in_force == TimeInForce::Ioc { " ioc" } else { "" };
+                said.push(format!("{account}: submit {order} {} {} {price}{ioc}{again}", terms.side, terms.qty));
+            }
+            BrokerRequest::Cancel { .. } => said.push(format!("{account}: cancel {order}")),
+            BrokerRequest::Find { .. } => said.push(format!("{account}: find {order}")),
+        }
+        if self.venue.is_none() {
+            return;
+        }
+        match request {
+            BrokerRequest::Submit { terms, band, .. } => self.venue(VenueInput::New(VenueOrder {
+                account: account.clone(),
+                order: terms.id,
+                symbol: terms.symbol,
+                side: terms.side,
+                ord_type: terms.ord_type,
+                limit_price: terms.limit_price,
+                qty: terms.qty,
+                tif: terms.time_in_force,
+                cum_qty: Qty::ZERO,
+                band: *band,
+            })),
+            BrokerRequest::Cancel { order, .. } => {
+                self.venue(VenueInput::Cancel { account: account.clone(), order: *order });
+            }
+            BrokerRequest::Find { .. } => {}
+        }
+    }
+
+    fn venue(&mut self, input: VenueInput<'_>) {
+        let mut events = Vec::new();
+        if let Some(venue) = &mut self.venue {
+            venue.handle(self.desk.at, input, &mut events);
+        }
+        for event in events {
+            let (account, order, what) = match event {
+                VenueEvent::Accepted { account, order, broker_order_id } => {
+                    (account, order, Report::Accepted { broker_order_id })
+                }
+                VenueEvent::Rejected { account, order, reason } => {
+                    (account, order, Report::Rejected { text: <&str>::from(reason).into() })
+                }
+                VenueEvent::Filled { account, order, exec_id, qty, px, at } => {
+                    (account, order, Report::Filled { exec_id, qty, px, at })
+                }
+                VenueEvent::Canceled { account, order, .. } => {
+                    (account, order, Report::Canceled { text: "canceled".into() })
+                }
+                VenueEvent::CancelRejected { account, order, reason } => {
+                    (account, order, Report::CancelRejected { text: <&str>::from(reason).into() })
+                }
+                VenueEvent::Expired { account, order, .. } => (account, order, Report::Expired),
+            };
+            self.desk.tell_account(&account, AccountInput::Broker(BrokerReport { order, what }));
+        }
+    }
+
+    /// Everything in the journal since the last look, in a trader's words.
+    fn write_down(&mut self, said: &mut Vec<String>) {
+        for entry in self.desk.journal[self.told.min(self.desk.journal.len())..].iter() {
+            for event in &entry.events {
+                said.extend(event_line(event));
+            }
+            for row in &entry.rows {
+                if let Row::Signal(row) = row
+                    && row.status.is_final()
+                {
+                    let codes: Vec<String> = row.denials.iter().map(|denial| denial.code.to_string()).collect();
+                    let whole = row.status == SignalStatus::Denied && !codes.is_empty();
+                    let why = if whole { format!(" {}", codes.join(",")) } else { String::new() };
+                    said.push(format!("S{} {}{why}", row.id.get(), <&str>::from(row.status)));
+                }
+            }
+        }
+        self.told = self.desk.journal.len();
+        for alarm in &self.desk.alarms[self.alarms..] {
+            said.push(match alarm {
+                Alarm::InDoubt { order, .. } => format!("alarm: {} is in doubt", name(*order)),
+                Alarm::Unexplained { order, .. } => format!("alarm: unexplained report of {}", name(*order)),
+                Alarm::Overfill { order } => format!("alarm: {} is filled beyond its quantity", name(*order)),
+            });
+        }
+        self.alarms = self.desk.alarms.len();
+    }
+
+    fn quote(&mut self, words: &[&str]) {
+        let known = self.quotes.iter().find(|quote| quote.symbol == symbol(words[0]));
+        let prev_close = after(words, "prev").map(price).or(known.and_then(|quote| quote.prev_close));
+        let quote = Quote {
+            symbol: symbol(words[0]),
+            last: price(words[1]),
+            bid: None,
+            ask: None,
+            bid_size: None,
+            ask_size: None,
+            volume: None,
+            prev_close,
+            at: self.desk.at,
+        };
+        self.desk.quotes.put(quote.clone());
+        self.venue(VenueInput::Quote(&quote));
+        self.quotes.retain(|known| known.symbol != quote.symbol);
+        self.quotes.push(quote);
+    }
+
+    /// Does what a line says. `Some` for a question, with its answer.
+    fn act(&mut self, words: &[&str]) -> Option<Vec<String>> {
+        match words {
+            [] => {}
+            ["quote", rest @ ..] => self.quote(rest),
+            ["hold", "journal"] => self.holding = true,
+            ["release", "journal"] => self.holding = false,
+            ["restart"] => {
+                self.holding = false;
+                self.desk.restart();
+                self.told = self.told.min(self.desk.journal.len());
+            }
+            ["halt"] => self.state(Scope::Global, TradingState::Halted),
+            ["reduce"] => self.state(Scope::Global, TradingState::Reducing),
+            ["resume"] => self.state(Scope::Global, TradingState::Active),
+            ["pause", name] => self.strategy_state(name, StrategyState::Paused),
+            ["stop", name] => self.strategy_state(name, StrategyState::Stopped),
+            ["start", name] => self.strategy_state(name, StrategyState::Active),
+            ["cancel", "all", name] => {
+                let all = AccountInput::CancelAll { side: None, strategy: None, reason: "cancel all".into() };
+                self.desk.tell_account(&account(name), all);
+            }
+            ["cancel", what] if what.contains('.') => {
+                let order = order_id(what);
+                let of = self.account_of(order);
+                self.desk.tell_account(&of, AccountInput::Cancel { order, reason: "a trader".into() });
+            }
+            ["cancel", what] => {
+                let signal = SignalId::new(what[1..].parse().expect("a signal"));
+                let of = self.desk.signals[&signal].strategy.clone();
+                self.desk.tell_strategy(&of, StrategyInput::Cancel { signal, who: "a trader".into() });
+            }
+            ["broker", order, what @ ..] => {
+                let order = order_id(order);
+                let what = report(order, what, self.desk.at);
+                let of = self.account_of(order);
+                self.desk.tell_account(&of, AccountInput::Broker(BrokerReport { order, what }));
+            }
+            ["ask", rest @ ..] => return Some(self.ask(rest)),
+            ["show", name] => return Some(vec![self.show(&account(name))]),
+            [signal, rest @ ..] if signal.starts_with('S') => {
+                let signal = self.signal(&signal[1..], rest);
+                self.desk.accept(signal);
+            }
+            other => panic!("what shall happen? {other:?}"),
+        }
+        None
+    }
+
+    fn account_of(&self, order: OrderId) -> AccountId {
+        let of = |account: &AccountId| self.desk.accounts[account].order(order).is_some();
+        let live = self.desk.accounts.keys().find(|account| of(account)).cloned();
+        live.or_else(|| self.desk.tables().orders.get(&order).map(|o| o.terms.account.clone()))
+            .unwrap_or_else(|| self.desk.accounts.keys().next().cloned().expect("an account"))
+    }
+
+    fn state(&mut self, scope: Scope, state: TradingState) {
+        let (who, reason) = ("a trader".into(), "the story".into());
+        self.desk.tell_risk(RiskInput::SetTradingState { scope, state, who, reason });
+    }
+
+    fn strategy_state(&mut self, name: &str, state: StrategyState) {
+        let (who, reason) = ("a trader".into(), "the story".into());
+        self.desk.tell_strategy(&strategy(name), StrategyInput::SetState { state, who, reason });
+    }
+
+    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target QTY SYMBOL @ PRICE|market [ioc] [until HH:MM]`
+    fn signal(&self, id: &str, words: &[&str]) -> Signal {
+        let verb = words.iter().position(|word| matches!(*word, "buy" | "sell" | "target")).expect("a verb");
+        let by_hand = after(words, "in").map(account);
+        let amount = qty(words[verb + 1]);
+        let limit_price = after(words, "@").map(price);
+        let valid_until = after(words, "until").map(|time| {
+            let (hh, mm) = time.split_once(':').expect("a time");
+            china_instant(self.day, hh.parse().expect("an hour"), mm.parse().expect("a minute"), 0)
+        });
+        Signal {
+            id: SignalId::new(id.parse().expect("a number")),
+            source: if by_hand.is_some() { Source::Manual } else { Source::Signal },
+            strategy: match &by_hand {
+                Some(_) => StrategyId::manual(),
+                None => strategy(after(words, "of").unwrap_or("s")),
+            },
+            account: by_hand,
+            client: ClientId::parse("story").expect("a name"),
+            client_signal_id: format!("k{id}").into(),
+            symbol: symbol(words[verb + 2]),
+            side: match words[verb] {
+                "buy" => Some(Side::Buy),
+                "sell" => Some(Side::Sell),
+                _ => None,
+            },
+            size: if words[verb] == "target" { Size::TargetQuantity(amount) } else { Size::Quantity(amount) },
+            ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
+            limit_price,
+            time_in_force: if words.contains(&"ioc") { TimeInForce::Ioc } else { TimeInForce::Day },
+            valid_until,
+            tag: None,
+            received_at: self.desk.at,
+        }
+    }
+
+    /// Asks risk past all strategies, as a second door would: the words are a signal's.
+    fn ask(&mut self, words: &[&str]) -> Vec<String> {
+        let signal = self.signal("0", words);
+        let terms = OrderTerms {
+            id: SignalId::new(0).parent(0).order(1 + self.told as u8),
+            account: account(after(words, "for").unwrap_or("a")),
+            strategy: signal.strategy.clone(),
+            source: signal.source,
+            symbol: signal.symbol,
+            side: signal.side.expect("a side"),
+            ord_type: signal.ord_type,
+            limit_price: signal.limit_price,
+            time_in_force: signal.time_in_force,
+            qty: qty(words[words.iter().position(|w| matches!(*w, "buy" | "sell")).expect("a verb") + 1]),
+            valid_until: self.desk.at.plus(Span::from_secs(60)),
+        };
+        self.desk.tell_risk(RiskInput::Check(vec![std::sync::Arc::new(terms)]));
+        let mut said = Vec::new();
+        self.quiet(&mut said);
+        said
+    }
+
+    fn show(&self, account: &AccountId) -> String {
+        let ledger = self.desk.ledgers.get(account).expect("a ledger");
+        let mut text = format!("{account}: cash {} reserved {}", ledger.cash, self.desk.risk.reserved_cash(account));
+        for book in ledger.books().iter().filter(|book| !book.qty.is_zero()) {
+            let sellable = book.qty - book.bought_today;
+            let _ = write!(text, ", {} {} {} ({sellable} sellable)", book.strategy, book.symbol, book.qty);
+        }
+        text
+    }
+}
+
+fn name(order: OrderId) -> String {
+    format!("S{}.{}", order.signal().get(), order.parent().leg() + 1)
+}
+
+fn order_id(text: &str) -> OrderId {
+    let (signal, leg) = text[1..].split_once('.').expect("an order");
+    let leg: u16 = leg.parse().expect("a leg");
+    SignalId::new(signal.parse().expect("a signal")).parent(leg - 1).order(1)
+}
+
+fn report(order: OrderId, words: &[&str], at: Timestamp) -> Report {
+    match words {
+        ["accepted"] => Report::Accepted { broker_order_id: BrokerOrderId(format!("B{}", order.get()).into()) },
+        ["rejected"] => Report::Rejected { text: "no".into() },
+        ["filled", exec_id, n, "at", px] => {
+            Report::Filled { exec_id: ExecId((*exec_id).into()), qty: qty(n), px: price(px), at }
+        }
+        ["canceled"] => Report::Canceled { text: "canceled".into() },
+        ["cancel", "rejected"] => Report::CancelRejected { text: "too late".into() },
+        ["expired"] => Report::Expired,
+        ["lost"] => Report::Lost { cause: "no answer".into() },
+        ["not", "found"] => Report::NotFound,
+        other => panic!("what does the broker say? {other:?}"),
+    }
+}
+
+fn event_line(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::SignalWaiting { signal, waiting_for, until, .. } => {
+            let (_, us) = china_date_time(*until);
+            let minutes = us / 60_000_000;
+            let what = <&str>::from(*waiting_for);
+            format!("S{} waits for {what}, looks again at {:02}:{:02}", signal.get(), minutes / 60, minutes % 60)
+        }
+        Event::SignalPlanned { signal, legs, residual, .. } if legs.len() != 1 || !residual.is_zero() => {
+            let legs: Vec<String> =
+                legs.iter().map(|leg| format!("{} {} {}", leg.account, leg.side, leg.qty)).collect();
+            let legs = if legs.is_empty() { "nothing".to_owned() } else { legs.join(", ") };
+            format!("S{} planned: {legs}; residual {residual}", signal.get())
+        }
+        Event::OrderDenied { terms, denials } => format!("{} denied {}", name(terms.id), denial_codes(denials)),
+        Event::Order { order, fact, .. } => {
+            let what = match fact {
+                OrderFact::Accepted { .. } => "accepted".to_owned(),
+                OrderFact::Rejected { .. } => "rejected".to_owned(),
+                OrderFact::Filled { qty, px, fee, .. } => format!("filled {qty} at {px}, fee {fee}"),
+                OrderFact::Canceled { .. } => "canceled".to_owned(),
+                OrderFact::CancelRejected { .. } => "cannot be canceled".to_owned(),
+                OrderFact::Expired => "expired".to_owned(),
+                OrderFact::InDoubt { .. } => "in doubt".to_owned(),
+                OrderFact::NeverSent { .. } => "never sent".to_owned(),
+                OrderFact::Absent { .. } => "absent".to_owned(),
+                OrderFact::Sending { .. } | OrderFact::CancelRequested { .. } | OrderFact::CancelSending => {
+                    return None;
+                }
+            };
+            format!("{} {what}", name(*order))
+        }
+        _ => return None,
+    })
+}
+
+fn denial_codes(denials: &[Denial]) -> String {
+    denials.iter().map(|denial| denial.code.to_string()).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,328 @@
+//! What must be true, kept in plain maps of plain numbers: it knows the events and nothing of the cores.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use signalbox_domain::event::{Event, Scope, TradingState};
+use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
+use signalbox_domain::order::{OrderFact, Side};
+use signalbox_domain::signal::{Signal, Size};
+use signalbox_domain::symbol::Symbol;
+
+/// Prices and amounts in ten-thousandths of a yuan.
+const CENT: i128 = 100;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) account: AccountId,
+    pub(crate) strategy: StrategyId,
+    pub(crate) symbol: Symbol,
+    pub(crate) side: Side,
+    pub(crate) qty: i128,
+    /// The worst price it may fill at.
+    pub(crate) worst: i128,
+    pub(crate) cum: i128,
+    pub(crate) amount: i128,
+    pub(crate) execs: BTreeSet<String>,
+    pub(crate) sends: u32,
+    pub(crate) ended: bool,
+}
+
+impl Known {
+    fn leaves(&self) -> i128 {
+        if self.ended { 0 } else { self.qty - self.cum }
+    }
+
+    fn reserve(&self) -> i128 {
+        if self.side == Side::Sell || self.ended {
+            return 0;
+        }
+        let left = self.leaves() * self.worst;
+        left + fee(self.side, self.amount + left) - fee(self.side, self.amount)
+    }
+}
+
+/// The fees of an order that traded for `amount`, by the price list of 2025 and the account's 0.025 %.
+fn fee(side: Side, amount: i128) -> i128 {
+    if amount == 0 {
+        return 0;
+    }
+    let part = |millionths: i128| {
+        let whole = 1_000_000 * CENT;
+        (amount * millionths * 2 + whole).div_euclid(2 * whole) * CENT
+    };
+    let stamp_duty = if side == Side::Sell { part(500) } else { 0 };
+    part(250).max(5 * 100 * CENT) + stamp_duty + part(10)
+}
+
+#[derive(Debug, Clone)]
+struct Leg {
+    signal: SignalId,
+    strategy: StrategyId,
+    symbol: Symbol,
+    account: AccountId,
+    side: Side,
+    qty: i128,
+    cum: i128,
+    over: bool,
+    order: Option<OrderId>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) cash: BTreeMap<AccountId, i128>,
+    pub(crate) position: BTreeMap<(AccountId, Symbol), i128>,
+    bought_today: BTreeMap<(AccountId, Symbol), i128>,
+    /// By what each strategy traded. A person's sale draws on others' books: that shows in the sum only.
+    books: BTreeMap<(AccountId, Symbol, StrategyId), i128>,
+    pub(crate) orders: BTreeMap<OrderId, Known>,
+    legs: BTreeMap<ParentId, Leg>,
+    states: BTreeMap<Scope, TradingState>,
+    signals: BTreeMap<SignalId, Signal>,
+    /// Cash and shares that fills took after their orders had ended: nobody can have set them aside.
+    late_cash: BTreeMap<AccountId, i128>,
+    late_shares: BTreeMap<(AccountId, Symbol), i128>,
+    pub(crate) fees: i128,
+    /// Orders that the broker, asked, did not know: these may be sent again.
+    pub(crate) not_found: BTreeSet<OrderId>,
+    pub(crate) late_fills: BTreeSet<OrderId>,
+}
+
+macro_rules! must {
+    ($cond:expr, $($text:tt)*) => {
+        if !$cond {
+            return Err(format!($($text)*));
+        }
+    };
+}
+pub(crate) use must;
+
+impl Oracle {
+    /// `checked` is false for what was checked before and is told again after a restart.
+    pub(crate) fn apply(&mut self, event: &Event, checked: bool) -> Result<(), String> {
+        match event {
+            Event::SignalAccepted(signal) => {
+                self.signals.insert(signal.id, (**signal).clone());
+            }
+            Event::AccountOpened { account, cash, holdings } => {
+                self.cash.insert(account.clone(), i128::from(cash.e4()));
+                for holding in holdings.iter() {
+                    *self.position.entry((account.clone(), holding.symbol)).or_default() +=
+                        i128::from(holding.qty.get());
+                    let book = (account.clone(), holding.symbol, holding.strategy.clone());
+                    *self.books.entry(book).or_default() += i128::from(holding.qty.get());
+                }
+            }
+            Event::DayStarted { account, .. } => self.bought_today.retain(|(of, _), _| of != account),
+            Event::TradingStateSet { scope, state, .. } => {
+                self.states.insert(scope.clone(), *state);
+            }
+            Event::SignalPlanned { strategy, signal, legs, residual } => {
+                let (asked, of) = (self.asked(*signal), &self.signals[signal]);
+                let planned: i128 = legs.iter().map(|leg| i128::from(leg.qty.get())).sum();
+                let residual = i128::from(residual.get());
+                must!(residual >= 0, "a negative residual");
+                must!(
+                    asked.is_none_or(|asked| asked == planned + residual),
+                    "{asked:?} was asked for, {planned} planned and {residual} left"
+                );
+                for leg in legs.iter() {
+                    let leg_known = Leg {
+                        signal: *signal,
+                        strategy: strategy.clone(),
+                        symbol: of.symbol,
+                        account: leg.account.clone(),
+                        side: leg.side,
+                        qty: i128::from(leg.qty.get()),
+                        cum: 0,
+                        over: false,
+                        order: None,
+                    };
+                    must!(leg.qty.is_positive(), "an empty leg");
+                    must!(self.legs.insert(leg.parent, leg_known).is_none(), "leg {} is planned twice", leg.parent);
+                }
+            }
+            Event::OrderDenied { terms, .. } => {
+                if let Some(leg) = self.legs.get_mut(&terms.id.parent()) {
+                    leg.over = true;
+                }
+            }
+            Event::OrderApproved { terms, approval } => {
+                let leg = self.legs.get_mut(&terms.id.parent()).ok_or("an order without a leg")?;
+                must!(leg.order.is_none(), "a second order {} for the leg of {:?}", terms.id, leg.order);
+                must!(leg.qty == i128::from(terms.qty.get()) && leg.side == terms.side, "not the leg's order");
+                must!(leg.account == terms.account && leg.symbol == terms.symbol, "not the leg's account or symbol");
+                leg.order = Some(terms.id);
+                let worst = terms.limit_price.or(approval.band.map(|(_, high)| high)).ok_or("no worst price")?;
+                let order = Known {
+                    account: terms.account.clone(),
+                    strategy: terms.strategy.clone(),
+                    symbol: terms.symbol,
+                    side: terms.side,
+                    qty: i128::from(terms.qty.get()),
+                    worst: i128::from(worst.e4()),
+                    cum: 0,
+                    amount: 0,
+                    execs: BTreeSet::new(),
+                    sends: 0,
+                    ended: false,
+                };
+                self.orders.insert(terms.id, order);
+                if checked {
+                    must!(self.permits(&terms.account, &terms.strategy, terms.side), "approved while halted");
+                    self.covered(&terms.account, terms.symbol)?;
+                }
+            }
+            Event::Order { account, order, fact } => self.fact(account, *order, fact, checked)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn fact(&mut self, account: &AccountId, id: OrderId, fact: &OrderFact, checked: bool) -> Result<(), String> {
+        let known = self.orders.get(&id).ok_or("a fact of an order that was never approved")?;
+        must!(known.account == *account, "a fact of another account's order");
+        let permitted = self.permits(account, &known.strategy, known.side);
+        let order = self.orders.get_mut(&id).ok_or("no order")?;
+        let ended = order.ended;
+        match fact {
+            OrderFact::Sending { .. } => {
+                order.sends += 1;
+                if checked {
+                    must!(permitted, "sent while halted");
+                    must!(order.sends == 1 || self.not_found.remove(&id), "sent again without evidence");
+                }
+            }
+            OrderFact::Filled { exec_id, qty, px, fee: charged } => {
+                let (qty, px) = (i128::from(qty.get()), i128::from(px.e4()));
+                must!(order.execs.insert(exec_id.to_string()), "fill {exec_id} is booked twice");
+                let due = fee(order.side, order.amount + qty * px) - fee(order.side, order.amount);
+                must!(due == i128::from(charged.e4()), "the fee is {due} and {charged} was charged");
+                order.cum += qty;
+                order.amount += qty * px;
+                must!(order.cum <= order.qty, "filled beyond its quantity");
+                let (side, key) = (order.side, (account.clone(), order.symbol));
+                let full = order.cum == order.qty;
+                let book = self.books.entry((account.clone(), order.symbol, order.strategy.clone())).or_default();
+                *book += if side == Side::Buy { qty } else { -qty };
+                order.ended |= full;
+                self.fees += due;
+                let cash = self.cash.entry(account.clone()).or_default();
+                let position = self.position.entry(key.clone()).or_default();
+                let today = self.bought_today.entry(key.clone()).or_default();
+                match side {
+                    Side::Buy => {
+                        *cash -= qty * px + due;
+                        *position += qty;
+                        *today += qty;
+                    }
+                    Side::Sell => {
+                        *cash += qty * px - due;
+                        *position -= qty;
+                    }
+                }
+                if ended {
+                    self.late_fills.insert(id);
+                    match side {
+                        Side::Buy => *self.late_cash.entry(account.clone()).or_default() += qty * px + due,
+                        Side::Sell => *self.late_shares.entry(key.clone()).or_default() += qty,
+                    }
+                }
+                let spare = self.late_shares.get(&key).copied().unwrap_or_default();
+                must!(*position + spare >= 0, "fewer than no shares");
+                must!(*position - *today + spare >= 0, "shares of today were sold today");
+                must!(*cash + self.late_cash.get(account).copied().unwrap_or_default() >= 0, "less than no cash");
+                if let Some(leg) = self.legs.get_mut(&id.parent()) {
+                    leg.cum += qty;
+                    leg.over |= full;
+                }
+            }
+            OrderFact::Rejected { .. }
+            | OrderFact::Canceled { .. }
+            | OrderFact::Expired
+            | OrderFact::NeverSent { .. }
+            | OrderFact::Absent { .. } => {
+                must!(!ended, "it ended before");
+                order.ended = true;
+                must!(
+                    !matches!(fact, OrderFact::NeverSent { .. }) || order.sends == 0,
+                    "never sent, after it was sent"
+                );
+                if let Some(leg) = self.legs.get_mut(&id.parent()) {
+                    leg.over = true;
+                }
+            }
+            _ => must!(!ended || matches!(fact, OrderFact::Accepted { .. }), "{fact:?} after its end"),
+        }
+        Ok(())
+    }
+
+    fn permits(&self, account: &AccountId, strategy: &StrategyId, side: Side) -> bool {
+        let scopes = [Scope::Global, Scope::Account(account.clone()), Scope::Strategy(strategy.clone())];
+        scopes.iter().all(|scope| match self.states.get(scope) {
+            Some(TradingState::Halted) => false,
+            Some(TradingState::Reducing) => side == Side::Sell,
+            _ => true,
+        })
+    }
+
+    /// What live orders have set aside is there.
+    fn covered(&self, account: &AccountId, symbol: Symbol) -> Result<(), String> {
+        let cash = self.cash[account] + self.late_cash.get(account).copied().unwrap_or_default();
+        let reserved = self.reserved(account);
+        must!(reserved <= cash, "{reserved} are set aside and {cash} are there");
+        let key = (account.clone(), symbol);
+        let of = |map: &BTreeMap<(AccountId, Symbol), i128>| map.get(&key).copied().unwrap_or_default();
+        let sellable = of(&self.position) - of(&self.bought_today) + of(&self.late_shares);
+        let selling: i128 =
+            self.live(account).filter(|o| o.side == Side::Sell && o.symbol == symbol).map(Known::leaves).sum();
+        must!(selling <= sellable, "{selling} are being sold and {sellable} can be");
+        Ok(())
+    }
+
+    fn live(&self, account: &AccountId) -> impl Iterator<Item = &Known> {
+        self.orders.values().filter(move |o| o.account == *account && !o.ended)
+    }
+
+    /// The cash that live orders have set aside, from nothing but the orders.
+    pub(crate) fn reserved(&self, account: &AccountId) -> i128 {
+        self.live(account).map(Known::reserve).sum()
+    }
+
+    pub(crate) fn selling(&self, account: &AccountId, symbol: Symbol, strategy: &StrategyId) -> i128 {
+        let own = |o: &&Known| o.side == Side::Sell && o.symbol == symbol && o.strategy == *strategy;
+        self.live(account).filter(own).map(Known::leaves).sum()
+    }
+
+    pub(crate) fn live_len(&self) -> usize {
+        self.orders.values().filter(|o| !o.ended).count()
+    }
+
+    /// What the signal asked for in all: known without allocating anything. `None` where that would take the split.
+    fn asked(&self, id: SignalId) -> Option<i128> {
+        let signal = &self.signals[&id];
+        let whole = |qty: i128| match signal.strategy.as_str() {
+            "t" => qty / 2,
+            "u" => 2 * qty,
+            _ => qty,
+        };
+        match signal.size {
+            // An odd lot over two accounts is all that they hold together, or nothing.
+            Size::Quantity(qty) if signal.strategy.as_str() == "u" && qty.get() % 100 != 0 => None,
+            Size::Quantity(qty) => Some(whole(i128::from(qty.get()))),
+            Size::TargetQuantity(_) if signal.strategy.as_str() != "s" => None,
+            Size::TargetQuantity(target) => {
+                let pending: i128 = self
+                    .legs
+                    .values()
+                    .filter(|leg| leg.strategy == signal.strategy && leg.symbol == signal.symbol && !leg.over)
+                    .filter(|leg| leg.signal != id)
+                    .map(|leg| if leg.side == Side::Buy { leg.qty - leg.cum } else { leg.cum - leg.qty })
+                    .sum();
+                let route = AccountId::parse("a").ok()?;
+                let held =
+                    self.books.get(&(route, signal.symbol, signal.strategy.clone())).copied().unwrap_or_default();
+                Some((i128::from(target.get()) - held - pending).abs())
+            }
+        }
+    }
+}

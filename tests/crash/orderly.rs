@@ -1,0 +1,73 @@
+//! The orderly ways: stop and start again, and a second process on the same folder.
+
+use serde_json::json;
+
+use crate::driver::Driver;
+use crate::program::{Program, run, spawn, succeed, tail};
+use crate::reckoning::{holdings, reckon};
+use crate::torture::same;
+
+const CLOCK: &str = "2025-03-03T10:00:00+08:00";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_it_drains_and_the_next_start_shows_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let program = Program::start(&data, CLOCK).await;
+    let driver = Driver::new(&program.url, &folder.path().join("ledger")).await;
+    let opening = holdings(&driver).await;
+    driver.put_quote(199, 200, 100_000).await.unwrap();
+    let filled = json!({"strategy": "external", "symbol": "000001.SZ", "side": "buy", "quantity": 1700, "client_signal_id": "stop-1"});
+    let resting = json!({"strategy": "solo", "symbol": "000001.SZ", "side": "buy", "quantity": 300, "limit_price": "1.90", "client_signal_id": "stop-2"});
+    for body in [filled, resting] {
+        driver.accept(body).await;
+    }
+    let before = reckon(&driver, &opening).await.unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(before.fills.len(), 3);
+    assert!(before.orders.iter().any(|order| order["status"] == "new"));
+
+    // Told to stop in the middle of requests: each of them is answered, or knows that it was not.
+    let busy = driver.clone();
+    let client = tokio::spawn(async move { busy.trade_until_it_dies("busy".to_owned(), crate::Dice::new(7)).await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(program.stop().await.code(), Some(0), "{}", tail(&data));
+    client.await.unwrap();
+
+    succeed(&["audit", "verify"], &data);
+    succeed(&["replay"], &data);
+    let program = Program::start(&data, CLOCK).await;
+    let driver = driver.reconnected(&program.url);
+    driver.ask_again().await.unwrap();
+    let started = reckon(&driver, &opening).await.unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(program.stop().await.code(), Some(0));
+    assert!(succeed(&["replay", "--settled"], &data).contains("state equal to the replay"));
+
+    let program = Program::start(&data, CLOCK).await;
+    let again = reckon(&driver.reconnected(&program.url), &opening).await.unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(same(&started), same(&again));
+    program.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_on_the_same_folder_is_refused_in_clear_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let program = Program::start(&data, CLOCK).await;
+    let second = tokio::task::spawn_blocking({
+        let data = data.clone();
+        move || spawn(&data, CLOCK).wait().unwrap()
+    });
+    assert_eq!(second.await.unwrap().code(), Some(1));
+    let refusal = format!("the data folder {} is in use by another process", data.display());
+    assert!(tail(&data).contains(&refusal), "{}", tail(&data));
+    for command in [&["audit", "verify"][..], &["replay"]] {
+        let output = run(command, &data);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&refusal));
+    }
+    // The first one never noticed.
+    let driver = Driver::new(&program.url, &folder.path().join("ledger")).await;
+    driver.put_quote(199, 200, 100_000).await.unwrap();
+    assert_eq!(program.stop().await.code(), Some(0));
+    assert!(succeed(&["replay", "--settled"], &data).contains("state equal to the replay"));
+}
