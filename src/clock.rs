@@ -16,11 +16,19 @@ pub trait WallClock: fmt::Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl WallClock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the wall clock")]
     fn now(&self) -> Timestamp {
         // A clock before 1970 is a machine without a battery: the epoch itself is as wrong and does not panic.
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_us(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
     }
+}
+
+/// For measuring how long something takes; no decision about trading looks at it.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the stopwatch")]
+pub fn stopwatch() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 /// A clock that stands still until it is moved: for tests and replays.

@@ -102,7 +102,7 @@ impl Disk {
             folder: conf.data_dir.clone(),
             floor_bytes,
             free_bytes,
-            since: Instant::now(),
+            since: crate::clock::stopwatch(),
             next_look_ms: AtomicU64::new(0),
             low: AtomicBool::new(false),
         }

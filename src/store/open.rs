@@ -15,6 +15,8 @@ use super::door::{Disk, FreeBytes};
 use super::events::STREAM_COMMITS;
 use super::queue::Queue;
 use super::writer::{Listeners, Writer};
+use crate::clock::WallClock as _;
+
 use super::{Inner, OnFatal, Store, StoreConf, StoreError, postgres, sqlite};
 
 /// What a test replaces.
@@ -184,7 +186,11 @@ fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
         lock.write_all(number.as_bytes()).and_then(|()| lock.sync_all()).map_err(wrap)?;
     }
     let path = folder.canonicalize().map_err(wrap)?;
-    let claim = Claim { installation: new_tag()?, holder: format!("{number} {}", path.display()), at_us: now_us() };
+    let claim = Claim {
+        installation: new_tag()?,
+        holder: format!("{number} {}", path.display()),
+        at_us: crate::clock::SystemClock.now().us(),
+    };
     Ok((lock, claim))
 }
 
@@ -198,13 +204,6 @@ fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     getrandom::fill(&mut bytes)
         .map_err(|error| StoreError::database("the system gives no random numbers", error.to_string()))?;
     Ok(bytes)
-}
-
-/// The wall clock, for people who read the lease; nothing is decided by it.
-fn now_us() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 pub(super) fn io(context: &'static str) -> impl Fn(std::io::Error) -> StoreError {

@@ -1,6 +1,7 @@
 //! The front door as its users and its enemies see it: real HTTP against a real server with its own data folder.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(clippy::disallowed_methods, reason = "tests wait for servers, on the real clock")]
 
 mod attacks;
 mod bad_input;

@@ -3,8 +3,8 @@
 //! `./ops/bench [section ..]`; sections are `cores actors journal door slow many memory start`, default all. Figures are
 //! medians of interleaved rounds. Nothing here asserts: a measurement informs, a test decides.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot run has nothing to say")]
-#![allow(clippy::disallowed_methods, reason = "a stopwatch reads the clock")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot run has nothing to say")]
+#![expect(clippy::disallowed_methods, reason = "a stopwatch reads the clock")]
 
 mod cores;
 mod desk;

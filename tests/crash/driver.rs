@@ -71,8 +71,7 @@ impl Driver {
         let http = Client::builder().timeout(PATIENCE).build().unwrap();
         let file = File::create(ledger).unwrap();
         let ledger = Ledger { file, sent: BTreeMap::new(), repeated: 0, replayed: 0, faults: Vec::new() };
-        let mut driver =
-            Self { http, url: url.to_owned(), token: String::new(), ledger: Arc::new(Mutex::new(ledger)) };
+        let mut driver = Self { http, url: url.to_owned(), token: String::new(), ledger: Arc::new(Mutex::new(ledger)) };
         let login = json!({"username": "admin", "password": PASSWORD});
         let tokens = driver.must("/v1/auth/login", &login).await;
         driver.token = tokens["access_token"].as_str().unwrap().to_owned();

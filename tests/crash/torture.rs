@@ -162,8 +162,14 @@ fn report(driver: &Driver, state: &State, mut figures: Figures, took: Duration) 
     );
     println!("{} requests were asked again, {} answers were replays", ledger.repeated, ledger.replayed);
     for (name, list) in [("signals", &state.signals), ("orders", &state.orders)] {
-        let words = ["done", "partially_done", "filled", "denied", "canceled", "expired", "rejected", "absent", "never_sent"];
-        let counts: Vec<String> = words.iter().map(|word| (word, count(list, word))).filter(|(_, n)| *n > 0).map(|(word, n)| format!("{n} {word}")).collect();
+        let words =
+            ["done", "partially_done", "filled", "denied", "canceled", "expired", "rejected", "absent", "never_sent"];
+        let counts: Vec<String> = words
+            .iter()
+            .map(|word| (word, count(list, word)))
+            .filter(|(_, n)| *n > 0)
+            .map(|(word, n)| format!("{n} {word}"))
+            .collect();
         println!("{name}: {}", counts.join(", "));
     }
     println!("rows of signals and legs that were behind right after a kill: {}", figures.behind);
