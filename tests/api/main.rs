@@ -8,3 +8,4 @@ mod bad_input;
 mod matrix;
 mod sessions;
 mod support;
+mod trading;

@@ -1,3 +1,4 @@
 //! Programs and worlds for tests and measurements: nothing here is part of the product.
 
 pub mod desk;
+pub mod store;
