@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use signalbox_domain::calendar::china_instant;
-use signalbox_domain::ids::StrategyId;
+use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::symbols::resolve;
 use signalbox_domain::units::{Timestamp, TradeDate};
 use utoipa::IntoParams;
@@ -56,6 +56,10 @@ impl ListQuery {
         let page = PageQuery { limit: self.limit, cursor: self.cursor.clone() };
         let limit = page.limit()?;
         let mut filter = ListFilter { limit: limit as u64 + 1, before: before(&page)?, ..ListFilter::default() };
+        // Whether the reader may see the account is another question; here it only has to be a name.
+        if let Some(text) = &self.account {
+            AccountId::parse(text).map_err(|_| bad("account", "not the name of an account"))?;
+        }
         if let Some(text) = &self.strategy {
             filter.strategy = Some(StrategyId::parse(text).map_err(|_| bad("strategy", "not the name of a strategy"))?);
         }

@@ -81,7 +81,7 @@ impl QuoteView {
 #[into_params(parameter_in = Query)]
 struct QuotesQuery {
     /// Only these, with commas between them, in any spelling.
-    #[param(max_length = 8000, nullable = false)]
+    #[param(max_length = 4000, nullable = false)]
     symbols: Option<String>,
     /// Items on a page.
     #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
