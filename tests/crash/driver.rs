@@ -13,27 +13,27 @@ use serde_json::{Value, json};
 use crate::Dice;
 use crate::program::PASSWORD;
 
-pub const SYMBOL: &str = "000001.SZ";
+pub(crate) const SYMBOL: &str = "000001.SZ";
 /// Longer than a stall of a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was sent under a key, and what was answered.
 #[derive(Debug, Clone)]
-pub struct Sent {
-    pub body: Value,
+pub(crate) struct Sent {
+    pub(crate) body: Value,
     /// The id of the 202, once there was one.
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
 }
 
 /// The clients' own memory. On disk before it counts, like theirs would be.
 #[derive(Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     file: File,
-    pub sent: BTreeMap<String, Sent>,
-    pub repeated: usize,
-    pub replayed: usize,
+    pub(crate) sent: BTreeMap<String, Sent>,
+    pub(crate) repeated: usize,
+    pub(crate) replayed: usize,
     /// Every contradiction that a client met.
-    pub faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Ledger {
@@ -47,16 +47,16 @@ impl Ledger {
 
 /// All clients together. Clones share the ledger.
 #[derive(Debug, Clone)]
-pub struct Driver {
+pub(crate) struct Driver {
     http: Client,
-    pub url: String,
+    pub(crate) url: String,
     token: String,
     ledger: Arc<Mutex<Ledger>>,
 }
 
 /// The connection broke: the answer is not known.
 #[derive(Debug)]
-pub struct Unknown;
+pub(crate) struct Unknown;
 
 /// An answer: its status, whether it is a replay, and its body.
 struct Answer {
@@ -67,7 +67,7 @@ struct Answer {
 
 impl Driver {
     /// Makes an API key with the first life of the program; it has to hold for all the others.
-    pub async fn new(url: &str, ledger: &Path) -> Self {
+    pub(crate) async fn new(url: &str, ledger: &Path) -> Self {
         let http = Client::builder().timeout(PATIENCE).build().unwrap();
         let file = File::create(ledger).unwrap();
         let ledger = Ledger { file, sent: BTreeMap::new(), repeated: 0, replayed: 0, faults: Vec::new() };
@@ -91,17 +91,17 @@ impl Driver {
 
     /// The same clients after a restart: new connections, the old ledger.
     #[must_use]
-    pub fn reconnected(&self, url: &str) -> Self {
+    pub(crate) fn reconnected(&self, url: &str) -> Self {
         let http = Client::builder().timeout(PATIENCE).build().unwrap();
         Self { http, url: url.to_owned(), token: self.token.clone(), ledger: self.ledger.clone() }
     }
 
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap()
     }
 
     /// Traffic until the program dies.
-    pub async fn trade_until_it_dies(&self, name: String, mut dice: Dice) {
+    pub(crate) async fn trade_until_it_dies(&self, name: String, mut dice: Dice) {
         for n in 0_u32.. {
             let step = match dice.between(0, 99) {
                 0..45 => {
@@ -123,14 +123,14 @@ impl Driver {
     }
 
     /// A signal that has to be accepted at once.
-    pub async fn accept(&self, body: Value) {
+    pub(crate) async fn accept(&self, body: Value) {
         let key = body["client_signal_id"].as_str().unwrap().to_owned();
         self.send(&key, body).await.unwrap();
         assert!(self.ledger().sent[&key].id.is_some(), "{key}: {:?}", self.ledger().faults);
     }
 
     /// Asks again for everything that was not answered.
-    pub async fn ask_again(&self) -> Result<(), Unknown> {
+    pub(crate) async fn ask_again(&self) -> Result<(), Unknown> {
         let open: Vec<(String, Value)> = {
             let ledger = self.ledger();
             let open = ledger.sent.iter().filter(|(_, sent)| sent.id.is_none());
@@ -220,7 +220,7 @@ impl Driver {
         self.put_quote(bid, bid + 1, dice.between(1, 40) * 100).await
     }
 
-    pub async fn put_quote(&self, bid: u64, ask: u64, size: u64) -> Result<(), Unknown> {
+    pub(crate) async fn put_quote(&self, bid: u64, ask: u64, size: u64) -> Result<(), Unknown> {
         let quote = json!({
             "symbol": SYMBOL, "last": cents(bid), "bid": cents(bid), "ask": cents(ask), "bid_size": size,
             "ask_size": size, "prev_close": "2.00",
@@ -260,13 +260,13 @@ impl Driver {
     }
 
     /// A request that has to succeed.
-    pub async fn must(&self, path: &str, body: &Value) -> Value {
+    pub(crate) async fn must(&self, path: &str, body: &Value) -> Value {
         let answer = self.post(path, body).await.unwrap();
         assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.body);
         answer.body
     }
 
-    pub async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
@@ -275,7 +275,7 @@ impl Driver {
     }
 
     /// All pages of a list.
-    pub async fn all(&self, path: &str) -> Vec<Value> {
+    pub(crate) async fn all(&self, path: &str) -> Vec<Value> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = self.get(&format!("{path}?limit=500{cursor}")).await;

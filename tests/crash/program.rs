@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-pub const PASSWORD: &str = "correct-horse-battery";
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
 const BINARY: &str = env!("CARGO_BIN_EXE_signalbox");
 /// A debug build on a busy machine needs a second; one that needs this long hangs.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -13,16 +13,16 @@ const POLL: Duration = Duration::from_millis(2);
 
 /// One life of the program.
 #[derive(Debug)]
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
     /// From the start of the process to the first "ready".
-    pub recovery: Duration,
+    pub(crate) recovery: Duration,
 }
 
 /// Starts on the folder without waiting for anything.
 #[must_use]
-pub fn spawn(data: &Path, clock: &str) -> Child {
+pub(crate) fn spawn(data: &Path, clock: &str) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log_of(data)).unwrap();
     Command::new(BINARY)
         .args(["demo", "--no-strategies", "--listen", "127.0.0.1:0", "--clock", clock, "--data"])
@@ -37,12 +37,12 @@ pub fn spawn(data: &Path, clock: &str) -> Child {
 
 /// Beside the data folder, because that is what is under test.
 #[must_use]
-pub fn log_of(data: &Path) -> PathBuf {
+pub(crate) fn log_of(data: &Path) -> PathBuf {
     data.with_extension("log")
 }
 
 impl Program {
-    pub async fn start(data: &Path, clock: &str) -> Self {
+    pub(crate) async fn start(data: &Path, clock: &str) -> Self {
         let started = now();
         let mut child = spawn(data, clock);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -65,14 +65,14 @@ impl Program {
     }
 
     /// SIGKILL: no line of the program runs any more.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), None, "the program ended by itself before it was killed: {status}");
     }
 
     /// SIGTERM, and how it ended.
-    pub async fn stop(self) -> ExitStatus {
+    pub(crate) async fn stop(self) -> ExitStatus {
         let Self { mut child, .. } = self;
         let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
         assert!(told.success());
@@ -82,12 +82,12 @@ impl Program {
 
 /// Runs a subcommand to its end.
 #[must_use]
-pub fn run(args: &[&str], data: &Path) -> Output {
+pub(crate) fn run(args: &[&str], data: &Path) -> Output {
     Command::new(BINARY).args(args).arg("--data").arg(data).env("RUST_LOG", "error").output().unwrap()
 }
 
 /// Runs a subcommand that has to succeed; what it printed.
-pub fn succeed(args: &[&str], data: &Path) -> String {
+pub(crate) fn succeed(args: &[&str], data: &Path) -> String {
     let output = run(args, data);
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "signalbox {}: {said}{complained}", args.join(" "));
@@ -96,13 +96,13 @@ pub fn succeed(args: &[&str], data: &Path) -> String {
 
 /// The end of the program's log.
 #[must_use]
-pub fn tail(data: &Path) -> String {
+pub(crate) fn tail(data: &Path) -> String {
     let log = std::fs::read_to_string(log_of(data)).unwrap_or_default();
     let from = log.len().saturating_sub(4_000);
     log.get(from..).unwrap_or(&log).to_owned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the driver stands outside of the market")]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -8,31 +8,31 @@ use serde_json::Value;
 use crate::driver::{Driver, SYMBOL};
 use crate::program::now;
 
-pub const ACCOUNTS: [&str; 3] = ["paper-a", "paper-b", "paper-c"];
+pub(crate) const ACCOUNTS: [&str; 3] = ["paper-a", "paper-b", "paper-c"];
 /// Within this time after the last request everything that can happen has happened.
 const RESTS_WITHIN: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(20);
 
 /// What each account had before the first order: cash in ten-thousandths, and shares by strategy.
-pub type Opening = BTreeMap<String, Holdings>;
+pub(crate) type Opening = BTreeMap<String, Holdings>;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holdings {
-    pub cash: i128,
-    pub shares: BTreeMap<String, i128>,
+pub(crate) struct Holdings {
+    pub(crate) cash: i128,
+    pub(crate) shares: BTreeMap<String, i128>,
 }
 
 /// What the program says of itself, in one piece.
 #[derive(Debug, Default)]
-pub struct State {
-    pub signals: Vec<Value>,
-    pub orders: Vec<Value>,
-    pub fills: Vec<Value>,
-    pub holdings: Opening,
+pub(crate) struct State {
+    pub(crate) signals: Vec<Value>,
+    pub(crate) orders: Vec<Value>,
+    pub(crate) fills: Vec<Value>,
+    pub(crate) holdings: Opening,
 }
 
 /// The holdings of every account now.
-pub async fn holdings(driver: &Driver) -> Opening {
+pub(crate) async fn holdings(driver: &Driver) -> Opening {
     let mut all = Opening::new();
     for account in ACCOUNTS {
         let cash = e4(&driver.get(&format!("/v1/accounts/{account}")).await["cash"]);
@@ -47,7 +47,7 @@ pub async fn holdings(driver: &Driver) -> Opening {
     all
 }
 
-pub async fn state(driver: &Driver) -> State {
+pub(crate) async fn state(driver: &Driver) -> State {
     State {
         signals: driver.all("/v1/signals").await,
         orders: driver.all("/v1/orders").await,
@@ -57,7 +57,7 @@ pub async fn state(driver: &Driver) -> State {
 }
 
 /// Waits until everything is at rest, and reckons. Whatever is still wrong after the time allowed is a fault.
-pub async fn reckon(driver: &Driver, opening: &Opening) -> Result<State, Vec<String>> {
+pub(crate) async fn reckon(driver: &Driver, opening: &Opening) -> Result<State, Vec<String>> {
     let began = now();
     loop {
         let state = state(driver).await;

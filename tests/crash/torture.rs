@@ -137,7 +137,7 @@ fn open(order: &Value) -> bool {
 }
 
 /// What an orderly restart must leave as it is.
-pub fn same(state: &State) -> (&[Value], &[Value], &[Value], &Opening) {
+pub(crate) fn same(state: &State) -> (&[Value], &[Value], &[Value], &Opening) {
     (&state.signals, &state.orders, &state.fills, &state.holdings)
 }
 
