@@ -23,6 +23,9 @@ pub(crate) struct Sent {
     pub(crate) body: Value,
     /// The id of the 202, once there was one.
     pub(crate) id: Option<String>,
+    /// Whether an answer said that it was the first. At most one does; with two requests on the way at once, its answer
+    /// may be read after the other's.
+    pub(crate) first: bool,
 }
 
 /// The clients' own memory. On disk before it counts, like theirs would be.
@@ -146,7 +149,7 @@ impl Driver {
     /// Sends a signal and writes down what became of it.
     async fn send(&self, key: &str, body: Value) -> Result<(), Unknown> {
         if !self.ledger().sent.contains_key(key) {
-            self.ledger().note(key, Sent { body: body.clone(), id: None });
+            self.ledger().note(key, Sent { body: body.clone(), id: None, first: false });
         }
         let answer = self.post("/v1/signals", &body).await?;
         self.noted(key, body, &answer);
@@ -155,19 +158,27 @@ impl Driver {
 
     fn noted(&self, key: &str, body: Value, answer: &Answer) {
         let mut ledger = self.ledger();
-        let known = ledger.sent.get(key).and_then(|sent| sent.id.clone());
+        let (known, first) = ledger.sent.get(key).map_or((None, false), |sent| (sent.id.clone(), sent.first));
         let id = answer.body["id"].as_str().map(str::to_owned);
         ledger.replayed += usize::from(answer.replayed);
         match (answer.status, known) {
-            (StatusCode::ACCEPTED, Some(known)) if id.as_ref() != Some(&known) || !answer.replayed => {
+            (StatusCode::ACCEPTED, Some(known)) if id.as_ref() != Some(&known) || (first && !answer.replayed) => {
                 let fault = format!("key {key} was {known}, and is {id:?} (replayed: {})", answer.replayed);
                 ledger.faults.push(fault);
             }
-            (StatusCode::ACCEPTED, Some(_)) => {}
-            (StatusCode::ACCEPTED, None) => ledger.note(key, Sent { body, id }),
+            (StatusCode::ACCEPTED, Some(_)) if answer.replayed => {}
+            (StatusCode::ACCEPTED, _) => ledger.note(key, Sent { body, id, first: !answer.replayed }),
             // Nothing is known: the key is asked for again.
             (StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS, _) => {}
             (status, _) => ledger.faults.push(format!("key {key} was answered {status}: {}", answer.body)),
+        }
+    }
+
+    /// After a kill no request is on the way any more: whatever has an id was accepted, and every further answer to it
+    /// has to say that it is a repeat.
+    pub(crate) fn nothing_is_on_the_way(&self) {
+        for sent in self.ledger().sent.values_mut() {
+            sent.first |= sent.id.is_some();
         }
     }
 
@@ -175,7 +186,7 @@ impl Driver {
         let keys: Vec<String> = (0..dice.between(2, 6)).map(|i| format!("{name}-{n}-{i}")).collect();
         let bodies: Vec<Value> = keys.iter().map(|key| signal(dice, key)).collect();
         for (key, body) in keys.iter().zip(&bodies) {
-            self.ledger().note(key, Sent { body: body.clone(), id: None });
+            self.ledger().note(key, Sent { body: body.clone(), id: None, first: false });
         }
         let answer = self.post("/v1/signals/batch", &json!({"signals": bodies})).await?;
         let items = answer.body["items"].as_array().cloned().unwrap_or_default();

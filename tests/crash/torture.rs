@@ -95,6 +95,7 @@ async fn traffic(driver: &Driver, cycle: u64, dice: &mut Dice, program: Program)
     for client in clients {
         client.await.unwrap();
     }
+    driver.nothing_is_on_the_way();
 }
 
 /// Recovery has to survive its own death.
