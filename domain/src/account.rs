@@ -112,6 +112,8 @@ pub struct Account {
     find_again: Option<Timestamp>,
     /// Lookups without an answer yet. One at a time for each order: what an older one says may not be true any more.
     finding: BTreeSet<OrderId>,
+    /// Lookups whose answer was lost: asked again even if the order has ended meanwhile, for the fills it may have had.
+    ask_again: BTreeSet<OrderId>,
 }
 
 impl Account {
@@ -129,6 +131,7 @@ impl Account {
             pace,
             find_again: None,
             finding: BTreeSet::new(),
+            ask_again: BTreeSet::new(),
         }
     }
 
@@ -370,7 +373,17 @@ impl Account {
         fx: &mut AccountEffects,
     ) {
         let id = report.order;
-        self.finding.remove(&id);
+        // A lookup is answered with one of these first; fills and ends come also unasked.
+        let answer = match &report.what {
+            Report::Lost { .. } | Report::NotFound | Report::Accepted { .. } | Report::Rejected { .. } => {
+                self.finding.remove(&id)
+            }
+            _ => false,
+        };
+        if answer && matches!(report.what, Report::Lost { .. }) {
+            self.ask_again.insert(id);
+            self.find_again = Some(at.plus(FIND_AGAIN));
+        }
         let Some(order) = self.orders.get(&id) else {
             self.report_of_ended(at, ledger, report, fx);
             return;
@@ -481,8 +494,9 @@ impl Account {
     fn find_doubts(&mut self, at: Timestamp, fx: &mut AccountEffects) {
         if self.find_again.is_some_and(|due| due <= at) {
             self.find_again = None;
-            let doubts: Vec<OrderId> = self.orders.values().filter(|o| o.in_doubt).map(Order::id).collect();
-            for order in doubts {
+            let mut open = std::mem::take(&mut self.ask_again);
+            open.extend(self.orders.values().filter(|o| o.in_doubt).map(Order::id));
+            for order in open {
                 self.find(order, fx);
             }
         }

@@ -228,7 +228,8 @@ impl Stage {
     }
 
     fn advance(&mut self, to: Timestamp, said: &mut Vec<String>) {
-        loop {
+        for turn in 0.. {
+            assert!(turn < 1_000, "somebody wants to be woken for ever");
             let end = self.desk.market.calendar.session_end(self.desk.at).map(|at| at.plus(Span::from_us(1)));
             let wake = self.desk.wake_at().map(|at| at.max(self.desk.at));
             let Some(next) = end.into_iter().chain(wake).min().filter(|next| *next <= to) else { break };
@@ -501,7 +502,9 @@ impl Stage {
             qty: qty(words[words.iter().position(|w| matches!(*w, "buy" | "sell")).expect("a verb") + 1]),
             valid_until: self.desk.at.plus(Span::from_secs(60)),
         };
-        self.desk.tell_risk(RiskInput::Check(vec![std::sync::Arc::new(terms)]));
+        let terms = std::sync::Arc::new(terms);
+        let times = if words.contains(&"twice") { 2 } else { 1 };
+        self.desk.tell_risk(RiskInput::Check(vec![terms; times]));
         let mut said = Vec::new();
         self.quiet(&mut said);
         said

@@ -317,6 +317,13 @@ stories! {
            -> a: submit S0.1 buy 100 @ 10.00
     ";
 
+    the_same_order_asked_for_twice_under_one_id_is_approved_once: "
+        09:31 ask twice buy 100 600000.SH @ 10.00
+           -> a: submit S0.1 buy 100 @ 10.00
+        09:31 show a
+           -> a: cash 100000.00 reserved 1005.01
+    ";
+
     cash_that_is_set_aside_is_not_there_for_another_order: "
         given account a cash 10000 x 000001.SZ 10000
         09:31 S1 buy 900 600000.SH @ 10.00

@@ -33,9 +33,11 @@ fn check(market: &Rc<signalbox_domain::market::Market>, seed: u64) {
     let Err(first) = play(market, &ops) else { return };
     // Take out whatever the failure does not need, in smaller and smaller pieces.
     let mut size = ops.len() / 2;
+    let mut tries = 500;
     while size > 0 {
         let mut from = 0;
-        while from < ops.len() {
+        while from < ops.len() && tries > 0 {
+            tries -= 1;
             let mut fewer = ops.clone();
             fewer.drain(from..(from + size).min(fewer.len()));
             if play(market, &fewer).is_err() {

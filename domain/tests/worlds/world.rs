@@ -1,6 +1,6 @@
 //! One random world: a pocket desk, brokers that tell the truth badly, and the steps that move them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -134,6 +134,8 @@ pub(crate) struct World {
     last: BTreeMap<Symbol, i64>,
     /// Orders that ended for us before a restart, while fills of them were on their way: nobody asks for these.
     gaps: Vec<OrderId>,
+    /// Orders that lived through a restart, and so were asked for.
+    resumed: BTreeSet<OrderId>,
 }
 
 fn account(name: &str) -> AccountId {
@@ -209,6 +211,7 @@ impl World {
             next_signal: 1,
             last: (0..3).map(|n| (symbol(n), 100_000)).collect(),
             gaps: Vec::new(),
+            resumed: BTreeSet::new(),
         };
         world.quote();
         world
@@ -308,7 +311,7 @@ impl World {
                 self.quote();
             }
             Kind::Tomorrow => self.tomorrow()?,
-            Kind::Restart => self.restart()?,
+            Kind::Restart => self.crash()?,
         }
         self.look()
     }
@@ -518,7 +521,8 @@ impl World {
         self.pushes.push((truth.account.clone(), report));
     }
 
-    /// The session ends: what works at a broker expires, and is told before the next day begins.
+    /// The session ends: what works at a broker expires, and is told before the next day begins. The night is long
+    /// enough for every answer.
     fn tomorrow(&mut self) -> Result<(), String> {
         let Some(end) = self.desk.market.calendar.session_end(self.desk.at) else { return Ok(()) };
         self.desk.set_clock(end.plus(Span::from_us(1)));
@@ -528,8 +532,7 @@ impl World {
         for (account, report) in std::mem::take(&mut self.pushes) {
             self.desk.tell_account(&account, AccountInput::Broker(report));
         }
-        self.desk.settle();
-        self.look()?;
+        self.calm()?;
         self.desk.start_day();
         self.desk.settle();
         self.look()?;
@@ -537,6 +540,30 @@ impl World {
             self.desk.set_clock(open);
         }
         self.quote();
+        Ok(())
+    }
+
+    /// The process ends in the middle of things: what was on its way to it is gone.
+    fn crash(&mut self) -> Result<(), String> {
+        let told: BTreeMap<OrderId, i128> = self.oracle.orders.iter().map(|(id, known)| (*id, known.cum)).collect();
+        let unread = self.desk.busy() > 0;
+        let on_the_way: Vec<OrderId> = self.pushes.iter().map(|(_, report)| report.order).collect();
+        self.restart()?;
+        // What lives is asked for. Of what ended nobody asks, and a fill of it that was on its way is missed.
+        for (id, truth) in &self.truth {
+            let known = self.oracle.orders.get(id).ok_or("the broker has an order that nobody made durable")?;
+            let lost = unread
+                || on_the_way.contains(id)
+                || told.get(id) != Some(&known.cum)
+                // It ended while it was asked for, and the process ended before the answer.
+                || self.resumed.contains(id);
+            if known.ended && known.cum != i128::from(truth.cum) && lost {
+                self.gaps.push(*id);
+            }
+            if !known.ended {
+                self.resumed.insert(*id);
+            }
+        }
         Ok(())
     }
 
@@ -553,15 +580,7 @@ impl World {
             oracle
         };
         self.seen = self.desk.journal.len();
-        // What was on its way is gone. What lives is asked for; of what ended nobody asks.
         self.pushes.clear();
-        for (id, truth) in &self.truth {
-            let known = self.oracle.orders.get(id).ok_or("the broker has an order that nobody made durable")?;
-            if known.ended && known.cum != i128::from(truth.cum) {
-                self.gaps.push(*id);
-            }
-        }
-        // Seen from here, the tape begins where the durable journal ends.
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! A store in memory: keeps what is appended, hands signals out, rebuilds from rows. Durability can be held by hand.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -19,6 +20,8 @@ pub struct MemoryStore {
     /// Rung at every commit, as the journal's writer does.
     pub committed: Arc<Notify>,
     shelves: Mutex<Shelves>,
+    /// Real milliseconds between the reading of a rest and its arrival.
+    pub reading_ms: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +52,15 @@ impl MemoryStore {
         let mut shelves = self.shelves();
         shelves.signals.insert(signal.id, signal.clone());
         shelves.waiting.entry(signal.strategy.clone()).or_default().push_back(signal);
+    }
+
+    async fn read<R>(&self, read: impl FnOnce(&Shelves) -> R) -> R {
+        let rest = read(&self.shelves());
+        let reading = self.reading_ms.load(Ordering::Relaxed);
+        if reading > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(reading)).await;
+        }
+        rest
     }
 
     /// From now on nothing becomes durable before [`MemoryStore::release`].
@@ -142,18 +154,24 @@ impl Inbox for MemoryStore {
 #[async_trait]
 impl Restorer for MemoryStore {
     async fn account(&self, id: &AccountId) -> Result<Option<AccountRest>, RestoreError> {
-        let shelves = self.shelves();
-        let Some(ledger) = shelves.tables.ledger(id) else { return Ok(None) };
-        let messages_today = shelves.tables.accounts.get(id).map_or(0, |row| row.messages_today);
-        Ok(Some(AccountRest { ledger, messages_today, orders: shelves.tables.live(id) }))
+        Ok(self
+            .read(|shelves| {
+                let ledger = shelves.tables.ledger(id)?;
+                let messages_today = shelves.tables.accounts.get(id).map_or(0, |row| row.messages_today);
+                Some(AccountRest { ledger, messages_today, orders: shelves.tables.live(id) })
+            })
+            .await)
     }
 
     async fn strategy(&self, id: &StrategyId) -> Result<Option<StrategyRest>, RestoreError> {
-        let shelves = self.shelves();
-        let stored = shelves.tables.strategies.get(id).cloned();
-        let booted = || shelves.booted.get(id).map(|conf| (conf.clone(), StrategyState::Active, 1));
-        let Some((conf, state, version)) = stored.or_else(booted) else { return Ok(None) };
-        let own = shelves.signals.values().filter(|signal| signal.strategy == *id);
-        Ok(Some(StrategyRest { conf, version, state, unfinished: shelves.tables.unfinished(own) }))
+        Ok(self
+            .read(|shelves| {
+                let stored = shelves.tables.strategies.get(id).cloned();
+                let booted = || shelves.booted.get(id).map(|conf| (conf.clone(), StrategyState::Active, 1));
+                let (conf, state, version) = stored.or_else(booted)?;
+                let own = shelves.signals.values().filter(|signal| signal.strategy == *id);
+                Some(StrategyRest { conf, version, state, unfinished: shelves.tables.unfinished(own) })
+            })
+            .await)
     }
 }
