@@ -132,7 +132,7 @@ pub(crate) fn durable(folder: &std::path::Path, url: String, orders: u64, look: 
             // Signals come in slices, so that about 256 are between the door and their fill.
             let filled = held(&root, 1) as u64 / 100;
             let room = (IN_FLIGHT - (sent - filled)).min(orders - sent);
-            if room < IN_FLIGHT / 4 {
+            if room < (IN_FLIGHT / 4).min(orders - sent) {
                 tokio::time::sleep(Duration::from_micros(200)).await;
                 continue;
             }
