@@ -1,7 +1,7 @@
 //! Brokers: the trait that an adapter implements, and the adapters.
 
 use async_trait::async_trait;
-use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities};
+use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, ReadFailed, Snapshot};
 use signalbox_domain::order::Order;
 use signalbox_domain::units::Timestamp;
 
@@ -36,4 +36,18 @@ pub trait Broker: Send {
 
     /// Carries out one request and returns what the broker said to it, fills that came with the answer included.
     async fn call(&mut self, at: Timestamp, request: &BrokerRequest) -> Vec<BrokerReport>;
+
+    /// Reads every list of the account. Must not answer from a cache.
+    ///
+    /// # Errors
+    /// [`ReadFailed`] when any list could not be read whole and for certain: a failed read is not an empty one.
+    async fn read(&mut self, _at: Timestamp) -> Result<Snapshot, ReadFailed> {
+        Err(ReadFailed("this broker has no lists".into()))
+    }
+
+    /// Waits for what the broker says unasked. May be dropped at any await without losing a report. A broker that never
+    /// speaks unasked waits for ever.
+    async fn next(&mut self) -> Vec<BrokerReport> {
+        std::future::pending().await
+    }
 }

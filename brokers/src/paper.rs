@@ -123,7 +123,7 @@ impl PaperBroker {
 
     #[must_use]
     pub const fn capabilities() -> Capabilities {
-        Capabilities { level: Level::L4, in_flight_max: Self::IN_FLIGHT_MAX, market_orders: true }
+        Capabilities { level: Level::L4, in_flight_max: Self::IN_FLIGHT_MAX, market_orders: true, lists: false }
     }
 
     fn venue_order(&self, terms: &OrderTerms, band: Option<(Price, Price)>, cum_qty: Qty) -> VenueOrder {

@@ -122,7 +122,7 @@ impl Given {
                 let in_flight_max = after(rest, "in_flight").map_or(10, |n| n.parse().expect("a number"));
                 let conf = AccountConf {
                     id: account(name),
-                    capabilities: Capabilities { level, in_flight_max, market_orders: true },
+                    capabilities: Capabilities { level, in_flight_max, market_orders: true, lists: false },
                     messages_per_second: after(rest, "pace").map_or(5, |n| n.parse().expect("a number")),
                 };
                 let mut holdings = Vec::new();

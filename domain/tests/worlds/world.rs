@@ -157,7 +157,7 @@ impl World {
         let setup = |name: &str, level, in_flight_max, pace, cash, held: &[(u32, &str, i64)]| Setup {
             conf: AccountConf {
                 id: account(name),
-                capabilities: Capabilities { level, in_flight_max, market_orders: true },
+                capabilities: Capabilities { level, in_flight_max, market_orders: true, lists: false },
                 messages_per_second: pace,
             },
             limits: Limits {
