@@ -13,6 +13,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::market::Market;
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
+use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::{Limits, RiskInput};
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::strategy::{
@@ -160,6 +161,7 @@ impl World {
                 id: account(name),
                 capabilities: Capabilities { level, in_flight_max, market_orders: true, lists: false },
                 messages_per_second: pace,
+                doubt: DoubtConf::default(),
             },
             limits: Limits {
                 order_value: Ratio::from_percent(100),
