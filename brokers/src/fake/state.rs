@@ -172,7 +172,27 @@ impl FakeBroker {
         for line in ledger {
             broker.apply(line);
         }
+        broker.forget_done();
         broker
+    }
+
+    /// Of what was planned, the part that an earlier life saw done is not due again.
+    fn forget_done(&mut self) {
+        let mut left: HashMap<u64, Qty> = HashMap::new();
+        for acc in self.accounts.values() {
+            left.extend(acc.orders.values().map(|book| (book.order.no, book.cum_qty)));
+        }
+        self.due.retain(|_, due| match due {
+            Due::Make(n) => self.waiting.contains_key(n),
+            Due::Fill { no, qty, .. } => match left.get_mut(no).filter(|done| **done >= *qty) {
+                Some(done) => {
+                    *done -= *qty;
+                    false
+                }
+                None => true,
+            },
+            Due::Junk { .. } | Due::Bust { .. } => true,
+        });
     }
 
     /// The lines since the last call, in order.
