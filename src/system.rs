@@ -132,10 +132,7 @@ impl Signalbox {
             strategies,
             groups: settings.groups.clone(),
             states: rest.states,
-            on_fatal: Arc::new(|what| {
-                error!("{what}: the process ends and is rebuilt from the journal at the next start");
-                std::process::exit(EXIT_FATAL);
-            }),
+            on_fatal: Arc::new(end),
         })
         .await;
         let desk = Desk::new(root);
@@ -163,6 +160,22 @@ impl Signalbox {
             error!("the store did not close in an orderly way");
         }
     }
+}
+
+/// Runs work on any thread that everything relies on. A panic in it ends the process: better that than a feed that
+/// stands still in silence.
+pub fn rely_on(what: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    let work = tokio::spawn(work);
+    tokio::spawn(async move {
+        if work.await.is_err_and(|error| error.is_panic()) {
+            end(&format!("{what} panicked"));
+        }
+    });
+}
+
+fn end(what: &str) {
+    error!("{what}: the process ends and is rebuilt from the journal at the next start");
+    std::process::exit(EXIT_FATAL);
 }
 
 /// A strategy that the store does not know yet is stored as it is configured. Afterwards the store's configuration

@@ -18,6 +18,7 @@ use crate::account::{self, AccountHealth};
 use crate::clock::Clock;
 use crate::port::tell;
 use crate::root::Root;
+use crate::supervise::start_fail_stop;
 use crate::{market, risk, strategy};
 
 /// Commands in progress from other threads. Each waits for a group commit at most, so this is far more than people and
@@ -54,7 +55,9 @@ impl Desk {
     #[must_use]
     pub fn new(root: Root) -> Self {
         let clock = root.board.clock.clone();
-        Self { front: crate::supervise::start(Front { root }), clock, commands: Arc::new(Semaphore::new(COMMANDS_MAX)) }
+        let on_fatal = root.on_fatal.0.clone();
+        let front = start_fail_stop("the desk", Front { root }, on_fatal);
+        Self { front, clock, commands: Arc::new(Semaphore::new(COMMANDS_MAX)) }
     }
 
     /// The market clock.
@@ -177,6 +180,7 @@ impl Desk {
 #[derive(Debug, Clone)]
 pub enum Planted {
     Risk,
+    Market,
     Account(AccountId),
     Strategy(StrategyId),
 }
@@ -279,6 +283,7 @@ impl Handler<Ask> for Front {
                     tell(risk, risk::Panic);
                 }
             }
+            Command::Panic(Planted::Market) => tell(&self.root.market, market::Panic),
             Command::Panic(Planted::Account(account)) => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, account::Panic);

@@ -29,7 +29,7 @@ use crate::port::tell;
 use crate::risk::{Barrier, RiskActor};
 use crate::session::Session;
 use crate::strategy::{Poke, StrategyActor};
-use crate::supervise::{Exit, Policy, start, supervise};
+use crate::supervise::{Exit, OnFatal, Policy, rely_on, start_fail_stop, supervise};
 
 /// One account as it starts.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Boot {
     pub groups: Arc<Groups>,
     pub states: TradingStates,
     /// The process cannot go on: end it with a non-zero code. Tests put something else here.
-    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+    pub on_fatal: OnFatal,
 }
 
 impl std::fmt::Debug for Boot {
@@ -73,6 +73,16 @@ pub struct Root {
     pub board: Rc<Board>,
     pub market: Addr<MarketActor>,
     accounts: Rc<Vec<AccountId>>,
+    pub(crate) on_fatal: Fatal,
+}
+
+#[derive(Clone)]
+pub(crate) struct Fatal(pub(crate) OnFatal);
+
+impl std::fmt::Debug for Fatal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fatal")
+    }
 }
 
 /// Starts every actor on this thread. Accounts become ready one by one; signals wait durably until then.
@@ -102,7 +112,7 @@ pub async fn boot(boot: Boot) -> Root {
         directory: Directory::default(),
         draining: false.into(),
     });
-    actix::spawn(crate::gate::keep_open(board.clone(), committed));
+    rely_on("the gate", crate::gate::keep_open(board.clone(), committed), on_fatal.clone());
 
     let at = board.clock.now();
     let mut limits = HashMap::new();
@@ -126,9 +136,10 @@ pub async fn boot(boot: Boot) -> Root {
     for strategy in strategies {
         supervise_strategy(&board, strategy, &groups, &inbox, &restorer, &on_fatal);
     }
-    let market = start(MarketActor::new(board.clone(), exchange));
-    let root = Root { board, market, accounts: ids };
-    actix::spawn(root.clone().roll_days());
+    // The venue forgets a fill once it has told it, so a step of the feed that broke off cannot be done again.
+    let market = start_fail_stop("the market feed", MarketActor::new(board.clone(), exchange), on_fatal.clone());
+    let root = Root { board, market, accounts: ids, on_fatal: Fatal(on_fatal.clone()) };
+    rely_on("the calendar", root.clone().roll_days(), on_fatal);
     root
 }
 
@@ -149,7 +160,7 @@ fn prepare(at: Timestamp, board: &Rc<Board>, boot: AccountBoot) -> (AccountConf,
 }
 
 /// Risk is known to all others in memory: when it fails, everything is rebuilt, by a new process.
-fn start_risk(board: &Rc<Board>, core: Risk, on_fatal: &Arc<dyn Fn(&str) + Send + Sync>) {
+fn start_risk(board: &Rc<Board>, core: Risk, on_fatal: &OnFatal) {
     let mut first = Some(RiskActor::new(core, board.clone()));
     let (directory, fatal) = (board.clone(), on_fatal.clone());
     supervise(
@@ -179,7 +190,7 @@ fn supervise_account(
     rest: AccountRest,
     exchange: &PaperExchange,
     restorer: &Arc<dyn Restorer>,
-    on_fatal: &Arc<dyn Fn(&str) + Send + Sync>,
+    on_fatal: &OnFatal,
 ) {
     let id = conf.id.clone();
     let mut first = Some(rest);
@@ -246,7 +257,7 @@ fn supervise_strategy(
     groups: &Arc<Groups>,
     inbox: &Arc<dyn Inbox>,
     restorer: &Arc<dyn Restorer>,
-    on_fatal: &Arc<dyn Fn(&str) + Send + Sync>,
+    on_fatal: &OnFatal,
 ) {
     let id = boot.conf.id.clone();
     let mut first = Some(boot.unfinished);
@@ -328,7 +339,7 @@ async fn risk_idle(board: &Rc<Board>) {
 }
 
 /// Ends the process; never returns.
-async fn die<T>(on_fatal: &Arc<dyn Fn(&str) + Send + Sync>, what: &str) -> T {
+async fn die<T>(on_fatal: &OnFatal, what: &str) -> T {
     on_fatal(what);
     std::future::pending().await
 }
