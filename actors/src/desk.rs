@@ -134,6 +134,7 @@ impl Desk {
             .await
     }
 
+    /// Replaces a strategy's configuration; one that there is not yet is made.
     pub async fn configure(&self, conf: Arc<StrategyConf>) -> Result<(), DeskError> {
         self.ask(|answer| Command::Configure(strategy::Configure { conf, answer })).await
     }
@@ -251,11 +252,7 @@ impl Handler<Ask> for Front {
                     tell(&strategy, message);
                 }
             }
-            Command::Configure(message) => {
-                if let Some(strategy) = directory.strategy(&message.conf.id) {
-                    tell(&strategy, message);
-                }
-            }
+            Command::Configure(message) => self.root.configure(message),
             Command::Explain(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);
