@@ -14,7 +14,7 @@ use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
 use signalbox::replay::{self, Proof, Rows};
 use signalbox::store::{Store, StoreConf};
-use signalbox::system::{ClockStart, Signalbox};
+use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::units::Timestamp;
 use tracing::{error, info};
@@ -232,7 +232,7 @@ async fn demonstrate(demo: Demo) -> anyhow::Result<()> {
     if !demo.no_strategies {
         let (from, to) = (china_instant(day.date, 9, 24, 50), china_instant(day.date, 15, 0, 0));
         tokio::spawn(summary::show(system.clone(), from, to));
-        tokio::spawn(play(system.clone(), day));
+        rely_on("the recorded day", play(system.clone(), day));
     }
     listen_until_told_to_stop(system, listener_settings.0, listener_settings.1).await
 }
@@ -248,7 +248,7 @@ async fn play(system: Signalbox, day: RecordedDay) {
         let _ = (dips.see(print), targets.see(print));
     }
     let sender = system.clone();
-    tokio::spawn(async move {
+    rely_on("the demonstration's strategies", async move {
         while let Some(wish) = wished.recv().await {
             signals::send(&sender, wish).await;
         }
