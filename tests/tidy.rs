@@ -20,7 +20,12 @@ const TABLE: &[MayUse] = &[
         ours: &[],
         others: Some(&["jiff", "serde", "strum", "thiserror"]), // jiff for the calendar only
     },
-    MayUse { package: "signalbox-brokers", ours: &["signalbox-domain"], others: Some(&["async-trait", "thiserror"]) },
+    MayUse {
+        package: "signalbox-brokers",
+        ours: &["signalbox-domain"],
+        // reqwest, tokio and tracing for adapters that talk to a network only, behind features
+        others: Some(&["async-trait", "reqwest", "serde", "strum", "thiserror", "tokio", "tracing"]),
+    },
     MayUse {
         package: "signalbox-sim",
         ours: &["signalbox-brokers", "signalbox-domain"],
