@@ -12,6 +12,7 @@ use signalbox_domain::account::AccountConf;
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
 use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::paper::VenueConf;
+use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf};
 use signalbox_domain::symbols;
@@ -297,6 +298,7 @@ impl RawAccount {
             id,
             capabilities: PaperBroker::capabilities(),
             messages_per_second: limits.messages_per_second,
+            doubt: DoubtConf::default(),
         };
         Ok(AccountSettings { conf, limits: Arc::new(limits), cash, holdings: holdings.into() })
     }

@@ -22,6 +22,11 @@ const TABLE: &[MayUse] = &[
     },
     MayUse { package: "signalbox-brokers", ours: &["signalbox-domain"], others: Some(&["async-trait", "thiserror"]) },
     MayUse {
+        package: "signalbox-sim",
+        ours: &["signalbox-brokers", "signalbox-domain"],
+        others: Some(&["rand_chacha"]), // dice that a seed makes
+    },
+    MayUse {
         package: "signalbox-actors",
         ours: &["signalbox-brokers", "signalbox-domain"],
         others: Some(&["actix", "async-trait", "futures-util", "thiserror", "tokio", "tracing"]),

@@ -16,6 +16,7 @@ use signalbox_domain::market::Market;
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::quote::Quote;
+use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::signal::{Signal, Size, Source};
@@ -102,6 +103,7 @@ pub fn account(n: usize) -> AccountBoot {
             id: account_id(n),
             capabilities: PaperBroker::capabilities(),
             messages_per_second: limits.messages_per_second,
+            doubt: DoubtConf::default(),
         },
         limits: Arc::new(limits),
         opening_cash: Money::from_units(1_000_000_000_000),
