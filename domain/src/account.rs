@@ -4,11 +4,12 @@
 //! fact; what comes back becomes facts, fills are booked in the same step. An answer that is lost leaves the order in
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
+use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
 use crate::ledger::{Ledger, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
@@ -633,8 +634,8 @@ impl Account {
 /// Orders that ended, in two generations, so that the older half can be dropped without a walk.
 #[derive(Debug, Default)]
 struct Ended {
-    newer: HashMap<OrderId, Order>,
-    older: HashMap<OrderId, Order>,
+    newer: QuickMap<OrderId, Order>,
+    older: QuickMap<OrderId, Order>,
 }
 
 impl Ended {
