@@ -28,7 +28,7 @@ use crate::journal::{AccountRest, Entry, Inbox, Journal, Restorer, StrategyRest}
 use crate::market::{EndOfDay, MarketActor};
 use crate::port::tell;
 use crate::risk::{Barrier, RiskActor};
-use crate::session::Session;
+use crate::session::{Connection, Session};
 use crate::strategy::{Configure, Poke, StrategyActor};
 use crate::supervise::{Exit, OnFatal, Policy, rely_on, start_fail_stop, supervise};
 
@@ -37,6 +37,7 @@ use crate::supervise::{Exit, OnFatal, Policy, rely_on, start_fail_stop, supervis
 pub struct AccountBoot {
     pub conf: AccountConf,
     pub limits: Arc<Limits>,
+    pub connection: Connection,
     /// What the account opens with, the first time.
     pub opening_cash: Money,
     pub opening_holdings: Arc<[OpeningHolding]>,
@@ -136,19 +137,21 @@ pub async fn boot(boot: Boot) -> Root {
     let mut lives = Vec::new();
     for account in accounts {
         limits.insert(account.conf.id.clone(), account.limits.clone());
-        lives.push(prepare(at, &board, account));
+        let connection = account.connection.clone();
+        let (conf, rest) = prepare(at, &board, account);
+        lives.push((conf, rest, connection));
     }
-    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest)| &rest.orders));
-    for (conf, rest) in &lives {
+    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest, _)| &rest.orders));
+    for (conf, rest, _) in &lives {
         if let Some(date) = rest.ledger.trade_date {
             core.restore_messages(&conf.id, date, rest.messages_today);
         }
     }
     start_risk(&board, core, &on_fatal);
-    let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, _)| conf.id.clone()).collect());
-    for (conf, rest) in lives {
+    let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, ..)| conf.id.clone()).collect());
+    for (conf, rest, connection) in lives {
         board.ledgers.borrow_mut().put(rest.ledger.clone());
-        supervise_account(&board, conf, rest, &exchange, &restorer, &on_fatal);
+        supervise_account(&board, conf, rest, connection, &exchange, &restorer, &on_fatal);
     }
     let known = Rc::new(Strategies { known: RefCell::default(), groups, inbox, restorer });
     for strategy in strategies {
@@ -206,6 +209,7 @@ fn supervise_account(
     board: &Rc<Board>,
     conf: AccountConf,
     rest: AccountRest,
+    connection: Connection,
     exchange: &PaperExchange,
     restorer: &Arc<dyn Restorer>,
     on_fatal: &OnFatal,
@@ -218,6 +222,7 @@ fn supervise_account(
         move |_life| {
             let (board, conf, exchange) = (board.clone(), conf.clone(), exchange.clone());
             let (restorer, fatal, first) = (restorer.clone(), fatal.clone(), first.take());
+            let connection = connection.clone();
             async move {
                 let rest = match first {
                     Some(rest) => rest,
@@ -231,16 +236,25 @@ fn supervise_account(
                     }
                 };
                 let at = board.clock.now();
-                let mut broker = PaperBroker::new(conf.id.clone(), exchange);
-                // The paper broker has no way to fail; adapters that do reconnect from their own task.
-                if let Err(error) = broker.connect(at, &rest.orders).await {
-                    error!(account.id = %conf.id, "cannot connect: {error}");
-                }
+                let session = match connection {
+                    Connection::Paper => {
+                        let mut broker = PaperBroker::new(conf.id.clone(), exchange);
+                        // The paper broker has no way to fail.
+                        if let Err(error) = broker.connect(at, &rest.orders).await {
+                            error!(account.id = %conf.id, "cannot connect: {error}");
+                        }
+                        Session::new(Box::new(broker))
+                    }
+                    // What it has to tell waits in the mailbox until the account lives.
+                    Connection::Session { open, patience } => {
+                        Session::start(conf.id.clone(), open, patience, board.clone())
+                    }
+                };
                 board.ledgers.borrow_mut().put(rest.ledger);
                 let mut core = Account::new(conf);
                 let mut fx = AccountEffects::default();
                 core.resume(at, rest.orders, rest.messages_today, &mut fx);
-                AccountActor::new(core, fx, Session::new(Box::new(broker)), board)
+                AccountActor::new(core, fx, session, board)
             }
         }
     };
@@ -417,7 +431,7 @@ impl Root {
     }
 
     /// Takes nothing new up and waits until everything decided is durable. Requests to brokers that are durable by
-    /// then have gone out; whatever else is open is found again at the next start.
+    /// then have gone out or wait in a session; whatever else is open is found again at the next start.
     pub async fn drain(&self) {
         self.board.draining.set(true);
         risk_idle(&self.board).await;

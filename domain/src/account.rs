@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
+use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
 use crate::ids::{AccountId, OrderId, StrategyId};
 use crate::ledger::{Ledger, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, Side};
+use crate::reconcile::DoubtConf;
 use crate::risk::{Approved, ApprovedOrder};
 use crate::row::{AccountRow, Fill, Row};
 use crate::units::{Money, Span, Timestamp, TradeDate};
@@ -36,6 +37,10 @@ pub enum AccountInput {
         reason: Arc<str>,
     },
     Broker(BrokerReport),
+    /// The broker's session is open, for the first time or again.
+    Connected,
+    /// The answer to [`AccountEffects::read`].
+    Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
     Wake,
 }
@@ -48,6 +53,9 @@ pub struct AccountEffects {
     /// The newest state of each order that changed, for risk and the order's strategy.
     pub observed: Vec<Arc<Order>>,
     pub broker: Vec<BrokerRequest>,
+    /// Read the broker's lists after everything that was asked before. Answered by [`AccountInput::Read`], always; one
+    /// read is under way at a time.
+    pub read: bool,
     pub alarms: Vec<Alarm>,
     /// The answer to a cancel: the orders that it reached.
     pub canceling: Vec<OrderId>,
@@ -79,6 +87,7 @@ pub struct AccountConf {
     pub capabilities: Capabilities,
     /// Orders per second that the broker shall see at the most; above it they wait.
     pub messages_per_second: u32,
+    pub doubt: DoubtConf,
 }
 
 /// After a lookup got no answer either, it is asked again this much later.
@@ -210,6 +219,7 @@ impl Account {
                 }
             }
             AccountInput::Broker(report) => self.report(at, states, ledger, report, fx),
+            AccountInput::Connected | AccountInput::Read(_) => {}
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::Wake => self.find_doubts(at, fx),
         }

@@ -21,6 +21,7 @@ pub mod paper;
 pub mod parent;
 pub mod plan;
 pub mod quote;
+pub mod reconcile;
 pub mod replay;
 pub mod risk;
 pub mod row;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use signalbox_actors::clock::{Clock, MarketClock};
 use signalbox_actors::journal::{AccountRest, Inbox, Journal, RestoreError, Restorer, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot};
+use signalbox_actors::session::Connection;
 use signalbox_brokers::paper::{PaperBroker, PaperExchange};
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::calendar::{Calendar, china_instant};
@@ -16,6 +17,7 @@ use signalbox_domain::market::Market;
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::quote::Quote;
+use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::signal::{Signal, Size, Source};
@@ -102,8 +104,10 @@ pub fn account(n: usize) -> AccountBoot {
             id: account_id(n),
             capabilities: PaperBroker::capabilities(),
             messages_per_second: limits.messages_per_second,
+            doubt: DoubtConf::default(),
         },
         limits: Arc::new(limits),
+        connection: Connection::Paper,
         opening_cash: Money::from_units(1_000_000_000_000),
         opening_holdings: Arc::from([]),
         rest: None,

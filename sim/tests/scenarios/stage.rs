@@ -19,6 +19,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::order::{OrdType, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
 use signalbox_domain::quote::Quote;
+use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::{Limits, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
@@ -26,7 +27,7 @@ use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, Strate
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
-use crate::desk::{Desk, Setup, market};
+use signalbox_sim::desk::{Desk, Setup, market};
 
 /// Plays the story and compares what goes out with its `->` lines.
 #[track_caller]
@@ -124,6 +125,7 @@ impl Given {
                     id: account(name),
                     capabilities: Capabilities { level, in_flight_max, market_orders: true, lists: false },
                     messages_per_second: after(rest, "pace").map_or(5, |n| n.parse().expect("a number")),
+                    doubt: DoubtConf::default(),
                 };
                 let mut holdings = Vec::new();
                 for (n, word) in rest.iter().enumerate().filter(|(_, word)| word.contains('.')) {
