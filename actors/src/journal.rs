@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use signalbox_domain::account::OrdersRest;
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::ledger::Ledger;
-use signalbox_domain::order::Order;
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, Unfinished};
@@ -76,8 +76,7 @@ impl Journal for MemoryJournal {
 pub struct AccountRest {
     pub ledger: Ledger,
     pub messages_today: u32,
-    /// Live orders, with the numbers of their fills.
-    pub orders: Vec<Order>,
+    pub orders: OrdersRest,
 }
 
 /// What a strategy's next life is built from.

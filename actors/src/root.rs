@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::Addr;
 use signalbox_brokers::Broker;
 use signalbox_brokers::paper::{PaperBroker, PaperExchange};
-use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput};
+use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, OrdersRest};
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::ledger::{Ledger, OpeningHolding};
 use signalbox_domain::market::Market;
@@ -141,7 +141,7 @@ pub async fn boot(boot: Boot) -> Root {
         let (conf, rest) = prepare(at, &board, account);
         lives.push((conf, rest, connection));
     }
-    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest, _)| &rest.orders));
+    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest, _)| &rest.orders.live));
     for (conf, rest, _) in &lives {
         if let Some(date) = rest.ledger.trade_date {
             core.restore_messages(&conf.id, date, rest.messages_today);
@@ -175,7 +175,7 @@ fn prepare(at: Timestamp, board: &Rc<Board>, boot: AccountBoot) -> (AccountConf,
         core.handle(at, &TradingStates::default(), &mut ledger, open, &mut fx);
         let actor = format!("account:{}", conf.id).into();
         board.journal.append(Entry { at, actor, cause: "start".into(), events: fx.events, rows: fx.rows });
-        AccountRest { ledger, messages_today: 0, orders: Vec::new() }
+        AccountRest { ledger, messages_today: 0, orders: OrdersRest::default() }
     });
     (conf, rest)
 }
@@ -240,7 +240,7 @@ fn supervise_account(
                     Connection::Paper => {
                         let mut broker = PaperBroker::new(conf.id.clone(), exchange);
                         // The paper broker has no way to fail.
-                        if let Err(error) = broker.connect(at, &rest.orders).await {
+                        if let Err(error) = broker.connect(at, &rest.orders.live).await {
                             error!(account.id = %conf.id, "cannot connect: {error}");
                         }
                         Session::new(Box::new(broker))

@@ -284,8 +284,8 @@ impl Desk {
         self.wakes.clear();
         self.states = tables.trading_states();
         self.ledgers = Ledgers::default();
-        let live: BTreeMap<AccountId, _> = self.setups.keys().map(|id| (id.clone(), tables.live(id))).collect();
-        self.risk = Risk::new(limits(&self.setups), live.values().flatten());
+        let live: BTreeMap<AccountId, _> = self.setups.keys().map(|id| (id.clone(), tables.orders_rest(id))).collect();
+        self.risk = Risk::new(limits(&self.setups), live.values().flat_map(|rest| &rest.live));
         let mut started = Vec::new();
         for (id, orders) in live {
             let ledger = tables.ledger(&id).expect("an account that was opened");
@@ -334,6 +334,9 @@ impl Desk {
         for event in &fx.events {
             if let Event::TradingStateSet { scope, state, .. } = event {
                 self.states.set(scope, *state);
+                for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
+                    self.tell_account(&id, AccountInput::TradingStateSet);
+                }
             }
         }
         self.append(fx.events, fx.rows);

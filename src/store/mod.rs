@@ -22,6 +22,7 @@ mod columns;
 mod door;
 pub mod entity;
 mod events;
+mod fold;
 mod inbox;
 mod open;
 mod parse;

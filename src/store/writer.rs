@@ -151,7 +151,7 @@ impl Writer {
         }
         self.backend.commit()?;
         self.publish(answers);
-        Ok(())
+        self.backend.tidy()
     }
 
     /// Durable, then told: first those who wait for a flush, then the callers, then everybody else.
