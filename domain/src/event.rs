@@ -96,6 +96,20 @@ pub enum Event {
         subject: Arc<str>,
         detail: Arc<str>,
     },
+    /// Somebody wanted to change something and was refused at the door.
+    RequestRefused {
+        /// When it was proved who asks.
+        who: Option<Arc<str>>,
+        method: Arc<str>,
+        route: Arc<str>,
+        status: u16,
+        code: Arc<str>,
+        request: Arc<str>,
+    },
+    /// So many more within a second, too many for a line each.
+    RequestsRefused {
+        unwritten: u64,
+    },
 }
 
 impl Event {

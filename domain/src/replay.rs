@@ -168,7 +168,7 @@ impl Replay {
             }
             Event::DayStarted { account, trade_date } => self.ledger(account)?.start_day(*trade_date),
             Event::Order { account, order, fact } => self.order_fact(at, account, *order, fact)?,
-            Event::Administered { .. } => {}
+            Event::Administered { .. } | Event::RequestRefused { .. } | Event::RequestsRefused { .. } => {}
         }
         Ok(())
     }

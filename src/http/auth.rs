@@ -7,13 +7,14 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use signalbox_domain::ids::AccountId;
 use utoipa::Modify;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::limits::{Class, Limits};
 use super::problem::{Code, Problem};
+use super::refusals::Asker;
 use crate::people::{People, Principal, Scope};
 
 /// A person or a program, by `Authorization: Bearer` with an access token or an API key.
@@ -69,6 +70,7 @@ fn authenticate(req: &HttpRequest) -> Result<Principal, Problem> {
     let (people, limits) = (shared::<People>(req)?, shared::<Limits>(req)?);
     let token = bearer(req)?.ok_or_else(|| Problem::new(Code::AuthenticationRequired))?;
     let principal = people.authenticate(token)?;
+    req.extensions_mut().insert(Asker::of(&principal));
     limits.check(class_of(req), principal.client())?;
     Ok(principal)
 }

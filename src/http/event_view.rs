@@ -129,6 +129,11 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
             "who": &**who, "action": &**action, "subject": &**subject,
             "detail": serde_json::from_str::<Value>(detail).unwrap_or_else(|_| (&**detail).into()),
         }),
+        Event::RequestRefused { who, method, route, status, code, request } => json!({
+            "who": who.as_deref(), "method": &**method, "route": &**route, "status": status, "code": &**code,
+            "request_id": &**request,
+        }),
+        Event::RequestsRefused { unwritten } => json!({ "unwritten": unwritten }),
     }
 }
 

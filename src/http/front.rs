@@ -69,6 +69,7 @@ pub struct Front {
     pub installation: InstallationTag,
     /// One for each event stream that may be open.
     pub streams: Arc<Semaphore>,
+    pub refused: super::refusals::Refused,
     accounts: Vec<AccountInfo>,
     groups: Arc<Groups>,
     /// Replaced as a whole, so that a signal takes a read lock for the length of one look-up.
@@ -133,6 +134,7 @@ impl Front {
             metrics,
             installation,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            refused: super::refusals::Refused::default(),
             accounts,
             groups,
             strategies: RwLock::default(),

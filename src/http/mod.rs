@@ -22,6 +22,7 @@ pub mod overview;
 pub mod page;
 pub mod portfolio;
 pub mod problem;
+pub mod refusals;
 pub mod risk;
 pub mod session;
 pub mod signals;
@@ -35,7 +36,7 @@ use std::time::Duration;
 
 use actix_web::dev::{ResourceDef, Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::DefaultHeaders;
+use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, ResponseError as _, web};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt as _;
@@ -113,6 +114,7 @@ pub fn app(
         .configure(docs)
         .route("/openapi.json", web::get().to(move || std::future::ready(json_document(document.clone()))))
         .default_service(web::to(move |req: HttpRequest| std::future::ready(fallback(&known, &req))))
+        .wrap(from_fn(refusals::note))
         .wrap(
             // Answers are for who asked: no cache keeps them, no browser guesses what they are.
             DefaultHeaders::new()

@@ -385,6 +385,7 @@ impl ResponseError for Problem {
             response.insert_header((header::WWW_AUTHENTICATE, challenge(*code)));
         }
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        response.extensions_mut().insert(*code);
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
 }

@@ -92,6 +92,12 @@ pub enum StoreError {
     Migration { source: DbErr },
     #[error("{context}")]
     Database { context: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(
+        "the database file {} is damaged: {detail}. Nothing was changed; restore it from a backup, or start with an \
+         empty folder",
+        file.display()
+    )]
+    Damaged { file: PathBuf, detail: String },
     #[error("the writer panicked: {0}")]
     Panicked(String),
     /// A stored value that no version of this program wrote.

@@ -136,6 +136,7 @@ fn connect(conf: &StoreConf, claim: &Claim) -> Result<(Box<dyn Backend>, Opened)
         return Ok((Box::new(backend), opened));
     }
     let file = sqlite::file(&conf.url, &conf.data_dir)?;
+    sqlite::check_pages(&file)?;
     runtime.block_on(async {
         let connection = sqlite::connect_for_migrations(&file).await?;
         migrate(&connection).await?;

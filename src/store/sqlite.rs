@@ -25,6 +25,9 @@ const VERSION_FLOOR: &str = "3.51.3";
 /// Lists and status requests are short; writes do not pass here.
 const READERS: u32 = 4;
 
+/// A restart may take this long for the look at the file. A gigabyte needs a few seconds.
+const CHECK_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The file that `sqlite:name` means: inside the data folder, so that the folder's lock covers it.
 pub(super) fn file(url: &str, data_dir: &Path) -> Result<PathBuf, StoreError> {
     let name = url.strip_prefix("sqlite:").unwrap_or_default();
@@ -52,6 +55,42 @@ pub(super) async fn connect_for_migrations(file: &Path) -> Result<DatabaseConnec
 pub(super) async fn connect_readers(file: &Path) -> Result<DatabaseConnection, StoreError> {
     let pool = SqlitePoolOptions::new().max_connections(READERS).connect_with(options(file).read_only(true)).await;
     pool.map(Into::into).map_err(|error| StoreError::database("the database file cannot be read", error))
+}
+
+/// Looks at every page before anything is written: a process that trades on a damaged file makes it worse. On a large
+/// file it ends after [`CHECK_MAX`], with what it saw until then.
+pub(super) fn check_pages(file: &Path) -> Result<(), StoreError> {
+    if !file.exists() {
+        return Ok(());
+    }
+    let damaged = |detail: String| StoreError::Damaged { file: file.to_owned(), detail };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(failed("the database file cannot be opened"))?;
+    // Whoever repairs the file shall find it as it was.
+    let keep = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(keep, true).map_err(failed("the database file cannot be opened"))?;
+    let interrupt = connection.get_interrupt_handle();
+    let (done, waits) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if waits.recv_timeout(CHECK_MAX) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            interrupt.interrupt();
+        }
+    });
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    drop(done);
+    let _ = watch.join(); // it has nothing to say
+    match found {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(damaged(found.replace('\n', " "))),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => {
+                tracing::warn!("the database is too large to be looked at as a whole in {CHECK_MAX:?}: going on");
+                Ok(())
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Err(damaged(error.to_string())),
+            _ => Err(failed("the database file cannot be checked")(error)),
+        },
+    }
 }
 
 #[derive(Debug)]

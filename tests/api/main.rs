@@ -6,6 +6,7 @@
 mod attacks;
 mod bad_input;
 mod matrix;
+mod refusals;
 mod sessions;
 mod strategies;
 mod support;

@@ -49,6 +49,30 @@ async fn told_to_stop_it_drains_and_the_next_start_shows_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_page_is_found_at_the_start_and_told_in_clear_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(Program::start(&data, CLOCK).await.stop().await.code(), Some(0));
+    let file = data.join("signalbox.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let (page, last) = (4_096, bytes.len() / 4_096 - 1);
+    for n in last.div_ceil(2)..=last {
+        bytes[n * page..(n + 1) * page].fill(0xa5);
+    }
+    std::fs::write(&file, &bytes).unwrap();
+
+    let started = tokio::task::spawn_blocking({
+        let data = data.clone();
+        move || spawn(&data, CLOCK).wait().unwrap()
+    });
+    assert_eq!(started.await.unwrap().code(), Some(1));
+    let said = format!("signalbox: the database file {} is damaged: ", file.display());
+    assert!(tail(&data).contains(&said), "{}", tail(&data));
+    assert!(tail(&data).contains("restore it from a backup"));
+    assert_eq!(std::fs::read(&file).unwrap(), bytes, "nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_on_the_same_folder_is_refused_in_clear_words() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
