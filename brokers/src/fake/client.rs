@@ -50,7 +50,6 @@ pub struct FakeLink {
     pub account: String,
     /// What the adapter may rely on. The broker has a level of its own.
     pub level: Level,
-    pub installation: InstallationTag,
     /// An answer that takes longer is none.
     pub answer_within: Duration,
     pub in_flight_max: usize,
@@ -72,6 +71,7 @@ impl FakeLink {
 #[derive(Debug)]
 pub struct FakeAdapter {
     link: FakeLink,
+    installation: InstallationTag,
     http: reqwest::Client,
     /// Orders that this session has to do with, as many as the account may send in a day.
     numbers: HashMap<OrderId, BrokerOrderId>,
@@ -103,12 +103,13 @@ type NoAnswer = String;
 impl FakeAdapter {
     /// # Errors
     /// When no client can be built.
-    pub fn new(link: FakeLink) -> Result<Self, BrokerError> {
+    pub fn new(link: FakeLink, installation: InstallationTag) -> Result<Self, BrokerError> {
         // A client that sends twice by itself would double an order at every level below L3.
         let http = reqwest::Client::builder().no_proxy().retry(reqwest::retry::never()).timeout(link.answer_within);
         let http = http.build().map_err(|error| BrokerError::Refused(error.to_string()))?;
         Ok(Self {
             link,
+            installation,
             http,
             numbers: HashMap::new(),
             by_no: HashMap::new(),
@@ -122,7 +123,7 @@ impl FakeAdapter {
     }
 
     fn tag(&self, order: OrderId) -> String {
-        order.client_order_id(self.link.installation).to_string()
+        order.client_order_id(self.installation).to_string()
     }
 
     async fn ask<Q: Serialize + Sync, A: DeserializeOwned>(&self, path: &str, question: &Q) -> Result<A, NoAnswer> {
