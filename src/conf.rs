@@ -13,7 +13,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
-use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf};
+use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf, reached_twice};
 use signalbox_domain::symbols;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
 
@@ -390,6 +390,10 @@ impl RawStrategy {
             let allocation: Allocation =
                 route.allocation.parse().map_err(|_| field(at("allocation"), "is neither fixed_ratio nor equity"))?;
             routes.push(Route { to, follow_ratio, allocation });
+        }
+        if let Some(account) = reached_twice(&routes, groups) {
+            let detail = format!("{account} is reached by two routes: a target would be met twice");
+            return Err(field(at("routes"), detail));
         }
         Ok(StrategyConf { id, kind: self.kind.into(), capital_base: CapitalBase::Equity, routes })
     }

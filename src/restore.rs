@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use signalbox_actors::journal::{AccountRest, RestoreError, Restorer, StrategyRest};
+use signalbox_domain::account::OrdersRest;
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::ledger::Ledger;
 use signalbox_domain::strategy::Unfinished;
@@ -71,11 +72,11 @@ async fn unfinished_signal(store: &Store, restored: RestoredSignal) -> Result<Un
 }
 
 fn account_rest(restored: RestoredAccount) -> AccountRest {
-    let RestoredAccount { row, books, orders } = restored;
+    let RestoredAccount { row, books, live, ended } = restored;
     AccountRest {
         ledger: Ledger::restore(row.account, row.cash, row.trade_date, books),
         messages_today: row.messages_today,
-        orders,
+        orders: OrdersRest { live, ended },
     }
 }
 

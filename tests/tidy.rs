@@ -27,6 +27,11 @@ const TABLE: &[MayUse] = &[
         others: Some(&["async-trait", "reqwest", "serde", "strum", "thiserror", "tokio", "tracing"]),
     },
     MayUse {
+        package: "signalbox-sim",
+        ours: &["signalbox-brokers", "signalbox-domain"],
+        others: Some(&["rand_chacha"]), // dice that a seed makes
+    },
+    MayUse {
         package: "signalbox-actors",
         ours: &["signalbox-brokers", "signalbox-domain"],
         others: Some(&["actix", "async-trait", "futures-util", "thiserror", "tokio", "tracing"]),

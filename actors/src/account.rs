@@ -353,6 +353,19 @@ impl Handler<StartDay> for AccountActor {
     }
 }
 
+/// A trading state was set somewhere: orders that wait may have to end.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TradingStateSet;
+
+impl Handler<TradingStateSet> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TradingStateSet, ctx: &mut Self::Context) {
+        self.step([AccountInput::TradingStateSet], "trading_state", ctx);
+    }
+}
+
 /// For tests and drills: end this life by a panic.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use signalbox_domain::account::OrdersRest;
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::ledger::Ledger;
-use signalbox_domain::order::Order;
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, Unfinished};
@@ -76,8 +76,7 @@ impl Journal for MemoryJournal {
 pub struct AccountRest {
     pub ledger: Ledger,
     pub messages_today: u32,
-    /// Live orders, with the numbers of their fills.
-    pub orders: Vec<Order>,
+    pub orders: OrdersRest,
 }
 
 /// What a strategy's next life is built from.
@@ -88,6 +87,22 @@ pub struct StrategyRest {
     pub state: StrategyState,
     /// Its signals that are planned or wait, and are not final. What is still in the inbox is not among them.
     pub unfinished: Vec<Unfinished>,
+}
+
+impl StrategyRest {
+    /// How a strategy that the store does not know yet becomes stored. Afterwards the stored configuration counts,
+    /// because people change it while the program runs.
+    #[must_use]
+    pub fn first_entry(&self, at: Timestamp, cause: &'static str) -> Entry {
+        let Self { conf, version, state, .. } = self;
+        Entry {
+            at,
+            actor: format!("strategy:{}", conf.id).into(),
+            cause: cause.into(),
+            events: vec![Event::StrategyConfigured(conf.clone())],
+            rows: vec![Row::Strategy { conf: conf.clone(), state: *state, version: *version }],
+        }
+    }
 }
 
 /// Where the next life of an actor finds what the last one had made durable.

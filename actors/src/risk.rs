@@ -59,6 +59,9 @@ impl RiskActor {
         for event in &fx.events {
             if let Event::TradingStateSet { scope, state, .. } = event {
                 self.board.states.borrow_mut().set(scope, *state);
+                for account in self.board.directory.accounts.borrow().values() {
+                    tell(account, account::TradingStateSet);
+                }
             }
         }
         if !fx.events.is_empty() || !fx.rows.is_empty() {

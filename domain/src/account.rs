@@ -4,14 +4,15 @@
 //! fact; what comes back becomes facts, fills are booked in the same step. An answer that is lost leaves the order in
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
+use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
 use crate::ledger::{Ledger, OpeningHolding};
-use crate::order::{InFlight, OrdStatus, Order, OrderFact, Side};
+use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
 use crate::reconcile::DoubtConf;
 use crate::risk::{Approved, ApprovedOrder};
 use crate::row::{AccountRow, Fill, Row};
@@ -42,6 +43,8 @@ pub enum AccountInput {
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
+    /// A trading state was set somewhere: what waits and is not permitted any more ends now.
+    TradingStateSet,
     Wake,
 }
 
@@ -78,6 +81,15 @@ pub enum Alarm {
     Overfill {
         order: OrderId,
     },
+}
+
+/// The orders that an earlier life of an account left.
+#[derive(Debug, Default)]
+pub struct OrdersRest {
+    /// Those that may still trade, with the numbers of their fills.
+    pub live: Vec<Order>,
+    /// Those that ended on its last two trading days, with the numbers of their fills: the broker may have more of them.
+    pub ended: Vec<Order>,
 }
 
 /// How one account behaves.
@@ -117,6 +129,8 @@ pub struct Account {
     /// Sent and not answered.
     in_flight: usize,
     messages_today: u32,
+    /// Those of them that risk did not see coming: cancels, and sends of the same order again.
+    extra_today: u32,
     pace: Pace,
     find_again: Option<Timestamp>,
     /// Lookups without an answer yet. One at a time for each order: what an older one says may not be true any more.
@@ -137,6 +151,7 @@ impl Account {
             queue: VecDeque::new(),
             in_flight: 0,
             messages_today: 0,
+            extra_today: 0,
             pace,
             find_again: None,
             finding: BTreeSet::new(),
@@ -144,10 +159,20 @@ impl Account {
         }
     }
 
-    /// Takes up the live orders of an earlier life. What was on its way then is in doubt now; what was waiting waits
-    /// again, and is sent with the next [`AccountInput::Wake`].
-    pub fn resume(&mut self, at: Timestamp, orders: Vec<Order>, messages_today: u32, fx: &mut AccountEffects) {
+    /// Takes up the live orders of an earlier life, and those that ended lately. What was on its way
+    /// then is in doubt now; what was waiting waits again, and is sent with the next [`AccountInput::Wake`].
+    pub fn resume(&mut self, at: Timestamp, rest: OrdersRest, messages_today: u32, fx: &mut AccountEffects) {
+        let OrdersRest { live: orders, ended } = rest;
         self.messages_today = messages_today;
+        let last_day = ended.iter().map(|order| order.approval.trade_date).max();
+        for order in ended {
+            let of_last_day = Some(order.approval.trade_date) == last_day;
+            let (id, filled_meanwhile) = (order.id(), of_last_day && may_have_filled(&order));
+            self.ended.put(order);
+            if filled_meanwhile {
+                self.find(id, fx);
+            }
+        }
         for order in orders {
             let (id, was) = (order.id(), (order.status, order.in_flight, order.in_doubt));
             // Whatever the earlier life had not told anybody when it ended is told now.
@@ -221,9 +246,14 @@ impl Account {
             AccountInput::Broker(report) => self.report(at, states, ledger, report, fx),
             AccountInput::Connected | AccountInput::Read(_) => {}
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
+            AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
             AccountInput::Wake => self.find_doubts(at, fx),
         }
         self.send(at, states, ledger, fx);
+        if ledger.extra_messages != self.extra_today {
+            ledger.extra_messages = self.extra_today;
+            fx.rows.push(self.account_row(at, ledger));
+        }
         // An answer that is awaited makes room by itself; only the pace needs a timer.
         let nothing_waits = self.queue.is_empty() || self.in_flight >= self.conf.capabilities.in_flight_max;
         fx.wake_at = [self.pace.wake_at(nothing_waits), self.find_again].into_iter().flatten().min();
@@ -257,6 +287,7 @@ impl Account {
         ledger.start_day(trade_date);
         self.ended.next_generation();
         self.messages_today = 0;
+        self.extra_today = 0;
         fx.rows.push(self.account_row(at, ledger));
         fx.events.push(Event::DayStarted { account: self.conf.id.clone(), trade_date });
     }
@@ -285,14 +316,7 @@ impl Account {
                 continue;
             };
             let terms = order.terms.clone();
-            let refusal = if at >= terms.valid_until {
-                Some("its time was out before it was sent")
-            } else if !states.permits(&self.conf.id, &terms.strategy, terms.side) {
-                Some("trading was halted before it was sent")
-            } else {
-                None
-            };
-            if let Some(reason) = refusal {
+            if let Some(reason) = refusal(at, states, &terms) {
                 self.queue.pop_front();
                 self.fact(at, id, OrderFact::NeverSent { reason: reason.into() }, fx);
                 continue;
@@ -305,7 +329,7 @@ impl Account {
                 blocked.push_back(id);
                 continue;
             }
-            self.pace.sent(at);
+            self.pace.sent();
             self.messages_today += 1;
             self.in_flight += 1;
             sent = true;
@@ -319,6 +343,19 @@ impl Account {
         }
         if sent {
             fx.rows.push(self.account_row(at, ledger));
+        }
+    }
+
+    /// Ends what waits and may not be sent any more, also behind orders that wait for the broker's pace.
+    fn refuse_queued(&mut self, at: Timestamp, states: &TradingStates, fx: &mut AccountEffects) {
+        for id in std::mem::take(&mut self.queue) {
+            let Some(order) = self.orders.get(&id) else { continue };
+            match refusal(at, states, &order.terms) {
+                Some(reason) => {
+                    self.fact(at, id, OrderFact::NeverSent { reason: reason.into() }, fx);
+                }
+                None => self.queue.push_back(id),
+            }
         }
     }
 
@@ -356,8 +393,16 @@ impl Account {
         }
     }
 
-    /// A cancel goes out when the broker knows the order and no other request for it is under way. It needs no pace
-    /// and no permission: risk never blocks a cancel.
+    /// A message that nothing holds back: the broker counts it, so it counts, and the next order waits the longer.
+    fn count_extra(&mut self, at: Timestamp) {
+        self.messages_today += 1;
+        self.extra_today += 1;
+        self.pace.refill(at);
+        self.pace.sent();
+    }
+
+    /// A cancel goes out when the broker knows the order and no other request for it is under way. It waits for no pace
+    /// and needs no permission: risk never blocks a cancel.
     fn send_cancel(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
         if order.cancel_wanted && order.in_flight.is_none() && is_working(order) {
@@ -368,7 +413,7 @@ impl Account {
     fn send_cancel_now(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         if let Some(order) = self.orders.get(&id) {
             let broker_order_id = order.broker_order_id.clone();
-            self.messages_today += 1;
+            self.count_extra(at);
             self.fact(at, id, OrderFact::CancelSending, fx);
             fx.broker.push(BrokerRequest::Cancel { order: id, broker_order_id });
         }
@@ -468,14 +513,13 @@ impl Account {
         let Some(order) = self.orders.get(&id) else { return };
         match (order.in_flight, order.in_doubt) {
             (Some(InFlight::New), true) if self.conf.capabilities.level == Level::L4 => {
-                let terms = &order.terms;
-                let halted = !states.permits(&self.conf.id, &terms.strategy, terms.side);
-                if order.cancel_wanted || at >= terms.valid_until || halted {
+                if order.cancel_wanted || refusal(at, states, &order.terms).is_some() {
                     let evidence = "looked up by id: the broker has no such order".into();
                     self.fact(at, id, OrderFact::Absent { evidence }, fx);
                 } else {
                     // The broker enforces the id, so the same id again can make one order at the most.
                     let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
+                    self.count_extra(at);
                     self.fact(at, id, OrderFact::Sending { send_no }, fx);
                     fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
                 }
@@ -590,8 +634,8 @@ impl Account {
 /// Orders that ended, in two generations, so that the older half can be dropped without a walk.
 #[derive(Debug, Default)]
 struct Ended {
-    newer: HashMap<OrderId, Order>,
-    older: HashMap<OrderId, Order>,
+    newer: QuickMap<OrderId, Order>,
+    older: QuickMap<OrderId, Order>,
 }
 
 impl Ended {
@@ -613,6 +657,23 @@ impl Ended {
     fn next_generation(&mut self) {
         self.older = std::mem::take(&mut self.newer);
     }
+}
+
+/// Why an order that waits is not sent any more.
+fn refusal(at: Timestamp, states: &TradingStates, terms: &OrderTerms) -> Option<&'static str> {
+    if at >= terms.valid_until {
+        Some("its time was out before it was sent")
+    } else if !states.permits(&terms.account, &terms.strategy, terms.side) {
+        Some("trading was halted before it was sent")
+    } else {
+        None
+    }
+}
+
+/// Whether an order that ended can have traded more than is booked: a fill of it may have been told to nobody.
+fn may_have_filled(order: &Order) -> bool {
+    let worked = matches!(order.status, OrdStatus::Canceled | OrdStatus::Expired);
+    worked && order.send_no > 0 && order.cum_qty < order.terms.qty
 }
 
 /// A fill as the broker tells it.
@@ -641,15 +702,20 @@ impl Pace {
     }
 
     fn may_send(&mut self, at: Timestamp) -> bool {
+        self.refill(at);
+        self.tokens >= Self::MESSAGE
+    }
+
+    fn refill(&mut self, at: Timestamp) {
         let last = *self.refilled_at.get_or_insert(at);
         let passed = at.since(last).us().max(0);
         self.tokens =
             (self.tokens.saturating_add(passed.saturating_mul(self.per_second))).min(self.per_second * Self::MESSAGE);
         self.refilled_at = Some(last.max(at));
-        self.tokens >= Self::MESSAGE
     }
 
-    fn sent(&mut self, _at: Timestamp) {
+    /// What may not wait can borrow from the seconds to come.
+    fn sent(&mut self) {
         self.tokens -= Self::MESSAGE;
     }
 

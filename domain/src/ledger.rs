@@ -56,6 +56,10 @@ pub struct Ledger {
     /// Settled or usable at once: the proceeds of a sale can buy again on the same day.
     pub cash: Money,
     pub trade_date: Option<TradeDate>,
+    /// Messages to the broker since the start of the day or of this life that no approval announced: cancels, and sends
+    /// of the same order again. Risk adds them to those that it approved.
+    #[serde(skip)]
+    pub extra_messages: u32,
     /// Sorted by symbol, then strategy. Empty books are dropped at the start of a day.
     books: Vec<Book>,
 }
@@ -71,14 +75,14 @@ pub struct Holding {
 impl Ledger {
     #[must_use]
     pub fn new(account: AccountId) -> Self {
-        Self { account, cash: Money::ZERO, trade_date: None, books: Vec::new() }
+        Self { account, cash: Money::ZERO, trade_date: None, extra_messages: 0, books: Vec::new() }
     }
 
     /// Rebuilds from stored rows.
     #[must_use]
     pub fn restore(account: AccountId, cash: Money, trade_date: Option<TradeDate>, mut books: Vec<Book>) -> Self {
         books.sort_by(|a, b| (a.symbol, &a.strategy).cmp(&(b.symbol, &b.strategy)));
-        Self { account, cash, trade_date, books }
+        Self { account, cash, trade_date, extra_messages: 0, books }
     }
 
     pub fn open(&mut self, cash: Money, holdings: &[OpeningHolding]) {
@@ -93,6 +97,7 @@ impl Ledger {
     /// Yesterday's purchases may be sold from now on.
     pub fn start_day(&mut self, trade_date: TradeDate) {
         self.trade_date = Some(trade_date);
+        self.extra_messages = 0;
         self.books.retain(|book| !book.qty.is_zero() || !book.realized_pnl.is_zero());
         for book in &mut self.books {
             book.bought_today = Qty::ZERO;

@@ -15,7 +15,7 @@ use crate::plan;
 use crate::row::{Row, SignalRow};
 use crate::signal::{Signal, SignalStatus, Source, WaitingFor};
 use crate::symbol::Symbol;
-use crate::units::{Qty, Ratio, Timestamp};
+use crate::units::{Qty, Ratio, Span, Timestamp};
 use crate::view::View;
 
 /// A strategy as it is configured. A new configuration replaces the old one as a whole.
@@ -92,6 +92,18 @@ pub enum StrategyState {
 
 /// The accounts of each group.
 pub type Groups = HashMap<GroupId, Vec<AccountId>>;
+
+/// The first account that two routes reach. A strategy has none: a target means what its account shall hold, and two
+/// routes that meet it would each buy the whole of it.
+#[must_use]
+pub fn reached_twice<'a>(routes: &'a [Route], groups: &'a Groups) -> Option<&'a AccountId> {
+    let mut reached = BTreeSet::new();
+    let accounts = routes.iter().flat_map(|route| match &route.to {
+        RouteTo::Account(account) => std::slice::from_ref(account),
+        RouteTo::Group(group) => groups.get(group).map_or(&[][..], Vec::as_slice),
+    });
+    accounts.into_iter().find(|account| !reached.insert(*account))
+}
 
 /// Everything that can happen to a strategy.
 #[derive(Debug)]
@@ -331,7 +343,7 @@ impl Strategy {
         let pending = |account: &AccountId, symbol: Symbol| self.pending(account, symbol);
         match plan::plan(at, view, &signal, &self.conf, &self.groups, pending) {
             Err(denials) => self.deny_whole(at, id, denials.into(), fx),
-            Ok(plan) => self.start(at, id, plan, fx),
+            Ok(plan) => self.start(at, view, id, plan, fx),
         }
     }
 
@@ -357,7 +369,7 @@ impl Strategy {
         self.deny_whole(at, id, Arc::from([denial]), fx);
     }
 
-    fn start(&mut self, at: Timestamp, id: SignalId, plan: plan::Plan, fx: &mut StrategyEffects) {
+    fn start(&mut self, at: Timestamp, view: View<'_>, id: SignalId, plan: plan::Plan, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get_mut(&id) else { return };
         let until = active.row.until.unwrap_or(at);
         fx.events.push(Event::SignalPlanned {
@@ -384,7 +396,14 @@ impl Strategy {
         for parent in &active.parents {
             fx.rows.push(parent_row(&active.signal, parent));
         }
-        self.set_timer(id, Some(until));
+        let buys = active.parents.iter().any(|p| p.leg.side == Side::Buy);
+        let give_up = match no_cancel_from(view, active.signal.symbol, until) {
+            // What would be given up in the closing auction is given up before it. A sell rides along: the auction is
+            // its last price.
+            Some((from, end)) if buys && until < end => from,
+            _ => until,
+        };
+        self.set_timer(id, Some(give_up));
     }
 
     /// What this strategy's working orders would still change in its book: buys minus sells.
@@ -492,6 +511,8 @@ impl Strategy {
             let Some(active) = self.active.get(&id) else { continue };
             if active.parents.is_empty() {
                 self.start_or_wait(at, view, id, fx);
+            } else if rides_to_the_close(view, active.signal.symbol, at, active.row.until.unwrap_or(at)) {
+                // The venue ends it with the session, and unsent orders are not sent after their time.
             } else {
                 // Its time is out: what still works is taken back.
                 self.cancel_orders(id, &Arc::from("the signal's time is out"), fx);
@@ -529,6 +550,29 @@ impl Strategy {
             }
         }
     }
+}
+
+/// The exchange takes no cancel in the closing auction (14:57 to 15:00). Nothing is begun so shortly before that its
+/// answer could come too late.
+const CANCELS_END_BEFORE_CLOSE: Span = Span::from_secs(210);
+
+/// The stretch in which an automatic cancel of this instant would be too late, if the instant is in one: from when on,
+/// and the session's end.
+fn no_cancel_from(view: View<'_>, symbol: Symbol, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    // The end itself belongs to the session that it ends.
+    let last = at.plus(Span::from_us(-1));
+    let (date, end) = (view.market.calendar.trade_date(last)?, view.market.calendar.session_end(last)?);
+    if !view.market.day(symbol, date).is_ok_and(|rules| rules.closing_auction) {
+        return (at == end).then_some((end, end));
+    }
+    let from = end.plus(Span::from_us(-CANCELS_END_BEFORE_CLOSE.us()));
+    (at > from).then_some((from, end))
+}
+
+/// Whether a time that is out is left to the end of the session instead of a cancel.
+fn rides_to_the_close(view: View<'_>, symbol: Symbol, at: Timestamp, until: Timestamp) -> bool {
+    let session_end = view.market.calendar.session_end(until.plus(Span::from_us(-1)));
+    no_cancel_from(view, symbol, at).is_some() || session_end.is_some_and(|end| at >= end)
 }
 
 /// Ten thousand refused legs need not all be told with the signal; each order keeps its own.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::account::OrdersRest;
 use crate::denial::Denial;
 use crate::event::{Scope, TradingState};
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
@@ -92,15 +93,23 @@ impl Tables {
         Some(Ledger::restore(account.clone(), row.cash, row.trade_date, books))
     }
 
-    /// The account's orders that may still trade, with the numbers of their fills.
+    /// The account's orders that may still trade, and those that ended on its last two trading days.
     #[must_use]
-    pub fn live(&self, account: &AccountId) -> Vec<Order> {
-        let live = self.orders.values().filter(|o| o.terms.account == *account && !o.status.is_terminal());
-        live.map(|order| {
+    pub fn orders_rest(&self, account: &AccountId) -> OrdersRest {
+        let today = self.accounts.get(account).and_then(|row| row.trade_date);
+        let own = || self.orders.values().filter(|o| o.terms.account == *account);
+        let before = own().map(|o| Some(o.approval.trade_date)).filter(|date| *date < today).max().flatten();
+        let mut rest = OrdersRest::default();
+        for order in own() {
             let exec_ids = self.fills_of.get(&order.id()).cloned().unwrap_or_default();
-            Order { exec_ids, ..order.snapshot() }
-        })
-        .collect()
+            let order = Order { exec_ids, ..order.snapshot() };
+            if !order.status.is_terminal() {
+                rest.live.push(order);
+            } else if order.send_no > 0 && Some(order.approval.trade_date) >= before {
+                rest.ended.push(order);
+            }
+        }
+        rest
     }
 
     #[must_use]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use signalbox_actors::session::{Connection, Patience};
 use signalbox_brokers::Broker;
-use signalbox_brokers::fake::client::{FakeAdapter, FakeLink};
+use signalbox_brokers::fake::client::{FakeLink, FakeSession};
 use signalbox_brokers::paper::PaperBroker;
 use signalbox_domain::broker::{Capabilities, Level};
 use signalbox_domain::ids::{AccountId, InstallationTag};
@@ -45,7 +45,7 @@ impl BrokerSettings {
             Self::Fake { link, patience } => {
                 let link = link.clone();
                 let open = move || {
-                    let adapter = FakeAdapter::new(link.clone(), installation)?;
+                    let adapter = FakeSession::new(link.clone(), installation)?;
                     Ok(Box::new(adapter) as Box<dyn Broker>)
                 };
                 Connection::Session { open: Arc::new(open), patience: *patience }

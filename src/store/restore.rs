@@ -11,7 +11,7 @@ use signalbox_domain::ids::{AccountId, ExecId, SignalId};
 use signalbox_domain::ledger::Book;
 use signalbox_domain::order::Order;
 use signalbox_domain::row::AccountRow;
-use signalbox_domain::units::Timestamp;
+use signalbox_domain::units::{Timestamp, TradeDate};
 
 use super::entity::{accounts, books, journal, orders, parents, signals, strategies, trading_states};
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
@@ -35,7 +35,9 @@ pub struct RestoredAccount {
     pub row: AccountRow,
     pub books: Vec<Book>,
     /// Those that may still trade, with the ids of their fills.
-    pub orders: Vec<Order>,
+    pub live: Vec<Order>,
+    /// Those that ended on the account's last two trading days, with the ids of their fills.
+    pub ended: Vec<Order>,
 }
 
 /// A signal that waits, works or is in doubt.
@@ -47,6 +49,10 @@ pub struct RestoredSignal {
 
 /// The actors run on clocks that agree within one commit, whose newest lines these are.
 const NEWEST_LINES: u64 = 1_000;
+
+/// How many orders are read at once, and in all, for those that ended today.
+const ENDED_PAGE: u64 = 2_000;
+const ENDED_READ_MAX: u64 = 64_000;
 
 #[derive(Debug, FromQueryResult)]
 struct Execution {
@@ -107,15 +113,7 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
         books_of.entry(account).or_default().push(book);
     }
 
-    let mut executions: HashMap<i64, Vec<ExecId>> = HashMap::new();
-    let statement = Statement::from_string(
-        read.get_database_backend(),
-        "SELECT order_id, exec_id FROM fills
-         WHERE order_id IN (SELECT id FROM orders WHERE NOT closed AND cum_qty > 0) ORDER BY id",
-    );
-    for execution in Execution::find_by_statement(statement).all(read).await? {
-        executions.entry(execution.order_id).or_default().push(ExecId(execution.exec_id.into()));
-    }
+    let mut executions = executions(read, "SELECT id FROM orders WHERE NOT closed AND cum_qty > 0").await?;
 
     let mut orders_of: HashMap<AccountId, Vec<Order>> = HashMap::new();
     // In these words and this order, so that the partial index serves: by id alone the whole table would be read.
@@ -134,14 +132,89 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
     }
 
     let rows = accounts::Entity::find().order_by_asc(accounts::Column::Id).all(read).await?;
-    rows.iter()
-        .map(|model| {
-            let row = parse::account(model)?;
+    let rows = rows.iter().map(parse::account).collect::<Result<Vec<_>, _>>()?;
+    let mut ended_of = restore_ended(read, &rows).await?;
+    rows.into_iter()
+        .map(|row| {
             let books = books_of.remove(&row.account).unwrap_or_default();
-            let orders = orders_of.remove(&row.account).unwrap_or_default();
-            Ok(RestoredAccount { row, books, orders })
+            let live = orders_of.remove(&row.account).unwrap_or_default();
+            let ended = ended_of.remove(&row.account).unwrap_or_default();
+            Ok(RestoredAccount { row, books, live, ended })
         })
         .collect()
+}
+
+/// The orders that were sent and ended on their accounts' last two trading days: after the close the new day has begun,
+/// and the broker still lists the old one. Ids rise with the signals, so the days' orders
+/// are the last ones: read backwards until a page has none of them.
+async fn restore_ended(
+    read: &DatabaseTransaction,
+    accounts: &[AccountRow],
+) -> Result<HashMap<AccountId, Vec<Order>>, StoreError> {
+    let mut days: HashMap<&AccountId, LastDays> =
+        accounts.iter().map(|row| (&row.account, LastDays { today: row.trade_date, before: None })).collect();
+    let mut ended_of: HashMap<AccountId, Vec<Order>> = HashMap::new();
+    let (mut below, mut left) = (i64::MAX, ENDED_READ_MAX);
+    while left > 0 {
+        let page = orders::Entity::find()
+            .filter(orders::Column::Id.lt(below))
+            .order_by_desc(orders::Column::Id)
+            .limit(ENDED_PAGE)
+            .all(read)
+            .await?;
+        let (Some(first), Some(last)) = (page.first().map(|m| m.id), page.last().map(|m| m.id)) else { break };
+        below = last;
+        left = left.saturating_sub(ENDED_PAGE);
+        let within = format!("SELECT id FROM orders WHERE id BETWEEN {last} AND {first} AND closed AND cum_qty > 0");
+        let mut executions = executions(read, &within).await?;
+        let mut of_today = false;
+        for model in page {
+            let id = model.id;
+            let StoredOrder::Live(mut order) = parse::order(model)? else { continue };
+            if !days.get_mut(&order.terms.account).is_some_and(|days| days.has(order.approval.trade_date)) {
+                continue;
+            }
+            of_today = true;
+            if order.status.is_terminal() && order.send_no > 0 {
+                order.exec_ids = executions.remove(&id).unwrap_or_default();
+                ended_of.entry(order.terms.account.clone()).or_default().push(*order);
+            }
+        }
+        if !of_today {
+            break;
+        }
+    }
+    Ok(ended_of)
+}
+
+/// An account's trading day, and the one before it on which it had an order.
+#[derive(Debug)]
+struct LastDays {
+    today: Option<TradeDate>,
+    before: Option<TradeDate>,
+}
+
+impl LastDays {
+    /// Asked for dates that fall, or nearly so.
+    fn has(&mut self, date: TradeDate) -> bool {
+        if Some(date) >= self.today {
+            return true;
+        }
+        *self.before.get_or_insert(date) == date
+    }
+}
+
+/// The numbers of the fills of the orders that the query names.
+async fn executions(read: &DatabaseTransaction, of: &str) -> Result<HashMap<i64, Vec<ExecId>>, StoreError> {
+    let statement = Statement::from_string(
+        read.get_database_backend(),
+        format!("SELECT order_id, exec_id FROM fills WHERE order_id IN ({of}) ORDER BY id"),
+    );
+    let mut executions: HashMap<i64, Vec<ExecId>> = HashMap::new();
+    for execution in Execution::find_by_statement(statement).all(read).await? {
+        executions.entry(execution.order_id).or_default().push(ExecId(execution.exec_id.into()));
+    }
+    Ok(executions)
 }
 
 async fn restore_signals(read: &DatabaseTransaction) -> Result<Vec<RestoredSignal>, StoreError> {

@@ -85,8 +85,10 @@ async fn a_restart_finds_what_lives_and_nothing_else() {
         let restored = store.restore().await.unwrap();
         let [one] = &restored.accounts[..] else { panic!("{restored:?}") };
         assert_eq!((&one.row, &one.books), (&account_row(2), &vec![book(100)]));
-        assert_eq!(one.orders, [expected.unwrap().as_ref().clone()], "with its one fill");
-        assert_eq!(one.orders[0].exec_ids.len(), 1);
+        assert_eq!(one.live, [expected.unwrap().as_ref().clone()], "with its one fill");
+        assert_eq!(one.live[0].exec_ids.len(), 1);
+        let [ended] = &one.ended[..] else { panic!("{:?}", one.ended) };
+        assert_eq!((ended.id().signal().get(), ended.exec_ids.len()), (1, 2), "with both of its fills");
         let [half] = &restored.signals[..] else { panic!("{restored:?}") };
         assert_eq!((half.signal.row.id.get(), half.signal.row.status), (2, SignalStatus::Working));
         assert_eq!(half.parents.len(), 1);

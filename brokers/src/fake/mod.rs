@@ -2,15 +2,15 @@
 //! each thing that was seen to go wrong at a real one.
 //!
 //! The machine is pure, so that a simulator can run it without a network. A process of its own puts it behind HTTP
-//! (`fake-broker` among the test programs); [`client::FakeAdapter`] is the adapter that talks to it.
+//! (`fake-broker` among the test programs); [`adapter::FakeAdapter`] is the adapter that talks to it.
 
+pub mod adapter;
 mod apply;
 #[cfg(feature = "fake")]
 pub mod client;
 pub mod fault;
 mod lists;
 mod oracle;
-#[cfg(feature = "fake")]
 mod parse;
 mod state;
 pub mod truth;

@@ -240,6 +240,7 @@ impl Risk {
             Some((day, count)) if *day == date => *count,
             _ => 0,
         };
+        let sent = sent.saturating_add(ledger.extra_messages);
         tell(sink, DenialCode::MessageCeiling, sent < limits.message_ceiling, || {
             (Measure::Count(i64::from(sent)), Measure::Count(i64::from(limits.message_ceiling)))
         });

@@ -158,7 +158,7 @@ impl Restorer for MemoryStore {
             .read(|shelves| {
                 let ledger = shelves.tables.ledger(id)?;
                 let messages_today = shelves.tables.accounts.get(id).map_or(0, |row| row.messages_today);
-                Some(AccountRest { ledger, messages_today, orders: shelves.tables.live(id) })
+                Some(AccountRest { ledger, messages_today, orders: shelves.tables.orders_rest(id) })
             })
             .await)
     }

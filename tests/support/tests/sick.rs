@@ -9,7 +9,7 @@ use signalbox_actors::root::{Root, boot};
 use signalbox_actors::session::{Connection, Patience};
 use signalbox_actors::{account, market};
 use signalbox_brokers::Broker;
-use signalbox_brokers::fake::client::{FakeAdapter, FakeLink};
+use signalbox_brokers::fake::client::{FakeLink, FakeSession};
 use signalbox_brokers::fake::fault::{Arm, Fault};
 use signalbox_domain::broker::Level;
 use signalbox_support::conformance::installation;
@@ -31,7 +31,7 @@ fn at(broker: &Process, account: usize) -> FakeLink {
 }
 
 fn connection(link: FakeLink) -> Connection {
-    let open = move || Ok(Box::new(FakeAdapter::new(link.clone(), installation())?) as Box<dyn Broker>);
+    let open = move || Ok(Box::new(FakeSession::new(link.clone(), installation())?) as Box<dyn Broker>);
     // Nothing is given up here: the sick account has to be waited for as long as it takes.
     let patience = Patience { call: Duration::from_secs(90), queue: Duration::from_secs(90), ..Patience::default() };
     Connection::Session { open: Arc::new(open), patience }

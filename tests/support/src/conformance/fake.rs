@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use signalbox_brokers::Broker;
 use signalbox_brokers::fake::OrderTruth;
-use signalbox_brokers::fake::client::{FakeAdapter, FakeLink};
+use signalbox_brokers::fake::client::{FakeLink, FakeSession};
 use signalbox_brokers::fake::fault::Arm;
 use signalbox_brokers::fake::wire::{Control, FillPolicy};
 use signalbox_domain::broker::{BrokerReport, Level};
@@ -58,7 +58,7 @@ impl FakeHarness {
 #[async_trait]
 impl Harness for FakeHarness {
     fn adapter(&self) -> Box<dyn Broker> {
-        Box::new(FakeAdapter::new(self.link.clone(), installation()).expect("an HTTP client"))
+        Box::new(FakeSession::new(self.link.clone(), installation()).expect("an HTTP client"))
     }
 
     fn level(&self) -> Level {

@@ -27,7 +27,7 @@ use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, Strate
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
-use crate::desk::{Desk, Setup, market};
+use signalbox_sim::desk::{Desk, Setup, market};
 
 /// Plays the story and compares what goes out with its `->` lines.
 #[track_caller]
@@ -232,7 +232,9 @@ impl Stage {
     fn advance(&mut self, to: Timestamp, said: &mut Vec<String>) {
         for turn in 0.. {
             assert!(turn < 1_000, "somebody wants to be woken for ever");
-            let end = self.desk.market.calendar.session_end(self.desk.at).map(|at| at.plus(Span::from_us(1)));
+            // 15:00:00 sharp still belongs to the session that ends then.
+            let last = self.desk.at.plus(Span::from_us(-1));
+            let end = self.desk.market.calendar.session_end(last).map(|at| at.plus(Span::from_us(1)));
             let wake = self.desk.wake_at().map(|at| at.max(self.desk.at));
             let Some(next) = end.into_iter().chain(wake).min().filter(|next| *next <= to) else { break };
             self.set_clock(next);

@@ -212,12 +212,100 @@ stories! {
            -> a: submit S1.1 buy 100 @ 10.00
         09:31 S2 buy 200 600000.SH @ 10.00
         09:31:10 halt
-        09:31:20 broker S1.1 accepted
-           -> S1.1 accepted
            -> S2.1 never sent
            -> S2 canceled
+        09:31:20 broker S1.1 accepted
+           -> S1.1 accepted
         09:31:20 show a
            -> a: cash 100000.00 reserved 1005.01
+    ";
+
+    a_day_order_rides_into_the_close_and_no_cancel_is_sent: "
+        14:50 S1 buy 100 600000.SH @ 9.50
+           -> a: submit S1.1 buy 100 @ 9.50
+        14:50 broker S1.1 accepted
+           -> S1.1 accepted
+        15:01 broker S1.1 expired
+           -> S1.1 expired
+           -> S1 expired
+    ";
+
+    a_buy_that_would_end_in_the_closing_auction_is_taken_back_before_it_and_a_sell_rides_along: "
+        given account a cash 100000 s 600000.SH 500
+        14:50 S1 buy 100 600000.SH @ 9.50 until 14:58
+           -> a: submit S1.1 buy 100 @ 9.50
+        14:50 broker S1.1 accepted
+           -> S1.1 accepted
+        14:51 S2 sell 100 600000.SH @ 10.50 until 14:58
+           -> a: submit S2.1 sell 100 @ 10.50
+        14:51 broker S2.1 accepted
+           -> S2.1 accepted
+        14:56:31
+           -> a: cancel S1.1
+        15:01
+    ";
+
+    a_halt_ends_what_waits_at_once_also_behind_what_may_go: "
+        given account a cash 100000 s 600000.SH 500 pace 1
+        09:31 S1 sell 100 600000.SH @ 10.00
+           -> a: submit S1.1 sell 100 @ 10.00
+        09:31 S2 sell 200 600000.SH @ 10.00
+        09:31 S3 buy 100 600000.SH @ 10.00
+        09:31 reduce
+           -> S3.1 never sent
+           -> S3 canceled
+        09:31:02
+           -> a: submit S2.1 sell 200 @ 10.00
+    ";
+
+    a_cancel_waits_for_no_pace_and_the_next_order_waits_the_longer: "
+        given account a cash 100000 pace 1
+        09:31:00 S1 buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+        09:31:00 broker S1.1 accepted
+           -> S1.1 accepted
+        09:31:00 cancel S1
+           -> a: cancel S1.1
+        09:31:00 S2 buy 100 600000.SH @ 9.90
+        09:31:01
+        09:31:02
+        09:31:03
+           -> a: submit S2.1 buy 100 @ 9.90
+    ";
+
+    cancels_count_against_the_days_ceiling_and_are_never_refused: "
+        given account a cash 100000 ceiling 2
+        09:31 S1 buy 100 600000.SH @ 9.50
+           -> a: submit S1.1 buy 100 @ 9.50
+        09:31 broker S1.1 accepted
+           -> S1.1 accepted
+        09:32 cancel S1
+           -> a: cancel S1.1
+        09:32 broker S1.1 canceled
+           -> S1.1 canceled
+           -> S1 canceled
+        09:33 S2 buy 100 600000.SH @ 9.50
+           -> S2.1 denied MESSAGE_CEILING
+           -> S2 denied MESSAGE_CEILING
+    ";
+
+    a_fill_that_nobody_heard_of_before_a_restart_is_asked_for_and_booked: "
+        09:31 S1 buy 200 600000.SH @ 10.00
+           -> a: submit S1.1 buy 200 @ 10.00
+        09:31 broker S1.1 accepted
+           -> S1.1 accepted
+        09:32 cancel S1
+           -> a: cancel S1.1
+        09:32 broker S1.1 canceled
+           -> S1.1 canceled
+           -> S1 canceled
+        09:33 restart
+           -> a: find S1.1
+        09:33 broker S1.1 filled E1 100 at 10.00
+           -> S1.1 filled 100 at 10.00, fee 5.01
+        09:33 broker S1.1 filled E1 100 at 10.00
+        09:33 show a
+           -> a: cash 98994.99 reserved 0.00, s 600000.SH 100 (0 sellable)
     ";
 
     while_reducing_a_buy_is_denied_and_a_sell_goes_out: "
@@ -826,8 +914,7 @@ stories! {
            -> a: submit S1.1 buy 100 @ 9.50
            -> S1.1 accepted
         15:01 show a
-           -> a: cancel S1.1
-           -> S1.1 canceled
+           -> S1.1 expired
            -> S1 expired
            -> a: cash 100000.00 reserved 0.00
     ";
