@@ -115,7 +115,7 @@ async fn lost_by(s: &mut Stage, fault: Fault, orders: usize) -> Verdict {
 }
 
 async fn late(s: &mut Stage) -> Verdict {
-    s.arm_for(Fault::SubmitReplyLate, 2_000).await?;
+    s.arm_for(Fault::SubmitReplyLate, 4_000).await?;
     let (order, said) = s.buy().await;
     is_lost(&said)?;
     s.listen().await;
@@ -198,10 +198,10 @@ async fn flow(s: &mut Stage) -> Verdict {
 }
 
 async fn hung(s: &mut Stage) -> Verdict {
-    s.arm_for(Fault::SubmitHung, 600).await?;
+    s.arm_for(Fault::SubmitHung, 1_600).await?;
     let (_, said) = s.buy().await;
     is_lost(&said)?;
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
     hold(s.orders().await?.len() == 1, "one order")
 }
 

@@ -103,8 +103,8 @@ async fn opened_twice(s: &mut Stage) -> Verdict {
 }
 
 async fn dropped(s: &mut Stage) -> Verdict {
-    s.arm_for(Fault::SubmitReplyLate, 300).await?;
-    let short = std::time::Duration::from_millis(100);
+    s.arm_for(Fault::SubmitReplyLate, 4_000).await?;
+    let short = std::time::Duration::from_millis(500);
     hold(tokio::time::timeout(short, s.buy()).await.is_err(), "dropped half-way")?;
     s.listen().await;
     let order = SignalId::new(1).parent(0).order(1);

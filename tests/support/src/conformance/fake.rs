@@ -47,7 +47,7 @@ impl FakeHarness {
             url: broker.url(),
             account: account.to_owned(),
             level,
-            answer_within: Duration::from_millis(400),
+            answer_within: Duration::from_secs(1),
             in_flight_max: 1,
         };
         drop(broker);

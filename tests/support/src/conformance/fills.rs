@@ -124,7 +124,7 @@ async fn exact(s: &mut Stage) -> Verdict {
 async fn dropped(s: &mut Stage) -> Verdict {
     s.fills(FillPolicy::Partly { percent: 50, ms: Some(40) }).await?;
     let (order, _) = s.buy().await;
-    for _ in 0..200 {
+    for _ in 0..400 {
         if let Ok(Ok(said)) = tokio::time::timeout(std::time::Duration::from_millis(1), s.broker.next()).await {
             s.heard.extend(said);
         }

@@ -66,8 +66,11 @@ pub fn installation() -> InstallationTag {
     InstallationTag::parse("TC").expect("two characters")
 }
 
-/// A card that takes longer hangs. The longest waits for some answers that never come, each for less than a second.
-const PLAY_MAX: Duration = Duration::from_secs(15);
+/// A card that takes longer hangs. The longest waits for some answers that never come, each for a second or two.
+const PLAY_MAX: Duration = Duration::from_secs(30);
+
+/// Nothing more is said when nothing was for so long: more than any delay in a card, on a busy machine too.
+const QUIET: Duration = Duration::from_millis(300);
 
 /// Why a card did not pass.
 #[derive(Debug)]
@@ -240,7 +243,7 @@ impl Stage {
     /// Listens until nothing was said for a while.
     pub(crate) async fn listen(&mut self) -> Vec<BrokerReport> {
         let mut said = Vec::new();
-        while let Ok(Ok(reports)) = tokio::time::timeout(Duration::from_millis(120), self.broker.next()).await {
+        while let Ok(Ok(reports)) = tokio::time::timeout(QUIET, self.broker.next()).await {
             said.extend(reports);
         }
         self.heard.extend(said.iter().cloned());
