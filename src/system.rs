@@ -104,7 +104,7 @@ impl Signalbox {
         let accounts = settings.accounts.iter().map(|account| AccountBoot {
             conf: account.conf.clone(),
             limits: account.limits.clone(),
-            connection: account.broker.connection(),
+            connection: account.broker.connection(store.installation()),
             opening_cash: account.cash,
             opening_holdings: account.holdings.clone(),
             rest: rest.accounts.remove(&account.conf.id),

@@ -39,13 +39,13 @@ impl BrokerSettings {
     }
 
     #[must_use]
-    pub fn connection(&self) -> Connection {
+    pub fn connection(&self, installation: InstallationTag) -> Connection {
         match self {
             Self::Paper => Connection::Paper,
             Self::Fake { link, patience } => {
                 let link = link.clone();
                 let open = move || {
-                    let adapter = FakeSession::new(link.clone())?;
+                    let adapter = FakeSession::new(link.clone(), installation)?;
                     Ok(Box::new(adapter) as Box<dyn Broker>)
                 };
                 Connection::Session { open: Arc::new(open), patience: *patience }
@@ -75,7 +75,6 @@ pub(super) struct RawLink {
     url: Option<String>,
     account: Option<String>,
     level: Option<String>,
-    installation: Option<String>,
     in_flight_max: Option<usize>,
     answer_ms: Option<u64>,
     connect_ms: Option<u64>,
@@ -120,10 +119,6 @@ impl RawLink {
             "L4" => Level::L4,
             _ => return Err(field(at(".level"), "is one of L0, L1, L2, L3 and L4")),
         };
-        let tag = self.installation.as_deref().unwrap_or("SB");
-        let installation = InstallationTag::parse(tag).ok_or_else(|| {
-            field(at(".installation"), "two characters of A-Z and 0-9 that no other installation has")
-        })?;
         // One of each shape at a time below L3: the core sees to that, whatever the width.
         let in_flight_max = self.in_flight_max.unwrap_or(if level >= Level::L3 { 16 } else { 4 });
         if !(1..=1_024).contains(&in_flight_max) {
@@ -145,7 +140,7 @@ impl RawLink {
         };
         let answer_within = time(".answer_ms", self.answer_ms, Duration::from_secs(5))?;
         let account = self.account.unwrap_or_else(|| account.to_string());
-        let link = FakeLink { url, account, level, installation, answer_within, in_flight_max };
+        let link = FakeLink { url, account, level, answer_within, in_flight_max };
         Ok(BrokerSettings::Fake { link, patience })
     }
 }

@@ -33,7 +33,6 @@ pub struct FakeLink {
     pub account: String,
     /// What the adapter may rely on. The broker has a level of its own.
     pub level: Level,
-    pub installation: InstallationTag,
     /// An answer that takes longer is none.
     pub answer_within: Duration,
     pub in_flight_max: usize,
@@ -114,11 +113,11 @@ impl Http {
 impl FakeSession {
     /// # Errors
     /// When no client can be built.
-    pub fn new(link: FakeLink) -> Result<Self, BrokerError> {
+    pub fn new(link: FakeLink, installation: InstallationTag) -> Result<Self, BrokerError> {
         // A client that sends twice by itself would double an order at every level below L3.
         let client = reqwest::Client::builder().no_proxy().retry(reqwest::retry::never()).timeout(link.answer_within);
         let client = client.build().map_err(|error| BrokerError::Refused(error.to_string()))?;
-        let facts = Facts { account: link.account.clone(), level: link.level, installation: link.installation };
+        let facts = Facts { account: link.account.clone(), level: link.level, installation };
         let adapter = FakeAdapter::on(Http { client, url: link.url.clone() }, facts);
         Ok(Self { link, adapter, poller: None })
     }

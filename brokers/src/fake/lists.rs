@@ -55,7 +55,9 @@ impl FakeBroker {
         grid.fund_account = Some(whose.to_owned());
         grid.date = Some(china_date_time(self.now()).0.to_string());
         match fault {
-            Some(Fault::ListEmptyOnFailure) => grid = Grid::default(),
+            Some(Fault::ListEmptyOnFailure) => {
+                (grid.columns, grid.rows, grid.total) = (Vec::new(), Vec::new(), Some(0));
+            }
             Some(Fault::ListPrevious) => {
                 grid = self.accounts.get(account).and_then(|acc| acc.last_grid.clone()).unwrap_or_default();
             }
