@@ -143,6 +143,14 @@ impl AccountActor {
                 Alarm::Unexplained { order, what } => {
                     error!(account.id = %self.id, order.id = %order, "unexplained report for order {order}: {what}");
                 }
+                Alarm::Parked { order, reason } => {
+                    error!(account.id = %self.id, order.id = %order, %reason, "order {order} is parked: {reason}");
+                }
+                Alarm::Ghost { order, no } => {
+                    error!(account.id = %self.id, order.id = %order, "{no} fits {order}, which was proved absent");
+                }
+                Alarm::ReadInvalid { why } => warn!(account.id = %self.id, "the broker's lists do not count: {why}"),
+                Alarm::Break { what } => error!(account.id = %self.id, "books and broker differ: {what}"),
                 Alarm::Overfill { order } => {
                     error!(account.id = %self.id, order.id = %order, "order {order} is filled beyond its quantity");
                 }

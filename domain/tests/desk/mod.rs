@@ -78,6 +78,8 @@ pub(crate) struct Desk {
     pub(crate) signals: BTreeMap<SignalId, Arc<Signal>>,
     taken: BTreeSet<SignalId>,
     wakes: BTreeMap<AccountId, Timestamp>,
+    /// Accounts that wait for a read of their brokers' lists.
+    pub(crate) reads: VecDeque<AccountId>,
     pub(crate) alarms: Vec<Alarm>,
 }
 
@@ -112,6 +114,7 @@ impl Desk {
             signals: BTreeMap::new(),
             taken: BTreeSet::new(),
             wakes: BTreeMap::new(),
+            reads: VecDeque::new(),
             alarms: Vec::new(),
         };
         for setup in desk.setups.clone().into_values() {
@@ -281,6 +284,7 @@ impl Desk {
         self.held.clear();
         self.sent.clear();
         self.wakes.clear();
+        self.reads.clear();
         self.states = tables.trading_states();
         self.ledgers = Ledgers::default();
         let live: BTreeMap<AccountId, _> = self.setups.keys().map(|id| (id.clone(), tables.orders_rest(id))).collect();
@@ -392,6 +396,9 @@ impl Desk {
         }
         self.held.entry(id.clone()).or_default().extend(fx.broker.into_iter().map(|request| (ticket, request)));
         self.alarms.extend(fx.alarms);
+        if fx.read {
+            self.reads.push_back(id.clone());
+        }
         match fx.wake_at {
             Some(at) => self.wakes.insert(id.clone(), at),
             None => self.wakes.remove(id),
