@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, Alarm};
+use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, Alarm, Unresolvable};
 use signalbox_domain::broker::BrokerRequest;
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::event::Event;
@@ -81,6 +81,8 @@ pub(crate) struct Desk {
     /// Accounts that wait for a read of their brokers' lists.
     pub(crate) reads: VecDeque<AccountId>,
     pub(crate) alarms: Vec<Alarm>,
+    /// What became of people's decisions about doubts.
+    pub(crate) resolved: Vec<Result<(), Unresolvable>>,
 }
 
 impl Desk {
@@ -116,6 +118,7 @@ impl Desk {
             wakes: BTreeMap::new(),
             reads: VecDeque::new(),
             alarms: Vec::new(),
+            resolved: Vec::new(),
         };
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
@@ -396,6 +399,7 @@ impl Desk {
         }
         self.held.entry(id.clone()).or_default().extend(fx.broker.into_iter().map(|request| (ticket, request)));
         self.alarms.extend(fx.alarms);
+        self.resolved.extend(fx.resolved);
         if fx.read {
             self.reads.push_back(id.clone());
         }
