@@ -7,16 +7,20 @@ use std::sync::Arc;
 
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
-use signalbox_brokers::paper::PaperBroker;
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
 use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
-use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf};
+use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf, reached_twice};
 use signalbox_domain::symbols;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
+
+mod broker;
+
+pub use broker::BrokerSettings;
+use broker::RawBroker;
 
 use crate::http::limits::LimitsConf;
 use crate::people::PeopleConf;
@@ -58,6 +62,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct AccountSettings {
     pub conf: AccountConf,
+    pub broker: BrokerSettings,
     pub limits: Arc<Limits>,
     pub cash: Money,
     pub holdings: Arc<[OpeningHolding]>,
@@ -138,17 +143,13 @@ struct RawPaper {
 #[serde(deny_unknown_fields)]
 struct RawAccount {
     id: String,
-    #[serde(default = "paper")]
-    broker: String,
+    #[serde(default)]
+    broker: RawBroker,
     cash: String,
     #[serde(default)]
     holdings: Vec<RawHolding>,
     #[serde(default)]
     risk: RawRisk,
-}
-
-fn paper() -> String {
-    "paper".to_owned()
 }
 
 #[derive(Debug, Deserialize)]
@@ -273,9 +274,7 @@ impl RawAccount {
     fn check(self, index: usize) -> Result<AccountSettings, ConfError> {
         let at = |name: &str| format!("accounts[{index}].{name}");
         let id = AccountId::parse(&self.id).map_err(|e| field(at("id"), e.to_string()))?;
-        if self.broker != "paper" {
-            return Err(field(at("broker"), format!("{:?} is no broker that is built in: use \"paper\"", self.broker)));
-        }
+        let broker = self.broker.check(index, &id)?;
         let mut holdings = Vec::new();
         for (n, holding) in self.holdings.into_iter().enumerate() {
             let at = |name: &str| format!("accounts[{index}].holdings[{n}].{name}");
@@ -296,11 +295,11 @@ impl RawAccount {
         }
         let conf = AccountConf {
             id,
-            capabilities: PaperBroker::capabilities(),
+            capabilities: broker.capabilities(),
             messages_per_second: limits.messages_per_second,
             doubt: DoubtConf::default(),
         };
-        Ok(AccountSettings { conf, limits: Arc::new(limits), cash, holdings: holdings.into() })
+        Ok(AccountSettings { conf, broker, limits: Arc::new(limits), cash, holdings: holdings.into() })
     }
 }
 
@@ -391,6 +390,10 @@ impl RawStrategy {
             let allocation: Allocation =
                 route.allocation.parse().map_err(|_| field(at("allocation"), "is neither fixed_ratio nor equity"))?;
             routes.push(Route { to, follow_ratio, allocation });
+        }
+        if let Some(account) = reached_twice(&routes, groups) {
+            let detail = format!("{account} is reached by two routes: a target would be met twice");
+            return Err(field(at("routes"), detail));
         }
         Ok(StrategyConf { id, kind: self.kind.into(), capital_base: CapitalBase::Equity, routes })
     }

@@ -14,16 +14,16 @@ use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
 use signalbox::replay::{self, Proof, Rows};
 use signalbox::store::{Store, StoreConf};
-use signalbox::system::{ClockStart, Signalbox};
+use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::units::Timestamp;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-/// Many strategies, many brokerage accounts; nothing lost, nothing doubled.
 /// Orders are many small allocations that live for a moment; this allocator makes each a third cheaper.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Many strategies, many brokerage accounts; nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {
@@ -219,27 +219,30 @@ async fn demonstrate(demo: Demo) -> anyhow::Result<()> {
         demo.listen.ip().is_loopback(),
         "the demonstration listens on the loopback only: its accounts are play money, its administrator may trade"
     );
-    let day = RecordedDay::load()?;
-    let start = match &demo.clock {
-        Some(text) => parse_clock(text)?,
-        None => china_instant(day.date, 9, 24, 50),
+    let day = if demo.no_strategies { None } else { Some(RecordedDay::load()?) };
+    let start = match (&demo.clock, &day) {
+        (Some(text), _) => parse_clock(text)?,
+        (None, day) => china_instant(day.as_ref().map_or(RecordedDay::DATE, |day| day.date), 9, 24, 50),
     };
     let speed = if demo.no_strategies { 1 } else { demo.speed };
     let listener_settings = (settings.listen, settings.workers);
     let system = Signalbox::build(settings, ClockStart::At { start, speed }).await?;
     ensure_admin(&system).await?;
 
-    if !demo.no_strategies {
+    if let Some(day) = day {
         let (from, to) = (china_instant(day.date, 9, 24, 50), china_instant(day.date, 15, 0, 0));
         tokio::spawn(summary::show(system.clone(), from, to));
-        tokio::spawn(play(system.clone(), day));
+        rely_on("the recorded day", play(system.clone(), day));
     }
     listen_until_told_to_stop(system, listener_settings.0, listener_settings.1).await
 }
 
+/// Signals of the demonstration that wait to be sent: its strategies make a few per second even at full speed.
+const WISHES_MAX: usize = 1_024;
+
 /// The recorded day, and the two strategies that watch it.
 async fn play(system: Signalbox, day: RecordedDay) {
-    let (wishes, mut wished) = tokio::sync::mpsc::unbounded_channel();
+    let (wishes, mut wished) = tokio::sync::mpsc::channel(WISHES_MAX);
     let (mut dips, mut targets) = (signals::DipBuyer::default(), signals::Rebalancer::default());
     // What happened before this run is seen again, so that averages and targets go on where they were; its signals
     // meet their own keys and are not repeated.
@@ -248,14 +251,16 @@ async fn play(system: Signalbox, day: RecordedDay) {
         let _ = (dips.see(print), targets.see(print));
     }
     let sender = system.clone();
-    tokio::spawn(async move {
+    rely_on("the demonstration's strategies", async move {
         while let Some(wish) = wished.recv().await {
             signals::send(&sender, wish).await;
         }
     });
     feed::play(&system, &day, |print| {
         for wish in dips.see(print).into_iter().chain(targets.see(print)) {
-            let _ = wishes.send(wish); // the receiver lives as long as this task
+            if wishes.try_send(wish).is_err() {
+                warn!("the demonstration's strategies want more than the desk takes: a wish is dropped");
+            }
         }
     })
     .await;

@@ -4,11 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use signalbox_actors::clock::{Clock, MarketClock};
 use signalbox_actors::desk::Desk;
-use signalbox_actors::journal::{Entry, Journal, StrategyRest};
+use signalbox_actors::journal::{Journal, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot, boot};
 use signalbox_brokers::paper::PaperExchange;
-use signalbox_domain::event::Event;
-use signalbox_domain::row::Row;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, manual_conf};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::Notify;
@@ -106,6 +104,7 @@ impl Signalbox {
         let accounts = settings.accounts.iter().map(|account| AccountBoot {
             conf: account.conf.clone(),
             limits: account.limits.clone(),
+            connection: account.broker.connection(),
             opening_cash: account.cash,
             opening_holdings: account.holdings.clone(),
             rest: rest.accounts.remove(&account.conf.id),
@@ -115,7 +114,11 @@ impl Signalbox {
         let strategies = settings.strategies.iter().chain([&manual]).map(|conf| {
             rest.strategies.remove(&conf.id).unwrap_or_else(|| first_configured(&store, clock.now(), conf))
         });
-        let strategies: Vec<StrategyRest> = strategies.collect();
+        let mut strategies: Vec<StrategyRest> = strategies.collect();
+        // Made while an earlier run was up. In the order of their names, so that each start is like the last.
+        let mut made: Vec<StrategyRest> = rest.strategies.into_values().collect();
+        made.sort_by(|a, b| a.conf.id.cmp(&b.conf.id));
+        strategies.append(&mut made);
         let in_force = strategies.iter().map(|rest| rest.conf.clone()).collect();
         for left in rest.accounts.keys() {
             error!(account.id = %left, "account {left} is stored and not configured: it is not traded");
@@ -132,10 +135,7 @@ impl Signalbox {
             strategies,
             groups: settings.groups.clone(),
             states: rest.states,
-            on_fatal: Arc::new(|what| {
-                error!("{what}: the process ends and is rebuilt from the journal at the next start");
-                std::process::exit(EXIT_FATAL);
-            }),
+            on_fatal: Arc::new(end),
         })
         .await;
         let desk = Desk::new(root);
@@ -165,16 +165,25 @@ impl Signalbox {
     }
 }
 
-/// A strategy that the store does not know yet is stored as it is configured. Afterwards the store's configuration
-/// counts, because people change it while the program runs.
-fn first_configured(store: &Store, at: Timestamp, conf: &Arc<StrategyConf>) -> StrategyRest {
-    let (state, version) = (StrategyState::Active, 1);
-    store.append(Entry {
-        at,
-        actor: format!("strategy:{}", conf.id).into(),
-        cause: "start".into(),
-        events: vec![Event::StrategyConfigured(conf.clone())],
-        rows: vec![Row::Strategy { conf: conf.clone(), state, version }],
+/// Runs work on any thread that everything relies on. A panic in it ends the process: better that than a feed that
+/// stands still in silence.
+pub fn rely_on(what: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    let work = tokio::spawn(work);
+    tokio::spawn(async move {
+        if work.await.is_err_and(|error| error.is_panic()) {
+            end(&format!("{what} panicked"));
+        }
     });
-    StrategyRest { conf: conf.clone(), version, state, unfinished: Vec::new() }
+}
+
+fn end(what: &str) {
+    error!("{what}: the process ends and is rebuilt from the journal at the next start");
+    std::process::exit(EXIT_FATAL);
+}
+
+/// A strategy that the store does not know yet is stored as it is configured.
+fn first_configured(store: &Store, at: Timestamp, conf: &Arc<StrategyConf>) -> StrategyRest {
+    let rest = StrategyRest { conf: conf.clone(), version: 1, state: StrategyState::Active, unfinished: Vec::new() };
+    store.append(rest.first_entry(at, "start"));
+    rest
 }

@@ -20,7 +20,17 @@ const TABLE: &[MayUse] = &[
         ours: &[],
         others: Some(&["jiff", "serde", "strum", "thiserror"]), // jiff for the calendar only
     },
-    MayUse { package: "signalbox-brokers", ours: &["signalbox-domain"], others: Some(&["async-trait", "thiserror"]) },
+    MayUse {
+        package: "signalbox-brokers",
+        ours: &["signalbox-domain"],
+        // reqwest, tokio and tracing for adapters that talk to a network only, behind features
+        others: Some(&["async-trait", "reqwest", "serde", "strum", "thiserror", "tokio", "tracing"]),
+    },
+    MayUse {
+        package: "signalbox-sim",
+        ours: &["signalbox-brokers", "signalbox-domain"],
+        others: Some(&["rand_chacha"]), // dice that a seed makes
+    },
     MayUse {
         package: "signalbox-actors",
         ours: &["signalbox-brokers", "signalbox-domain"],

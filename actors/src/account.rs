@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use signalbox_domain::account::{Account, AccountEffects, AccountInput, Alarm, Resolution, Unresolvable};
-use signalbox_domain::broker::{BrokerReport, BrokerRequest};
+use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
-use signalbox_domain::order::Side;
+use signalbox_domain::order::{Order, Side};
 use signalbox_domain::risk::{Approved, ApprovedOrder};
 use signalbox_domain::units::{Timestamp, TradeDate};
 use tokio::sync::oneshot;
@@ -21,6 +21,30 @@ use crate::port::tell;
 use crate::session::Session;
 use crate::{risk, strategy};
 
+#[derive(Debug)]
+enum Ask {
+    Call(BrokerRequest),
+    Read,
+}
+
+/// What the broker said within one step.
+#[derive(Debug, Default)]
+struct Heard {
+    reports: Vec<BrokerReport>,
+    read_failed: Option<ReadFailed>,
+}
+
+impl Heard {
+    fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.read_failed.is_none()
+    }
+
+    fn into_inputs(self) -> impl Iterator<Item = AccountInput> {
+        let read = self.read_failed.map(|failed| AccountInput::Read(Err(failed)));
+        self.reports.into_iter().map(AccountInput::Broker).chain(read)
+    }
+}
+
 /// One account at one broker.
 #[derive(Debug)]
 pub struct AccountActor {
@@ -29,8 +53,8 @@ pub struct AccountActor {
     core: Account,
     session: Session,
     board: Rc<Board>,
-    /// Requests whose facts are not durable yet, in order.
-    held: VecDeque<(Ticket, BrokerRequest)>,
+    /// What is asked of the broker once its facts are durable, in order.
+    held: VecDeque<(Ticket, Ask)>,
     at_gate: bool,
     wake: Option<(Timestamp, SpawnHandle)>,
     /// What a resumed life has to do before anything else.
@@ -88,24 +112,30 @@ impl AccountActor {
                 }
             }
             self.arm(fx.wake_at, ctx);
-            self.held.extend(fx.broker.drain(..).map(|request| (ticket.unwrap_or(0), request)));
-            let reports = self.perform_durable(at, ctx);
-            if reports.is_empty() {
+            let ticket = ticket.unwrap_or(0);
+            self.held.extend(fx.broker.drain(..).map(|request| (ticket, Ask::Call(request))));
+            if fx.read {
+                self.held.push_back((ticket, Ask::Read));
+            }
+            let heard = self.perform_durable(at, ctx);
+            if heard.is_empty() {
                 return;
             }
             cause = "broker_reply";
             fx = AccountEffects::default();
-            self.decide(at, reports.into_iter().map(AccountInput::Broker), &mut fx);
+            self.decide(at, heard.into_inputs(), &mut fx);
         }
     }
 
     /// Hands the broker everything whose facts are durable, and waits at the gate for the rest.
-    fn perform_durable(&mut self, at: Timestamp, ctx: &mut Context<Self>) -> Vec<BrokerReport> {
-        let mut reports = Vec::new();
+    fn perform_durable(&mut self, at: Timestamp, ctx: &mut Context<Self>) -> Heard {
+        let mut heard = Heard::default();
         let durable = self.board.journal.durable();
         while self.held.front().is_some_and(|(ticket, _)| *ticket <= durable) {
-            if let Some((_, request)) = self.held.pop_front() {
-                reports.append(&mut self.session.call(at, &request));
+            match self.held.pop_front() {
+                Some((_, Ask::Call(request))) => heard.reports.append(&mut self.session.call(at, request)),
+                Some((_, Ask::Read)) => heard.read_failed = self.session.read(),
+                None => {}
             }
         }
         if let Some((ticket, _)) = self.held.front()
@@ -114,7 +144,7 @@ impl AccountActor {
             self.at_gate = true;
             self.board.gate.wait(*ticket, Waiter::Account(ctx.address()));
         }
-        reports
+        heard
     }
 
     fn arm(&mut self, wake_at: Option<Timestamp>, ctx: &mut Context<Self>) {
@@ -181,9 +211,9 @@ impl Handler<Durable> for AccountActor {
     fn handle(&mut self, _: Durable, ctx: &mut Self::Context) {
         self.at_gate = false;
         let at = self.board.clock.now();
-        let reports = self.perform_durable(at, ctx);
-        if !reports.is_empty() {
-            self.step(reports.into_iter().map(AccountInput::Broker), "broker_reply", ctx);
+        let heard = self.perform_durable(at, ctx);
+        if !heard.is_empty() {
+            self.step(heard.into_inputs(), "broker_reply", ctx);
         }
     }
 }
@@ -211,6 +241,58 @@ impl Handler<Reported> for AccountActor {
 
     fn handle(&mut self, message: Reported, ctx: &mut Self::Context) {
         self.step(message.0.into_iter().map(AccountInput::Broker), "broker_push", ctx);
+    }
+}
+
+/// What the broker answered, from its session's task.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Answered(pub Vec<BrokerReport>);
+
+impl Handler<Answered> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Answered, ctx: &mut Self::Context) {
+        self.step(message.0.into_iter().map(AccountInput::Broker), "broker_reply", ctx);
+    }
+}
+
+/// The broker's lists were read, or were not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ListsRead(pub Result<Arc<Snapshot>, ReadFailed>);
+
+impl Handler<ListsRead> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: ListsRead, ctx: &mut Self::Context) {
+        self.step([AccountInput::Read(message.0)], "broker_read", ctx);
+    }
+}
+
+/// The session is open, for the first time or again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Connected;
+
+impl Handler<Connected> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Connected, ctx: &mut Self::Context) {
+        self.step([AccountInput::Connected], "broker_connected", ctx);
+    }
+}
+
+/// A session that opens asks what the broker should know.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LiveOrders(pub oneshot::Sender<Vec<Order>>);
+
+impl Handler<LiveOrders> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: LiveOrders, _: &mut Self::Context) {
+        let _ = message.0.send(self.core.live().cloned().collect()); // the session may be over
     }
 }
 

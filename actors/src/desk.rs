@@ -19,6 +19,7 @@ use crate::account::{self, AccountHealth};
 use crate::clock::Clock;
 use crate::port::tell;
 use crate::root::Root;
+use crate::supervise::start_fail_stop;
 use crate::{market, risk, strategy};
 
 /// Commands in progress from other threads. Each waits for a group commit at most, so this is far more than people and
@@ -55,7 +56,9 @@ impl Desk {
     #[must_use]
     pub fn new(root: Root) -> Self {
         let clock = root.board.clock.clone();
-        Self { front: crate::supervise::start(Front { root }), clock, commands: Arc::new(Semaphore::new(COMMANDS_MAX)) }
+        let on_fatal = root.on_fatal.0.clone();
+        let front = start_fail_stop("the desk", Front { root }, on_fatal);
+        Self { front, clock, commands: Arc::new(Semaphore::new(COMMANDS_MAX)) }
     }
 
     /// The market clock.
@@ -148,6 +151,7 @@ impl Desk {
             .await
     }
 
+    /// Replaces a strategy's configuration; one that there is not yet is made.
     pub async fn configure(&self, conf: Arc<StrategyConf>) -> Result<(), DeskError> {
         self.ask(|answer| Command::Configure(strategy::Configure { conf, answer })).await
     }
@@ -194,6 +198,7 @@ impl Desk {
 #[derive(Debug, Clone)]
 pub enum Planted {
     Risk,
+    Market,
     Account(AccountId),
     Strategy(StrategyId),
 }
@@ -270,11 +275,7 @@ impl Handler<Ask> for Front {
                     tell(&strategy, message);
                 }
             }
-            Command::Configure(message) => {
-                if let Some(strategy) = directory.strategy(&message.conf.id) {
-                    tell(&strategy, message);
-                }
-            }
+            Command::Configure(message) => self.root.configure(message),
             Command::Explain(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);
@@ -302,6 +303,7 @@ impl Handler<Ask> for Front {
                     tell(risk, risk::Panic);
                 }
             }
+            Command::Panic(Planted::Market) => tell(&self.root.market, market::Panic),
             Command::Panic(Planted::Account(account)) => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, account::Panic);

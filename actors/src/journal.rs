@@ -89,6 +89,22 @@ pub struct StrategyRest {
     pub unfinished: Vec<Unfinished>,
 }
 
+impl StrategyRest {
+    /// How a strategy that the store does not know yet becomes stored. Afterwards the stored configuration counts,
+    /// because people change it while the program runs.
+    #[must_use]
+    pub fn first_entry(&self, at: Timestamp, cause: &'static str) -> Entry {
+        let Self { conf, version, state, .. } = self;
+        Entry {
+            at,
+            actor: format!("strategy:{}", conf.id).into(),
+            cause: cause.into(),
+            events: vec![Event::StrategyConfigured(conf.clone())],
+            rows: vec![Row::Strategy { conf: conf.clone(), state: *state, version: *version }],
+        }
+    }
+}
+
 /// Where the next life of an actor finds what the last one had made durable.
 #[async_trait]
 pub trait Restorer: Send + Sync + fmt::Debug {

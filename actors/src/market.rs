@@ -102,3 +102,19 @@ impl Handler<EndOfDay> for MarketActor {
         self.deliver(reports);
     }
 }
+
+/// For drills: the feed panics, and the process ends.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Panic;
+
+impl Handler<Panic> for MarketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        #[expect(clippy::panic, reason = "that is what was asked for")]
+        {
+            panic!("planted panic in the market feed");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The root system: builds every actor from what is durable, keeps them alive, rolls the trading day, drains at the end.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::ledger::{Ledger, OpeningHolding};
 use signalbox_domain::market::Market;
 use signalbox_domain::risk::{Limits, Risk};
-use signalbox_domain::strategy::{Groups, Strategy, StrategyEffects};
+use signalbox_domain::strategy::{Groups, Strategy, StrategyEffects, StrategyState};
 use signalbox_domain::units::{Money, Span, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, TradingStates};
 use tokio::sync::{Notify, oneshot};
@@ -27,15 +28,16 @@ use crate::journal::{AccountRest, Entry, Inbox, Journal, Restorer, StrategyRest}
 use crate::market::{EndOfDay, MarketActor};
 use crate::port::tell;
 use crate::risk::{Barrier, RiskActor};
-use crate::session::Session;
-use crate::strategy::{Poke, StrategyActor};
-use crate::supervise::{Exit, Policy, start, supervise};
+use crate::session::{Connection, Session};
+use crate::strategy::{Configure, Poke, StrategyActor};
+use crate::supervise::{Exit, OnFatal, Policy, rely_on, start_fail_stop, supervise};
 
 /// One account as it starts.
 #[derive(Debug)]
 pub struct AccountBoot {
     pub conf: AccountConf,
     pub limits: Arc<Limits>,
+    pub connection: Connection,
     /// What the account opens with, the first time.
     pub opening_cash: Money,
     pub opening_holdings: Arc<[OpeningHolding]>,
@@ -58,7 +60,7 @@ pub struct Boot {
     pub groups: Arc<Groups>,
     pub states: TradingStates,
     /// The process cannot go on: end it with a non-zero code. Tests put something else here.
-    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+    pub on_fatal: OnFatal,
 }
 
 impl std::fmt::Debug for Boot {
@@ -73,6 +75,32 @@ pub struct Root {
     pub board: Rc<Board>,
     pub market: Addr<MarketActor>,
     accounts: Rc<Vec<AccountId>>,
+    pub(crate) on_fatal: Fatal,
+    strategies: Rc<Strategies>,
+}
+
+/// What a strategy's life is built with.
+struct Strategies {
+    /// Every strategy that ever had a life here, also those that are disabled.
+    known: RefCell<HashSet<StrategyId>>,
+    groups: Arc<Groups>,
+    inbox: Arc<dyn Inbox>,
+    restorer: Arc<dyn Restorer>,
+}
+
+impl std::fmt::Debug for Strategies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Strategies").field("known", &self.known).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Fatal(pub(crate) OnFatal);
+
+impl std::fmt::Debug for Fatal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fatal")
+    }
 }
 
 /// Starts every actor on this thread. Accounts become ready one by one; signals wait durably until then.
@@ -102,33 +130,37 @@ pub async fn boot(boot: Boot) -> Root {
         directory: Directory::default(),
         draining: false.into(),
     });
-    actix::spawn(crate::gate::keep_open(board.clone(), committed));
+    rely_on("the gate", crate::gate::keep_open(board.clone(), committed), on_fatal.clone());
 
     let at = board.clock.now();
     let mut limits = HashMap::new();
     let mut lives = Vec::new();
     for account in accounts {
         limits.insert(account.conf.id.clone(), account.limits.clone());
-        lives.push(prepare(at, &board, account));
+        let connection = account.connection.clone();
+        let (conf, rest) = prepare(at, &board, account);
+        lives.push((conf, rest, connection));
     }
-    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest)| &rest.orders.live));
-    for (conf, rest) in &lives {
+    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest, _)| &rest.orders.live));
+    for (conf, rest, _) in &lives {
         if let Some(date) = rest.ledger.trade_date {
             core.restore_messages(&conf.id, date, rest.messages_today);
         }
     }
     start_risk(&board, core, &on_fatal);
-    let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, _)| conf.id.clone()).collect());
-    for (conf, rest) in lives {
+    let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, ..)| conf.id.clone()).collect());
+    for (conf, rest, connection) in lives {
         board.ledgers.borrow_mut().put(rest.ledger.clone());
-        supervise_account(&board, conf, rest, &exchange, &restorer, &on_fatal);
+        supervise_account(&board, conf, rest, connection, &exchange, &restorer, &on_fatal);
     }
+    let known = Rc::new(Strategies { known: RefCell::default(), groups, inbox, restorer });
     for strategy in strategies {
-        supervise_strategy(&board, strategy, &groups, &inbox, &restorer, &on_fatal);
+        supervise_strategy(&board, strategy, &known, &on_fatal);
     }
-    let market = start(MarketActor::new(board.clone(), exchange));
-    let root = Root { board, market, accounts: ids };
-    actix::spawn(root.clone().roll_days());
+    // The venue forgets a fill once it has told it, so a step of the feed that broke off cannot be done again.
+    let market = start_fail_stop("the market feed", MarketActor::new(board.clone(), exchange), on_fatal.clone());
+    let root = Root { board, market, accounts: ids, on_fatal: Fatal(on_fatal.clone()), strategies: known };
+    rely_on("the calendar", root.clone().roll_days(), on_fatal);
     root
 }
 
@@ -149,7 +181,7 @@ fn prepare(at: Timestamp, board: &Rc<Board>, boot: AccountBoot) -> (AccountConf,
 }
 
 /// Risk is known to all others in memory: when it fails, everything is rebuilt, by a new process.
-fn start_risk(board: &Rc<Board>, core: Risk, on_fatal: &Arc<dyn Fn(&str) + Send + Sync>) {
+fn start_risk(board: &Rc<Board>, core: Risk, on_fatal: &OnFatal) {
     let mut first = Some(RiskActor::new(core, board.clone()));
     let (directory, fatal) = (board.clone(), on_fatal.clone());
     supervise(
@@ -177,9 +209,10 @@ fn supervise_account(
     board: &Rc<Board>,
     conf: AccountConf,
     rest: AccountRest,
+    connection: Connection,
     exchange: &PaperExchange,
     restorer: &Arc<dyn Restorer>,
-    on_fatal: &Arc<dyn Fn(&str) + Send + Sync>,
+    on_fatal: &OnFatal,
 ) {
     let id = conf.id.clone();
     let mut first = Some(rest);
@@ -189,6 +222,7 @@ fn supervise_account(
         move |_life| {
             let (board, conf, exchange) = (board.clone(), conf.clone(), exchange.clone());
             let (restorer, fatal, first) = (restorer.clone(), fatal.clone(), first.take());
+            let connection = connection.clone();
             async move {
                 let rest = match first {
                     Some(rest) => rest,
@@ -202,16 +236,25 @@ fn supervise_account(
                     }
                 };
                 let at = board.clock.now();
-                let mut broker = PaperBroker::new(conf.id.clone(), exchange);
-                // The paper broker has no way to fail; adapters that do reconnect from their own task.
-                if let Err(error) = broker.connect(at, &rest.orders.live).await {
-                    error!(account.id = %conf.id, "cannot connect: {error}");
-                }
+                let session = match connection {
+                    Connection::Paper => {
+                        let mut broker = PaperBroker::new(conf.id.clone(), exchange);
+                        // The paper broker has no way to fail.
+                        if let Err(error) = broker.connect(at, &rest.orders.live).await {
+                            error!(account.id = %conf.id, "cannot connect: {error}");
+                        }
+                        Session::new(Box::new(broker))
+                    }
+                    // What it has to tell waits in the mailbox until the account lives.
+                    Connection::Session { open, patience } => {
+                        Session::start(conf.id.clone(), open, patience, board.clone())
+                    }
+                };
                 board.ledgers.borrow_mut().put(rest.ledger);
                 let mut core = Account::new(conf);
                 let mut fx = AccountEffects::default();
                 core.resume(at, rest.orders, rest.messages_today, &mut fx);
-                AccountActor::new(core, fx, Session::new(Box::new(broker)), board)
+                AccountActor::new(core, fx, session, board)
             }
         }
     };
@@ -240,15 +283,10 @@ fn supervise_account(
     );
 }
 
-fn supervise_strategy(
-    board: &Rc<Board>,
-    boot: StrategyRest,
-    groups: &Arc<Groups>,
-    inbox: &Arc<dyn Inbox>,
-    restorer: &Arc<dyn Restorer>,
-    on_fatal: &Arc<dyn Fn(&str) + Send + Sync>,
-) {
+fn supervise_strategy(board: &Rc<Board>, boot: StrategyRest, strategies: &Strategies, on_fatal: &OnFatal) {
+    let Strategies { known, groups, inbox, restorer } = strategies;
     let id = boot.conf.id.clone();
+    known.borrow_mut().insert(id.clone());
     let mut first = Some(boot.unfinished);
     let build = {
         let (board, groups, inbox) = (board.clone(), groups.clone(), inbox.clone());
@@ -328,7 +366,7 @@ async fn risk_idle(board: &Rc<Board>) {
 }
 
 /// Ends the process; never returns.
-async fn die<T>(on_fatal: &Arc<dyn Fn(&str) + Send + Sync>, what: &str) -> T {
+async fn die<T>(on_fatal: &OnFatal, what: &str) -> T {
     on_fatal(what);
     std::future::pending().await
 }
@@ -370,6 +408,21 @@ impl Root {
         }
     }
 
+    /// Hands a configuration to its strategy; one that was never heard of is stored and begins its first life.
+    pub(crate) fn configure(&self, message: Configure) {
+        let Configure { conf, answer } = message;
+        if let Some(strategy) = self.board.directory.strategy(&conf.id) {
+            return tell(&strategy, Configure { conf, answer });
+        }
+        if self.strategies.known.borrow().contains(&conf.id) || self.board.draining.get() {
+            return; // disabled, or too late: whoever asks hears that it is not there
+        }
+        let rest = StrategyRest { conf, version: 1, state: StrategyState::Active, unfinished: Vec::new() };
+        self.board.journal.append(rest.first_entry(self.board.clock.now(), "configure"));
+        supervise_strategy(&self.board, rest, &self.strategies, &self.on_fatal.0);
+        self.board.answer_when_durable(answer, ());
+    }
+
     /// Rings for a strategy whose inbox has something.
     pub fn poke(&self, strategy: &StrategyId) {
         if let Some(strategy) = self.board.directory.strategy(strategy) {
@@ -378,7 +431,7 @@ impl Root {
     }
 
     /// Takes nothing new up and waits until everything decided is durable. Requests to brokers that are durable by
-    /// then have gone out; whatever else is open is found again at the next start.
+    /// then have gone out or wait in a session; whatever else is open is found again at the next start.
     pub async fn drain(&self) {
         self.board.draining.set(true);
         risk_idle(&self.board).await;

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context};
@@ -80,9 +81,25 @@ pub fn supervise<A, B, F>(
     });
 }
 
-/// Starts an actor that lives as long as its work.
-pub fn start<A: Actor<Context = Context<A>>>(actor: A) -> Addr<A> {
-    actor.start()
+/// What is done when the process cannot go on.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Starts an actor that has no second life: what it held in memory nobody else knows, and without it everything would
+/// stand still in silence. A panic is fatal.
+pub fn start_fail_stop<A: Actor<Context = Context<A>>>(what: &'static str, actor: A, on_fatal: OnFatal) -> Addr<A> {
+    let context = Context::new();
+    let address = context.address();
+    rely_on(what, context.into_future(actor), on_fatal);
+    address
+}
+
+/// Runs work on this thread that everything relies on. A panic in it is fatal.
+pub fn rely_on(what: &'static str, work: impl Future<Output = ()> + 'static, on_fatal: OnFatal) {
+    actix::spawn(async move {
+        if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
+            on_fatal(&format!("{what} panicked: {}", panic_text(panic.as_ref())));
+        }
+    });
 }
 
 /// Ends this life of an actor from inside.
@@ -92,7 +109,9 @@ pub fn stop<A: Actor<Context = Context<A>>>(ctx: &mut Context<A>) {
     let _ = ctx.address();
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+#[must_use]
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a text".to_owned())
 }

@@ -5,6 +5,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, ReadFa
 use signalbox_domain::order::Order;
 use signalbox_domain::units::Timestamp;
 
+pub mod fake;
 pub mod paper;
 
 /// Why a broker could not be reached. Only for connecting: what happens to an order is always told by reports.
@@ -47,7 +48,10 @@ pub trait Broker: Send {
 
     /// Waits for what the broker says unasked. May be dropped at any await without losing a report. A broker that never
     /// speaks unasked waits for ever.
-    async fn next(&mut self) -> Vec<BrokerReport> {
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the line is dead: the session has to be opened again.
+    async fn next(&mut self) -> Result<Vec<BrokerReport>, BrokerError> {
         std::future::pending().await
     }
 }

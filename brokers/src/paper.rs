@@ -4,11 +4,12 @@
 //! ended never happened, so after a restart it knows exactly the working orders that it is given back, and a lookup of
 //! any other id answers, truthfully, that there is no such order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
+use signalbox_domain::hash::QuickMap;
 use signalbox_domain::ids::{AccountId, OrderId};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder, VenueStatus};
@@ -27,7 +28,7 @@ pub struct PaperExchange {
 #[derive(Debug)]
 struct Floor {
     venue: PaperVenue,
-    tape: HashMap<OrderId, Vec<Report>>,
+    tape: QuickMap<OrderId, Vec<Report>>,
     /// Orders that ended, oldest first.
     ended: VecDeque<OrderId>,
 }
@@ -71,7 +72,7 @@ impl Floor {
 impl PaperExchange {
     #[must_use]
     pub fn new(conf: VenueConf) -> Self {
-        let floor = Floor { venue: PaperVenue::new(conf), tape: HashMap::new(), ended: VecDeque::new() };
+        let floor = Floor { venue: PaperVenue::new(conf), tape: QuickMap::default(), ended: VecDeque::new() };
         Self { floor: Arc::new(Mutex::new(floor)) }
     }
 

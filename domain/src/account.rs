@@ -6,13 +6,14 @@
 
 mod doubt;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use doubt::{Resolution, Unresolvable};
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
+use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId, StrategyId};
 use crate::ledger::{Ledger, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
@@ -714,8 +715,8 @@ impl Account {
 /// Orders that ended, in two generations, so that the older half can be dropped without a walk.
 #[derive(Debug, Default)]
 struct Ended {
-    newer: HashMap<OrderId, Order>,
-    older: HashMap<OrderId, Order>,
+    newer: QuickMap<OrderId, Order>,
+    older: QuickMap<OrderId, Order>,
 }
 
 impl Ended {

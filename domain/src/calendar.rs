@@ -61,6 +61,8 @@ pub struct Calendar {
     days: Vec<TradeDate>,
     first: TradeDate,
     last: TradeDate,
+    /// Trading days before each calendar day from the first on, and one more: every order asks for its day.
+    before: Vec<u32>,
 }
 
 impl Calendar {
@@ -82,7 +84,16 @@ impl Calendar {
             days.push(day);
         }
         match (days.first().copied(), days.last().copied()) {
-            (Some(first), Some(last)) => Ok(Self { days, first, last }),
+            (Some(first), Some(last)) => {
+                let before = (0..=days_between(first, last) + 1).scan(0, |known, n| {
+                    let now = *known;
+                    let today = days.get(now as usize).is_some_and(|day| days_between(first, *day) == n);
+                    *known += u32::from(today);
+                    Some(now)
+                });
+                let before = before.collect();
+                Ok(Self { days, first, last, before })
+            }
             _ => Err(CalendarError::Empty),
         }
     }
@@ -90,7 +101,18 @@ impl Calendar {
     /// Whether the market trades on this day. `false` outside the data: ask [`Calendar::covers`] to tell the two apart.
     #[must_use]
     pub fn is_trading_day(&self, date: TradeDate) -> bool {
-        self.days.binary_search(&date).is_ok()
+        self.place(date).is_ok()
+    }
+
+    /// Which trading day this is, from 0, or which one comes next; as a binary search would tell.
+    fn place(&self, date: TradeDate) -> Result<usize, usize> {
+        let at = usize::try_from(days_between(self.first, date)).ok();
+        match at.map(|at| (self.before.get(at), self.before.get(at + 1))) {
+            Some((Some(before), Some(after))) if after > before => Ok(*before as usize),
+            Some((Some(before), _)) => Err(*before as usize),
+            Some((None, _)) => Err(self.days.len()),
+            None => Err(0),
+        }
     }
 
     /// Whether the data says anything about this day.
@@ -127,8 +149,8 @@ impl Calendar {
     /// two is no known trading day or `day` comes first. What [`crate::rules::RuleBook::day`] asks for.
     #[must_use]
     pub fn listing_day_index(&self, listed_on: TradeDate, day: TradeDate) -> Option<u32> {
-        let listed = self.days.binary_search(&listed_on).ok()?;
-        let today = self.days.binary_search(&day).ok()?;
+        let listed = self.place(listed_on).ok()?;
+        let today = self.place(day).ok()?;
         u32::try_from(today.checked_sub(listed)?).ok()?.checked_add(1)
     }
 
@@ -140,7 +162,7 @@ impl Calendar {
         if !self.covers(today) {
             return None;
         }
-        let from = match self.days.binary_search(&today) {
+        let from = match self.place(today) {
             Ok(i) if time < CLOSE => i,
             Ok(i) => i + 1,
             Err(i) => i,

@@ -1,9 +1,9 @@
 //! The market as rules: which days and hours, which instruments, and what holds for one of them on one day.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use crate::calendar::{Calendar, Opening, Phase};
+use crate::hash::QuickMap;
 use crate::instrument::{Instrument, Instruments};
 use crate::order::OrdType;
 use crate::rules::{DayRules, NoRule, RuleBook};
@@ -18,7 +18,7 @@ pub struct Market {
     rules: RuleBook,
     /// The newest day asked for, per symbol: looking the dated rules up anew for each order would cost more than all
     /// checks together. Bounded by the number of instruments.
-    days: RefCell<HashMap<Symbol, (TradeDate, DayRules)>>,
+    days: RefCell<QuickMap<Symbol, (TradeDate, DayRules)>>,
 }
 
 impl Market {

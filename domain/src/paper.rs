@@ -32,7 +32,6 @@ use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Ratio, Timestamp};
 
 mod book;
-mod hash;
 mod register;
 mod resting;
 
@@ -43,8 +42,8 @@ mod properties;
 #[cfg(test)]
 mod stories;
 
+use crate::hash::QuickMap;
 use book::Book;
-use hash::QuickMap;
 use register::{Fate, Key, Record, Register};
 use resting::{Effects, Resting, broker_order_id};
 

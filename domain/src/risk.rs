@@ -13,6 +13,7 @@ pub use check::{Check, Limits, Outcome};
 
 use crate::denial::Denial;
 use crate::event::{Event, Scope, TradingState};
+use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
 use crate::order::{Approval, Order, OrderTerms, Side};
 use crate::row::Row;
@@ -96,10 +97,10 @@ struct Recent {
 /// The core of the risk engine.
 #[derive(Debug)]
 pub struct Risk {
-    limits: HashMap<AccountId, Arc<Limits>>,
-    reserved: HashMap<AccountId, Reserved>,
-    held: HashMap<OrderId, Held>,
-    messages: HashMap<AccountId, (crate::units::TradeDate, u32)>,
+    limits: QuickMap<AccountId, Arc<Limits>>,
+    reserved: QuickMap<AccountId, Reserved>,
+    held: QuickMap<OrderId, Held>,
+    messages: QuickMap<AccountId, (crate::units::TradeDate, u32)>,
     recent: std::collections::VecDeque<Recent>,
 }
 
@@ -108,10 +109,10 @@ impl Risk {
     #[must_use]
     pub fn new<'a>(limits: HashMap<AccountId, Arc<Limits>>, live: impl Iterator<Item = &'a Order>) -> Self {
         let mut risk = Self {
-            limits,
-            reserved: HashMap::new(),
-            held: HashMap::new(),
-            messages: HashMap::new(),
+            limits: limits.into_iter().collect(),
+            reserved: QuickMap::default(),
+            held: QuickMap::default(),
+            messages: QuickMap::default(),
             recent: std::collections::VecDeque::new(),
         };
         for order in live {

@@ -93,6 +93,18 @@ pub enum StrategyState {
 /// The accounts of each group.
 pub type Groups = HashMap<GroupId, Vec<AccountId>>;
 
+/// The first account that two routes reach. A strategy has none: a target means what its account shall hold, and two
+/// routes that meet it would each buy the whole of it.
+#[must_use]
+pub fn reached_twice<'a>(routes: &'a [Route], groups: &'a Groups) -> Option<&'a AccountId> {
+    let mut reached = BTreeSet::new();
+    let accounts = routes.iter().flat_map(|route| match &route.to {
+        RouteTo::Account(account) => std::slice::from_ref(account),
+        RouteTo::Group(group) => groups.get(group).map_or(&[][..], Vec::as_slice),
+    });
+    accounts.into_iter().find(|account| !reached.insert(*account))
+}
+
 /// Everything that can happen to a strategy.
 #[derive(Debug)]
 pub enum StrategyInput {

@@ -3,9 +3,8 @@
 //! These are read by the decisions of strategies and risk. Each has one writer: quotes the market feed, a ledger its
 //! account, the trading states the risk engine.
 
-use std::collections::HashMap;
-
 use crate::event::{Scope, TradingState};
+use crate::hash::QuickMap;
 use crate::ids::{AccountId, StrategyId};
 use crate::ledger::Ledger;
 use crate::market::Market;
@@ -26,7 +25,7 @@ pub struct View<'a> {
 /// The newest quote of each symbol.
 #[derive(Debug, Default)]
 pub struct Quotes {
-    by_symbol: HashMap<Symbol, Quote>,
+    by_symbol: QuickMap<Symbol, Quote>,
 }
 
 impl Quotes {
@@ -82,7 +81,7 @@ impl Quote {
 /// The ledger of each account.
 #[derive(Debug, Default)]
 pub struct Ledgers {
-    by_account: HashMap<AccountId, Ledger>,
+    by_account: QuickMap<AccountId, Ledger>,
 }
 
 impl Ledgers {
@@ -109,8 +108,8 @@ impl Ledgers {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct TradingStates {
     global: TradingState,
-    accounts: HashMap<AccountId, TradingState>,
-    strategies: HashMap<StrategyId, TradingState>,
+    accounts: QuickMap<AccountId, TradingState>,
+    strategies: QuickMap<StrategyId, TradingState>,
 }
 
 impl TradingStates {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use signalbox_actors::clock::Clock as _;
+use signalbox_actors::desk::DeskError;
 use signalbox_domain::quote::Print;
 use tracing::warn;
 
@@ -11,6 +12,9 @@ use crate::system::Signalbox;
 
 /// Prints of one message. The market actor works them off in one step.
 const PRINTS_MAX: usize = 256;
+
+/// A desk that is busy has worked off most of its commands by then.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// Feeds everything that happens from now on; what lies before the clock was played by an earlier run, and only its
 /// last prices are told. `seen` hears every print that was fed.
@@ -24,7 +28,7 @@ pub async fn play(system: &Signalbox, day: &RecordedDay, mut seen: impl FnMut(&P
         }
     }
     system.quotes.put(opening.iter().cloned());
-    if system.desk.quotes(opening).await.is_err() {
+    if !fed(|| system.desk.quotes(opening.clone())).await {
         return;
     }
     let mut rest = &day.prints[next..];
@@ -40,10 +44,26 @@ pub async fn play(system: &Signalbox, day: &RecordedDay, mut seen: impl FnMut(&P
             continue;
         }
         system.quotes.print(batch);
-        if let Err(error) = system.desk.prints(batch.to_vec()).await {
-            warn!("the recorded day stops: {error}");
+        if !fed(|| system.desk.prints(batch.to_vec())).await {
             return;
         }
         batch.iter().for_each(&mut seen);
+    }
+}
+
+/// Tries until the desk takes it: a market that skips a piece is another market. `false` when the process is ending.
+async fn fed<F: Future<Output = Result<(), DeskError>>>(mut feed: impl FnMut() -> F) -> bool {
+    loop {
+        match feed().await {
+            Ok(()) => return true,
+            Err(DeskError::Busy) => {
+                warn!("the recorded day waits: the desk is busy");
+                tokio::time::sleep(BUSY).await;
+            }
+            Err(error @ (DeskError::Closed | DeskError::Absent)) => {
+                warn!("the recorded day stops: {error}");
+                return false;
+            }
+        }
     }
 }

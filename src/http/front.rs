@@ -103,7 +103,7 @@ impl Front {
         let accounts = system.settings.accounts.iter().map(|account| AccountInfo {
             id: account.conf.id.clone(),
             display_name: account.conf.id.as_str().into(),
-            broker: "paper".into(),
+            broker: account.broker.name().into(),
             mode: Mode::Paper,
             permissions: Vec::new(),
             limits: account.limits.clone(),

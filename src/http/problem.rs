@@ -80,6 +80,8 @@ pub enum Code {
     #[serde(rename = "TICK_SIZE")]
     #[strum(serialize = "TICK_SIZE")]
     TickSize,
+    /// Two routes of a strategy reach one account.
+    RoutesOverlap,
     // Later.
     RateLimited,
     Busy,
@@ -126,7 +128,8 @@ impl Code {
             | Self::InvalidQuantity
             | Self::InvalidPrice
             | Self::LotSize
-            | Self::TickSize => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::TickSize
+            | Self::RoutesOverlap => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -175,6 +178,7 @@ impl Code {
             Self::InvalidPrice => "Not a price",
             Self::LotSize => "The quantity does not fit the lots",
             Self::TickSize => "The price is not on the tick",
+            Self::RoutesOverlap => "Two routes reach one account",
             Self::RateLimited => "Too fast",
             Self::Busy => "Busy",
             Self::Unavailable => "Not available now",

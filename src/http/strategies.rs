@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::{get, put, web};
+use actix_web::http::header;
+use actix_web::{HttpResponse, get, put, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::ids::{AccountId, GroupId, SignalId, StrategyId};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState};
+use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState, reached_twice};
 use signalbox_domain::units::Ratio;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -17,14 +18,17 @@ use super::front::{self, Front, StrategyFacts};
 use super::intake::who;
 use super::json::{PathName, StrictJson, StrictQuery};
 use super::page::{Page, PageQuery};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::trading_state::check_reason;
-use super::{BodyRefusals, Missing, Refusals};
+use super::{BodyRefusals, Conflicts, Missing, Refusals};
 use crate::people::{Principal, Scope};
 use crate::store::{StoredStrategy, StoredTradingState};
 
 /// Each route is a query of the planner; people write a handful.
 const ROUTES_MAX: usize = 100;
+
+/// Each has an actor and a lane of the inbox for ever; people have dozens.
+const STRATEGIES_MAX: usize = 1_000;
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_strategies).service(show_strategy).service(configure_strategy).service(set_strategy_state);
@@ -229,35 +233,52 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
         };
         routes.push(Route { to, follow_ratio, allocation });
     }
+    if let Some(account) = reached_twice(&routes, front.groups()) {
+        let detail = format!("{account} is reached by two routes: a target would be met twice");
+        return Err(Problem::new(Code::RoutesOverlap).detail(detail).field("routes"));
+    }
     if reached > SignalId::LEGS_MAX {
         return Err(Problem::invalid("routes", "one signal reaches at most 65536 accounts"));
     }
     Ok(routes)
 }
 
-/// Replaces the configuration of a strategy that exists.
+/// Replaces the configuration of a strategy, or makes a new one.
 #[utoipa::path(tag = "strategies", security(("access_token" = [])), request_body = ConfBody,
     params(("name" = String, Path, example = "small-cap")),
-    responses((status = 200, body = StrategyView), Refusals, BodyRefusals, Missing))]
+    responses((status = 200, body = StrategyView), (status = 201, body = StrategyView, description = "It is new",
+        headers(("Location" = String))), Refusals, BodyRefusals, Missing, Conflicts))]
 #[put("/v1/strategies/{name}")]
 async fn configure_strategy(
     _: Admin,
     name: PathName,
     body: StrictJson<ConfBody>,
     front: web::Data<Front>,
-) -> Result<web::Json<StrategyView>, Problem> {
-    let id = StrategyId::parse(&name.0).map_err(|_| Problem::not_found())?;
-    let known = front.strategy(&id).filter(|_| !id.is_manual());
-    let Some(known) = known else {
-        return Err(Problem::not_found().detail("there is no such strategy: new ones come with the configuration file"));
-    };
+) -> Result<HttpResponse, Problem> {
+    let own = |id: &StrategyId| id.is_manual() || id.as_str() == StrategyId::EXTERNAL;
+    let id = StrategyId::parse(&name.0).ok().filter(|id| !own(id));
+    let id = id.ok_or_else(|| Problem::not_found().detail("no strategy can have this name"))?;
+    let known = front.strategy(&id);
     let KindIn::External = body.0.kind;
     let routes = read_routes(&body.0.routes, &front)?;
-    let conf = Arc::new(StrategyConf { id, kind: "external".into(), capital_base: known.conf.capital_base, routes });
+    if known.is_none() && front.strategies().len() >= STRATEGIES_MAX {
+        return Err(
+            Problem::new(Code::LimitReached).detail("there are 1000 strategies, which is the most there can be")
+        );
+    }
+    let capital_base = known.as_ref().map_or(CapitalBase::Equity, |known| known.conf.capital_base);
+    let conf = Arc::new(StrategyConf { id, kind: "external".into(), capital_base, routes });
     front.desk.configure(conf.clone()).await?;
     front.put_strategy(conf.clone());
     let facts = front.strategy(&conf.id).ok_or_else(Problem::not_found)?;
-    view(&facts, &front).await
+    let shown = view(&facts, &front).await?;
+    Ok(match known {
+        Some(_) => HttpResponse::Ok().json(shown),
+        None => {
+            let place = format!("/v1/strategies/{}", conf.id);
+            HttpResponse::Created().insert_header((header::LOCATION, place)).json(shown)
+        }
+    })
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]

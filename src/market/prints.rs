@@ -42,6 +42,12 @@ struct MetaRow {
 const SHARES_PER_LOT: i64 = 100;
 
 impl RecordedDay {
+    /// Known without reading the recording.
+    pub const DATE: TradeDate = match TradeDate::from_yyyymmdd(20_190_201) {
+        Some(date) => date,
+        None => unreachable!(),
+    };
+
     /// The day of 2019-02-01 that is part of the program.
     ///
     /// # Errors

@@ -26,6 +26,11 @@ pub(super) trait Backend {
     fn write(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
     fn commit(&mut self) -> Result<(), StoreError>;
+
+    /// What has to be done now and then, when nobody waits for the last commit any more.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Where the sequences stand, and who may write from now on.

@@ -22,6 +22,7 @@ mod columns;
 mod door;
 pub mod entity;
 mod events;
+mod fold;
 mod inbox;
 mod open;
 mod parse;
@@ -91,6 +92,8 @@ pub enum StoreError {
     Migration { source: DbErr },
     #[error("{context}")]
     Database { context: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the writer panicked: {0}")]
+    Panicked(String),
     /// A stored value that no version of this program wrote.
     #[error("the stored {what} cannot be read: {detail}")]
     Corrupt { what: &'static str, detail: String },

@@ -1,5 +1,6 @@
 //! Writing to SQLite: one connection, prepared statements, every commit flushed to the disk.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -14,6 +15,7 @@ use super::backend::{Backend, Opened, StoredSignal};
 use super::batch::{Batch, JournalLine, SignalInsert};
 use super::chain::GENESIS;
 use super::columns::{self, OrderColumns};
+use super::fold::{Folder, fold};
 use super::open::Claim;
 use super::{ChangeError, Expect, StoreError};
 
@@ -22,10 +24,6 @@ const VERSION_FLOOR: &str = "3.51.3";
 
 /// Lists and status requests are short; writes do not pass here.
 const READERS: u32 = 4;
-
-/// The write-ahead log is folded back into the file after so many pages of 4 KiB: 16 MiB, so that a checkpoint's two
-/// flushes are shared by many commits.
-const CHECKPOINT_PAGES: i64 = 4_096;
 
 /// The file that `sqlite:name` means: inside the data folder, so that the folder's lock covers it.
 pub(super) fn file(url: &str, data_dir: &Path) -> Result<PathBuf, StoreError> {
@@ -60,6 +58,12 @@ pub(super) async fn connect_readers(file: &Path) -> Result<DatabaseConnection, S
 pub(super) struct Sqlite {
     connection: Connection,
     epoch: i64,
+    folder: Folder,
+}
+
+thread_local! {
+    /// Pages in the write-ahead log after this thread's last commit, as SQLite tells its hook.
+    static LOG_PAGES: Cell<i32> = const { Cell::new(0) };
 }
 
 fn failed(context: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -74,7 +78,12 @@ impl Sqlite {
         check_version(&connection)?;
         configure(&connection)?;
         let opened = take_over(&mut connection, claim).map_err(failed("the lease cannot be taken"))?;
-        Ok((Self { connection, epoch: opened.epoch as i64 }, opened))
+        connection.wal_hook(Some(|_, pages| {
+            LOG_PAGES.set(pages);
+            Ok(())
+        }));
+        let folder = Folder::start(file).map_err(failed("the log's folder cannot start"))?;
+        Ok((Self { connection, epoch: opened.epoch as i64, folder }, opened))
     }
 
     fn run_statements(&self, statements: &[(Statement, Expect)]) -> Result<Result<(), ChangeError>, rusqlite::Error> {
@@ -145,7 +154,15 @@ impl Backend for Sqlite {
             .prepare_cached("COMMIT")
             .and_then(|mut s| s.execute([]))
             .map(|_| ())
+            .map(|_| ())
             .map_err(failed("the commit failed"))
+    }
+
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        if self.folder.after_commit(LOG_PAGES.get()) {
+            fold(&self.connection).map_err(failed("the write-ahead log cannot be folded"))?;
+        }
+        Ok(())
     }
 }
 
@@ -222,10 +239,7 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
             return Err(StoreError::Setting { setting, found, wanted });
         }
     }
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).or_else(|error| match error {
-        rusqlite::Error::ExecuteReturnedResults => Ok(()),
-        other => Err(failed(context)(other)),
-    })?;
+    // Setting the hook below turns SQLite's own checkpoints inside commits off.
     // KiB: the newest pages of every index stay at hand.
     connection.pragma_update(None, "cache_size", -65_536).map_err(failed(context))?;
     connection.set_prepared_statement_cache_capacity(64); // the writer's own and the usual administrative ones

@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sea_orm::Statement;
 use signalbox_actors::journal::Ticket;
+use signalbox_actors::supervise::panic_text;
 use signalbox_domain::event::Event;
 use signalbox_domain::signal::Signal;
 use signalbox_domain::units::Timestamp;
@@ -95,11 +97,13 @@ impl Writer {
         }
     }
 
-    /// Runs until the queue is closed and empty, or a write fails.
+    /// Runs until the queue is closed and empty, or a write fails. A panic is such a failure: a writer that is gone
+    /// without a word would leave everybody waiting for ever.
     pub(super) fn run(mut self, on_fatal: OnFatal) {
         let mut jobs = Vec::new();
         while self.queue.take(&mut jobs) {
-            if let Err(error) = self.flush(&mut jobs) {
+            let flushed = catch_unwind(AssertUnwindSafe(|| self.flush(&mut jobs)));
+            if let Err(error) = flushed.unwrap_or_else(|panic| Err(StoreError::Panicked(panic_text(panic.as_ref())))) {
                 self.queue.kill();
                 on_fatal(&error);
                 return;
@@ -147,7 +151,7 @@ impl Writer {
         }
         self.backend.commit()?;
         self.publish(answers);
-        Ok(())
+        self.backend.tidy()
     }
 
     /// Durable, then told: first those who wait for a flush, then the callers, then everybody else.

@@ -7,5 +7,6 @@ mod attacks;
 mod bad_input;
 mod matrix;
 mod sessions;
+mod strategies;
 mod support;
 mod trading;

@@ -132,6 +132,11 @@ impl Driver {
         assert!(self.ledger().sent[&key].id.is_some(), "{key}: {:?}", self.ledger().faults);
     }
 
+    /// Takes over what somebody sent past the ledger and was answered.
+    pub(crate) fn adopt(&self, key: &str, body: &Value, id: &str) {
+        self.ledger().note(key, Sent { body: body.clone(), id: Some(id.to_owned()), first: true });
+    }
+
     /// Asks again for everything that was not answered.
     pub(crate) async fn ask_again(&self) -> Result<(), Unknown> {
         let open: Vec<(String, Value)> = {

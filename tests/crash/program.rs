@@ -1,6 +1,6 @@
 //! The program under test as an operator handles it: start, wait until it is ready, kill, stop.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -43,14 +43,20 @@ pub(crate) fn log_of(data: &Path) -> PathBuf {
 
 impl Program {
     pub(crate) async fn start(data: &Path, clock: &str) -> Self {
-        let started = now();
-        let mut child = spawn(data, clock);
+        Self::ready(now(), spawn(data, clock), data).await
+    }
+
+    /// Waits until what was started on the folder is ready.
+    pub(crate) async fn ready(started: Instant, mut child: Child, data: &Path) -> Self {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = tokio::task::spawn_blocking(move || {
-            let line = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("Signalbox listens on "));
+            let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
+                let (_, rest) = line.split_once("Signalbox listens on ")?;
+                rest.split_whitespace().next().map(str::to_owned)
+            });
             // The pipe is read to its end, so that the program never waits for us.
             std::thread::spawn(move || lines.for_each(drop));
-            line.and_then(|line| line.split_whitespace().nth(3).map(str::to_owned))
+            url
         })
         .await
         .unwrap();
@@ -71,12 +77,22 @@ impl Program {
         assert_eq!(status.code(), None, "the program ended by itself before it was killed: {status}");
     }
 
+    /// One line on its standard input.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Waits until it ends by itself, and says how.
+    pub(crate) async fn ended(self) -> ExitStatus {
+        let Self { mut child, .. } = self;
+        tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
+    }
+
     /// SIGTERM, and how it ended.
     pub(crate) async fn stop(self) -> ExitStatus {
-        let Self { mut child, .. } = self;
-        let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
-        tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
+        self.ended().await
     }
 }
 

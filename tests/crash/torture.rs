@@ -107,7 +107,7 @@ fn kill_in_recovery(data: &Path, clock: &str, dice: &mut Dice) {
 }
 
 /// The chain of hashes is whole and the rows are what the journal tells; how many rows were behind.
-fn proofs(data: &Path, settled: bool) -> u64 {
+pub(crate) fn proofs(data: &Path, settled: bool) -> u64 {
     let whole = succeed(&["audit", "verify"], data);
     assert!(whole.starts_with("the chain is whole: "), "{whole}");
     let equal = succeed(if settled { &["replay", "--settled"] } else { &["replay"] }, data);

@@ -1,8 +1,8 @@
 //! What the venue remembers of each order of today and of the day before.
 
-use super::hash::QuickMap;
 use super::resting::{Resting, broker_order_id};
 use super::{VenueOrderState, VenueStatus};
+use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId};
 use crate::order::Side;
 use crate::symbol::Symbol;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use signalbox_actors::clock::{Clock, MarketClock};
 use signalbox_actors::journal::{AccountRest, Inbox, Journal, RestoreError, Restorer, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot};
+use signalbox_actors::session::Connection;
 use signalbox_brokers::paper::{PaperBroker, PaperExchange};
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::calendar::{Calendar, china_instant};
@@ -106,6 +107,7 @@ pub fn account(n: usize) -> AccountBoot {
             doubt: DoubtConf::default(),
         },
         limits: Arc::new(limits),
+        connection: Connection::Paper,
         opening_cash: Money::from_units(1_000_000_000_000),
         opening_holdings: Arc::from([]),
         rest: None,

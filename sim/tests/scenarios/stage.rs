@@ -27,7 +27,7 @@ use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, Strate
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
-use crate::desk::{Desk, Setup, market};
+use signalbox_sim::desk::{Desk, Setup, market};
 
 /// Plays the story and compares what goes out with its `->` lines.
 #[track_caller]

@@ -26,67 +26,68 @@ use signalbox_domain::units::{Money, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, TradingStates, View};
 
 /// The real market's rules.
-pub(crate) fn market() -> Market {
-    let calendar = Calendar::parse(include_str!("../../../conf/calendars/cn_a_share_trading_days.csv"));
-    let instruments = Instruments::parse(include_str!("../../../conf/instruments/cn_equity.csv"));
+pub fn market() -> Market {
+    let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv"));
+    let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"));
     let rules = RuleBook::parse(&[
-        include_str!("../../../conf/rules/cn_equity_rules.csv"),
-        include_str!("../../../conf/rules/cn_lots.csv"),
-        include_str!("../../../conf/rules/cn_supplement.csv"),
+        include_str!("../../conf/rules/cn_equity_rules.csv"),
+        include_str!("../../conf/rules/cn_lots.csv"),
+        include_str!("../../conf/rules/cn_supplement.csv"),
     ]);
     Market::new(calendar.expect("calendar"), instruments.expect("instruments"), rules.expect("rules"))
 }
 
 /// An account as the desk opens it.
 #[derive(Debug, Clone)]
-pub(crate) struct Setup {
-    pub(crate) conf: AccountConf,
-    pub(crate) limits: Limits,
-    pub(crate) cash: Money,
-    pub(crate) holdings: Vec<OpeningHolding>,
+pub struct Setup {
+    pub conf: AccountConf,
+    pub limits: Limits,
+    pub cash: Money,
+    pub holdings: Vec<OpeningHolding>,
 }
 
 /// What one step made true, in the order of the journal.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) at: Timestamp,
-    pub(crate) events: Vec<Event>,
-    pub(crate) rows: Vec<Row>,
+pub struct Entry {
+    pub at: Timestamp,
+    pub events: Vec<Event>,
+    pub rows: Vec<Row>,
 }
 
 /// See the module.
-pub(crate) struct Desk {
-    pub(crate) market: Rc<Market>,
-    pub(crate) at: Timestamp,
-    pub(crate) quotes: Quotes,
-    pub(crate) ledgers: Ledgers,
-    pub(crate) states: TradingStates,
-    pub(crate) risk: Risk,
-    pub(crate) strategies: BTreeMap<StrategyId, Strategy>,
-    pub(crate) accounts: BTreeMap<AccountId, Account>,
-    pub(crate) setups: BTreeMap<AccountId, Setup>,
-    pub(crate) groups: Arc<Groups>,
+#[derive(Debug)]
+pub struct Desk {
+    pub market: Rc<Market>,
+    pub at: Timestamp,
+    pub quotes: Quotes,
+    pub ledgers: Ledgers,
+    pub states: TradingStates,
+    pub risk: Risk,
+    pub strategies: BTreeMap<StrategyId, Strategy>,
+    pub accounts: BTreeMap<AccountId, Account>,
+    pub setups: BTreeMap<AccountId, Setup>,
+    pub groups: Arc<Groups>,
     to_risk: VecDeque<RiskInput>,
     to_strategies: BTreeMap<StrategyId, VecDeque<StrategyInput>>,
     to_accounts: BTreeMap<AccountId, VecDeque<AccountInput>>,
-    pub(crate) journal: Vec<Entry>,
-    pub(crate) durable: usize,
+    pub journal: Vec<Entry>,
+    pub durable: usize,
     held: BTreeMap<AccountId, VecDeque<(usize, BrokerRequest)>>,
     /// Requests that left for the broker and were not looked at yet.
-    pub(crate) sent: VecDeque<(AccountId, BrokerRequest)>,
+    pub sent: VecDeque<(AccountId, BrokerRequest)>,
     /// Every signal that the door took, durable from then on.
-    pub(crate) signals: BTreeMap<SignalId, Arc<Signal>>,
+    pub signals: BTreeMap<SignalId, Arc<Signal>>,
     taken: BTreeSet<SignalId>,
     wakes: BTreeMap<AccountId, Timestamp>,
     /// Accounts that wait for a read of their brokers' lists.
-    pub(crate) reads: VecDeque<AccountId>,
-    pub(crate) alarms: Vec<Alarm>,
+    pub reads: VecDeque<AccountId>,
+    pub alarms: Vec<Alarm>,
     /// What became of people's decisions about doubts.
-    pub(crate) resolved: Vec<Result<(), Unresolvable>>,
+    pub resolved: Vec<Result<(), Unresolvable>>,
 }
 
 impl Desk {
-    pub(crate) fn open(
+    pub fn open(
         market: Rc<Market>,
         at: Timestamp,
         setups: Vec<Setup>,
@@ -137,7 +138,7 @@ impl Desk {
     }
 
     /// The door: the signal is durable at once, and its strategy looks at it when its turn comes.
-    pub(crate) fn accept(&mut self, signal: Signal) {
+    pub fn accept(&mut self, signal: Signal) {
         let signal = Arc::new(signal);
         self.append(vec![Event::SignalAccepted(signal.clone())], Vec::new());
         self.durable = self.durable.max(self.journal.len());
@@ -146,7 +147,7 @@ impl Desk {
     }
 
     /// Starts the trading day of the present time in every account.
-    pub(crate) fn start_day(&mut self) {
+    pub fn start_day(&mut self) {
         if let Some(date) = self.market.calendar.trade_date(self.at) {
             for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
                 self.tell_account(&id, AccountInput::DayStart(date));
@@ -154,20 +155,20 @@ impl Desk {
         }
     }
 
-    pub(crate) fn tell_account(&mut self, id: &AccountId, input: AccountInput) {
+    pub fn tell_account(&mut self, id: &AccountId, input: AccountInput) {
         self.to_accounts.entry(id.clone()).or_default().push_back(input);
     }
 
-    pub(crate) fn tell_strategy(&mut self, id: &StrategyId, input: StrategyInput) {
+    pub fn tell_strategy(&mut self, id: &StrategyId, input: StrategyInput) {
         self.to_strategies.entry(id.clone()).or_default().push_back(input);
     }
 
-    pub(crate) fn tell_risk(&mut self, input: RiskInput) {
+    pub fn tell_risk(&mut self, input: RiskInput) {
         self.to_risk.push_back(input);
     }
 
     /// How many cores could take a step now.
-    pub(crate) fn busy(&self) -> usize {
+    pub fn busy(&self) -> usize {
         usize::from(!self.to_risk.is_empty())
             + self.to_strategies.values().filter(|mail| !mail.is_empty()).count()
             + self.to_accounts.values().filter(|mail| !mail.is_empty()).count()
@@ -175,7 +176,7 @@ impl Desk {
     }
 
     /// Lets the `n`th of the busy cores take one step.
-    pub(crate) fn step(&mut self, n: usize) {
+    pub fn step(&mut self, n: usize) {
         let mut before = n;
         let mut chosen = |busy: bool| {
             let chosen = busy && before == 0;
@@ -213,7 +214,7 @@ impl Desk {
     }
 
     /// Delivers everything, makes everything durable, until nothing moves.
-    pub(crate) fn settle(&mut self) {
+    pub fn settle(&mut self) {
         while self.busy() > 0 {
             self.step(0);
         }
@@ -221,7 +222,7 @@ impl Desk {
     }
 
     /// Everything that was decided is durable now, and what waited for that leaves.
-    pub(crate) fn commit(&mut self) {
+    pub fn commit(&mut self) {
         self.durable = self.journal.len();
         self.release();
     }
@@ -237,12 +238,12 @@ impl Desk {
     }
 
     /// The next instant at which a core wants to be woken.
-    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+    pub fn wake_at(&self) -> Option<Timestamp> {
         self.wakes.values().copied().chain(self.strategies.values().filter_map(Strategy::wake_at)).min()
     }
 
     /// Sets the clock and wakes whoever asked for it.
-    pub(crate) fn set_clock(&mut self, at: Timestamp) {
+    pub fn set_clock(&mut self, at: Timestamp) {
         self.at = self.at.max(at);
         for (id, due) in self.wakes.clone() {
             if due <= self.at {
@@ -258,7 +259,7 @@ impl Desk {
     }
 
     /// The rows that are durable.
-    pub(crate) fn tables(&self) -> Tables {
+    pub fn tables(&self) -> Tables {
         let mut tables = Tables::default();
         for row in self.journal[..self.durable].iter().flat_map(|entry| &entry.rows) {
             tables.put(row.clone()).expect("each fill is booked once");
@@ -267,7 +268,7 @@ impl Desk {
     }
 
     /// What the durable events make of it.
-    pub(crate) fn replay(&self) -> Replay {
+    pub fn replay(&self) -> Replay {
         let mut replay = Replay::new();
         for entry in &self.journal[..self.durable] {
             for event in &entry.events {
@@ -278,7 +279,7 @@ impl Desk {
     }
 
     /// The process ends here and starts anew from what was durable.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.journal.truncate(self.durable);
         let tables = self.tables();
         self.to_risk.clear();

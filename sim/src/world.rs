@@ -27,7 +27,7 @@ use crate::oracle::{Oracle, must};
 
 /// One step, as numbers: what they choose depends on the world as it is then.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Op {
+pub struct Op {
     kind: Kind,
     a: u32,
     b: u32,
@@ -85,7 +85,7 @@ const KINDS: &[(Kind, u32)] = &[
 ];
 
 /// The steps of a world, all from one number (SplitMix64).
-pub(crate) fn ops(seed: u64) -> Vec<Op> {
+pub fn ops(seed: u64) -> Vec<Op> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5167_a1b0;
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -124,7 +124,8 @@ struct Truth {
     end: Option<Report>,
 }
 
-pub(crate) struct World {
+#[derive(Debug)]
+pub struct World {
     desk: Desk,
     oracle: Oracle,
     seen: usize,
@@ -150,7 +151,7 @@ fn symbol(n: u32) -> Symbol {
 }
 
 impl World {
-    pub(crate) fn new(market: Rc<Market>) -> Self {
+    pub fn new(market: Rc<Market>) -> Self {
         let setup = |name: &str, level, in_flight_max, pace, cash, held: &[(u32, &str, i64)]| Setup {
             conf: AccountConf {
                 id: account(name),
@@ -229,7 +230,7 @@ impl World {
         }
     }
 
-    pub(crate) fn act(&mut self, op: Op) -> Result<(), String> {
+    pub fn act(&mut self, op: Op) -> Result<(), String> {
         let Op { kind, a, b, c } = op;
         match kind {
             Kind::Signal => self.signal(a, b, c),
@@ -603,7 +604,7 @@ impl World {
     }
 
     /// No more faults: everything must come to its end, and books and journal and broker agree.
-    pub(crate) fn end(&mut self) -> Result<(), String> {
+    pub fn end(&mut self) -> Result<(), String> {
         for scope in [Scope::Global, Scope::Account(account("a")), Scope::Strategy(strategy("t"))] {
             let state = TradingState::Active;
             self.desk.tell_risk(RiskInput::SetTradingState { scope, state, who: "ann".into(), reason: "end".into() });
@@ -636,7 +637,7 @@ impl World {
     }
 
     /// What happened, for a person who looks for the reason.
-    pub(crate) fn story(&self) -> String {
+    pub fn story(&self) -> String {
         let mut story = String::new();
         for entry in self.desk.journal.iter().skip(10) {
             for event in &entry.events {

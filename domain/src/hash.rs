@@ -1,16 +1,17 @@
-//! A quick hash for the venue's own keys: order numbers, account names and symbols.
+//! A quick hash for our own keys: order numbers, account names and symbols.
 //!
-//! The standard hash withstands keys chosen by an enemy and costs a third of an order's time here. These keys come from
+//! The standard hash withstands keys chosen by an enemy and costs a good part of an order's time. These keys come from
 //! our own sequence and conf. A folded product mixes all bits into all, which the order numbers need: they differ in
 //! their high bits.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub(super) type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<QuickHasher>>;
+/// A map by a key of ours. Not for keys that a client chooses.
+pub type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<QuickHasher>>;
 
 #[derive(Debug, Default)]
-pub(super) struct QuickHasher(u64);
+pub struct QuickHasher(u64);
 
 impl QuickHasher {
     fn mix(&mut self, word: u64) {

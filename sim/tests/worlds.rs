@@ -4,14 +4,10 @@
 //! process that ends when it likes. It is made from one number. When a promise is broken, the steps that do not matter
 //! are taken out and the rest is printed with the number; add that to `seeds.txt`, and it is played for ever.
 
-#[path = "../desk/mod.rs"]
-mod desk;
-mod oracle;
-mod world;
-
 use std::rc::Rc;
 
-use world::{Op, World, ops};
+use signalbox_sim::desk;
+use signalbox_sim::world::{Op, World, ops};
 
 const WORLDS: u64 = 100_000;
 /// The tests run beside each other.

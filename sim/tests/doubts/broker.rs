@@ -24,7 +24,7 @@ use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, Strate
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, TradeDate};
 
-use crate::desk::{Desk, Setup, market};
+use signalbox_sim::desk::{Desk, Setup, market};
 
 pub(crate) struct Bench {
     pub(crate) desk: Desk,

@@ -2,9 +2,6 @@
 //!
 //! The names of the tests begin with the failure's number in the reliability design.
 
-#[path = "../desk/mod.rs"]
-mod desk;
-
 mod broker;
 mod levels;
 mod lists;

@@ -12,19 +12,19 @@ use signalbox_domain::symbol::Symbol;
 const CENT: i128 = 100;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(crate) account: AccountId,
-    pub(crate) strategy: StrategyId,
-    pub(crate) symbol: Symbol,
-    pub(crate) side: Side,
-    pub(crate) qty: i128,
+pub struct Known {
+    pub account: AccountId,
+    pub strategy: StrategyId,
+    pub symbol: Symbol,
+    pub side: Side,
+    pub qty: i128,
     /// The worst price it may fill at.
-    pub(crate) worst: i128,
-    pub(crate) cum: i128,
-    pub(crate) amount: i128,
-    pub(crate) execs: BTreeSet<String>,
-    pub(crate) sends: u32,
-    pub(crate) ended: bool,
+    pub worst: i128,
+    pub cum: i128,
+    pub amount: i128,
+    pub execs: BTreeSet<String>,
+    pub sends: u32,
+    pub ended: bool,
 }
 
 impl Known {
@@ -68,23 +68,23 @@ struct Leg {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Oracle {
-    pub(crate) cash: BTreeMap<AccountId, i128>,
-    pub(crate) position: BTreeMap<(AccountId, Symbol), i128>,
+pub struct Oracle {
+    pub cash: BTreeMap<AccountId, i128>,
+    pub position: BTreeMap<(AccountId, Symbol), i128>,
     bought_today: BTreeMap<(AccountId, Symbol), i128>,
     /// By what each strategy traded. A person's sale draws on others' books: that shows in the sum only.
     books: BTreeMap<(AccountId, Symbol, StrategyId), i128>,
-    pub(crate) orders: BTreeMap<OrderId, Known>,
+    pub orders: BTreeMap<OrderId, Known>,
     legs: BTreeMap<ParentId, Leg>,
     states: BTreeMap<Scope, TradingState>,
     signals: BTreeMap<SignalId, Signal>,
     /// Cash and shares that fills took after their orders had ended: nobody can have set them aside.
     late_cash: BTreeMap<AccountId, i128>,
     late_shares: BTreeMap<(AccountId, Symbol), i128>,
-    pub(crate) fees: i128,
+    pub fees: i128,
     /// Orders that the broker, asked, did not know: these may be sent again.
-    pub(crate) not_found: BTreeSet<OrderId>,
-    pub(crate) late_fills: BTreeSet<OrderId>,
+    pub not_found: BTreeSet<OrderId>,
+    pub late_fills: BTreeSet<OrderId>,
 }
 
 macro_rules! must {
@@ -98,7 +98,7 @@ pub(crate) use must;
 
 impl Oracle {
     /// `checked` is false for what was checked before and is told again after a restart.
-    pub(crate) fn apply(&mut self, event: &Event, checked: bool) -> Result<(), String> {
+    pub fn apply(&mut self, event: &Event, checked: bool) -> Result<(), String> {
         match event {
             Event::SignalAccepted(signal) => {
                 self.signals.insert(signal.id, (**signal).clone());
@@ -284,16 +284,16 @@ impl Oracle {
     }
 
     /// The cash that live orders have set aside, from nothing but the orders.
-    pub(crate) fn reserved(&self, account: &AccountId) -> i128 {
+    pub fn reserved(&self, account: &AccountId) -> i128 {
         self.live(account).map(Known::reserve).sum()
     }
 
-    pub(crate) fn selling(&self, account: &AccountId, symbol: Symbol, strategy: &StrategyId) -> i128 {
+    pub fn selling(&self, account: &AccountId, symbol: Symbol, strategy: &StrategyId) -> i128 {
         let own = |o: &&Known| o.side == Side::Sell && o.symbol == symbol && o.strategy == *strategy;
         self.live(account).filter(own).map(Known::leaves).sum()
     }
 
-    pub(crate) fn live_len(&self) -> usize {
+    pub fn live_len(&self) -> usize {
         self.orders.values().filter(|o| !o.ended).count()
     }
 

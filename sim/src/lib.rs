@@ -1,0 +1,8 @@
+//! The simulator: every core of Signalbox in a world that is made from one number, held against an oracle.
+//!
+//! Nothing in here waits, asks the time or throws dice that the seed did not make, so a seed that fails once fails for
+//! ever, on every machine.
+
+pub mod desk;
+pub mod oracle;
+pub mod world;
