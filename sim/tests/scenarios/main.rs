@@ -1,4 +1,29 @@
 //! Stories of the desk, told as a trader would: what comes in at what time, and after `->` what goes out.
 
+macro_rules! stories {
+    ($($name:ident: $story:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($story);
+            }
+        )*
+
+        /// All of them, for the question whether every denial has one.
+        pub(crate) const ALL: &[&str] = &[$($story),*];
+    };
+}
+
+mod broker_stories;
 mod stage;
 mod stories;
+
+use strum::IntoEnumIterator;
+
+#[test]
+fn every_denial_has_a_story() {
+    let all = stories::ALL.iter().chain(broker_stories::ALL);
+    let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
+    let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
+    assert!(missing.is_empty(), "no story tells of {missing:?}");
+}
