@@ -297,7 +297,7 @@ impl RawAccount {
             id,
             capabilities: broker.capabilities(),
             messages_per_second: limits.messages_per_second,
-            doubt: DoubtConf::default(),
+            doubt: DoubtConf { installation: broker.installation(), ..DoubtConf::default() },
         };
         Ok(AccountSettings { conf, broker, limits: Arc::new(limits), cash, holdings: holdings.into() })
     }

@@ -38,6 +38,15 @@ impl BrokerSettings {
         }
     }
 
+    /// Ours in the tags that come back with the account's orders.
+    #[must_use]
+    pub const fn installation(&self) -> Option<InstallationTag> {
+        match self {
+            Self::Paper => None,
+            Self::Fake { link, .. } => Some(link.installation),
+        }
+    }
+
     #[must_use]
     pub fn connection(&self, installation: InstallationTag) -> Connection {
         match self {
