@@ -72,11 +72,11 @@ async fn unfinished_signal(store: &Store, restored: RestoredSignal) -> Result<Un
 }
 
 fn account_rest(restored: RestoredAccount) -> AccountRest {
-    let RestoredAccount { row, books, live, ended } = restored;
+    let RestoredAccount { row, books, live, ended, exceptions } = restored;
     AccountRest {
         ledger: Ledger::restore(row.account, row.cash, row.trade_date, books),
         messages_today: row.messages_today,
-        orders: OrdersRest { live, ended },
+        orders: OrdersRest { live, ended, exceptions },
     }
 }
 

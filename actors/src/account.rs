@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
-use signalbox_domain::account::{Account, AccountEffects, AccountInput, Alarm};
+use signalbox_domain::account::{Account, AccountEffects, AccountInput, Alarm, Resolution, Unresolvable};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
 use signalbox_domain::order::{Order, Side};
@@ -173,6 +173,14 @@ impl AccountActor {
                 Alarm::Unexplained { order, what } => {
                     error!(account.id = %self.id, order.id = %order, "unexplained report for order {order}: {what}");
                 }
+                Alarm::Parked { order, reason } => {
+                    error!(account.id = %self.id, order.id = %order, %reason, "order {order} is parked: {reason}");
+                }
+                Alarm::Ghost { order, no } => {
+                    error!(account.id = %self.id, order.id = %order, "{no} fits {order}, which was proved absent");
+                }
+                Alarm::ReadInvalid { why } => warn!(account.id = %self.id, "the broker's lists do not count: {why}"),
+                Alarm::Break { what } => error!(account.id = %self.id, "books and broker differ: {what}"),
                 Alarm::Overfill { order } => {
                     error!(account.id = %self.id, order.id = %order, "order {order} is filled beyond its quantity");
                 }
@@ -350,6 +358,34 @@ impl Handler<StartDay> for AccountActor {
 
     fn handle(&mut self, message: StartDay, ctx: &mut Self::Context) {
         self.step([AccountInput::DayStart(message.0)], "calendar", ctx);
+    }
+}
+
+/// A person settles the doubt of an order.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Resolve {
+    pub order: OrderId,
+    pub resolution: Resolution,
+    pub by: Arc<str>,
+    pub note: Arc<str>,
+    /// Learns whether it could be, once that is durable.
+    pub answer: oneshot::Sender<Result<(), Unresolvable>>,
+}
+
+impl Handler<Resolve> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Resolve, ctx: &mut Self::Context) {
+        let Resolve { order, resolution, by, note, answer } = message;
+        let at = self.board.clock.now();
+        let mut fx = AccountEffects::default();
+        self.decide(at, [AccountInput::Resolve { order, resolution, by, note }], &mut fx);
+        let resolved = fx.resolved.take();
+        self.act(at, fx, "resolve", ctx);
+        if let Some(resolved) = resolved {
+            self.board.answer_when_durable(answer, resolved);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message};
+use signalbox_domain::account::{Resolution, Unresolvable};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
@@ -92,6 +93,22 @@ impl Desk {
     ) -> Result<Vec<OrderId>, DeskError> {
         self.ask(|answer| Command::Cancel { account, message: account::Cancel { order, reason, answer: Some(answer) } })
             .await
+    }
+
+    /// Settles the doubt of an order, as a person decides.
+    pub async fn resolve(
+        &self,
+        account: AccountId,
+        order: OrderId,
+        resolution: Resolution,
+        by: Arc<str>,
+        note: Arc<str>,
+    ) -> Result<Result<(), Unresolvable>, DeskError> {
+        self.ask(|answer| Command::Resolve {
+            account,
+            message: account::Resolve { order, resolution, by, note, answer },
+        })
+        .await
     }
 
     pub async fn cancel_all(
@@ -191,6 +208,7 @@ enum Command {
     Poke(StrategyId),
     CancelSignal { strategy: StrategyId, message: strategy::CancelSignal },
     Cancel { account: AccountId, message: account::Cancel },
+    Resolve { account: AccountId, message: account::Resolve },
     CancelAll { account: AccountId, message: account::CancelAll },
     SetTradingState(risk::SetTradingState),
     TradingState { scope: Scope, answer: oneshot::Sender<TradingState> },
@@ -230,6 +248,11 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::Cancel { account, message } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, message);
+                }
+            }
+            Command::Resolve { account, message } => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, message);
                 }

@@ -4,16 +4,21 @@
 //! fact; what comes back becomes facts, fills are booked in the same step. An answer that is lost leaves the order in
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
+mod doubt;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+
+pub use doubt::{Resolution, Unresolvable};
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
 use crate::hash::QuickMap;
-use crate::ids::{AccountId, OrderId, StrategyId};
+use crate::ids::{AccountId, BrokerOrderId, OrderId, StrategyId};
 use crate::ledger::{Ledger, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
-use crate::reconcile::DoubtConf;
+use crate::reconcile::exception::Exception;
+use crate::reconcile::{DoubtConf, ParkReason};
 use crate::risk::{Approved, ApprovedOrder};
 use crate::row::{AccountRow, Fill, Row};
 use crate::units::{Money, Span, Timestamp, TradeDate};
@@ -40,6 +45,13 @@ pub enum AccountInput {
     Broker(BrokerReport),
     /// The broker's session is open, for the first time or again.
     Connected,
+    /// A person settles the doubt of an order. Answered by [`AccountEffects::resolved`].
+    Resolve {
+        order: OrderId,
+        resolution: Resolution,
+        by: Arc<str>,
+        note: Arc<str>,
+    },
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
@@ -62,6 +74,8 @@ pub struct AccountEffects {
     pub alarms: Vec<Alarm>,
     /// The answer to a cancel: the orders that it reached.
     pub canceling: Vec<OrderId>,
+    /// The answer to [`AccountInput::Resolve`].
+    pub resolved: Option<Result<(), Unresolvable>>,
     pub wake_at: Option<Timestamp>,
 }
 
@@ -81,6 +95,24 @@ pub enum Alarm {
     Overfill {
         order: OrderId,
     },
+    /// A doubt is a person's now.
+    Parked {
+        order: OrderId,
+        reason: ParkReason,
+    },
+    /// A row fits an order that was proved absent: the account is frozen.
+    Ghost {
+        order: OrderId,
+        no: BrokerOrderId,
+    },
+    /// The broker's lists cannot be believed at present.
+    ReadInvalid {
+        why: String,
+    },
+    /// Books and broker differ, and nothing explains it: the symbol is frozen.
+    Break {
+        what: String,
+    },
 }
 
 /// The orders that an earlier life of an account left.
@@ -90,6 +122,8 @@ pub struct OrdersRest {
     pub live: Vec<Order>,
     /// Those that ended on its last two trading days, with the numbers of their fills: the broker may have more of them.
     pub ended: Vec<Order>,
+    /// Those that are open, and the trades by hand of the last days.
+    pub exceptions: Vec<Exception>,
 }
 
 /// How one account behaves.
@@ -137,6 +171,7 @@ pub struct Account {
     finding: BTreeSet<OrderId>,
     /// Lookups whose answer was lost: asked again even if the order has ended meanwhile, for the fills it may have had.
     ask_again: BTreeSet<OrderId>,
+    lists: doubt::Lists,
 }
 
 impl Account {
@@ -156,23 +191,25 @@ impl Account {
             find_again: None,
             finding: BTreeSet::new(),
             ask_again: BTreeSet::new(),
+            lists: doubt::Lists::default(),
         }
     }
 
     /// Takes up the live orders of an earlier life, and those that ended lately. What was on its way
     /// then is in doubt now; what was waiting waits again, and is sent with the next [`AccountInput::Wake`].
     pub fn resume(&mut self, at: Timestamp, rest: OrdersRest, messages_today: u32, fx: &mut AccountEffects) {
-        let OrdersRest { live: orders, ended } = rest;
+        let OrdersRest { live: orders, ended, exceptions } = rest;
         self.messages_today = messages_today;
         let last_day = ended.iter().map(|order| order.approval.trade_date).max();
         for order in ended {
             let of_last_day = Some(order.approval.trade_date) == last_day;
             let (id, filled_meanwhile) = (order.id(), of_last_day && may_have_filled(&order));
             self.ended.put(order);
-            if filled_meanwhile {
+            if filled_meanwhile && self.looks_up() {
                 self.find(id, fx);
             }
         }
+        let mut doubts = Vec::new();
         for order in orders {
             let (id, was) = (order.id(), (order.status, order.in_flight, order.in_doubt));
             // Whatever the earlier life had not told anybody when it ended is told now.
@@ -181,10 +218,18 @@ impl Account {
             self.in_flight += usize::from(was.1 == Some(InFlight::New));
             match was {
                 (OrdStatus::Initialized, None, _) => self.queue.push_back(id),
-                (_, Some(_), false) => self.doubt(at, id, "the process ended while the answer was awaited", fx),
+                (_, Some(_), false) => doubts.push(id),
                 // What happened at the broker since the last word is asked for.
-                _ => self.find(id, fx),
+                _ if self.looks_up() => self.find(id, fx),
+                _ => {}
             }
+        }
+        self.resume_lists(at, exceptions);
+        for id in doubts {
+            self.doubt(at, id, "the process ended while the answer was awaited", fx);
+        }
+        if self.conf.capabilities.level == Level::L3 && self.doubts() > 0 {
+            self.find_again = self.find_again.or(Some(at));
         }
     }
 
@@ -244,10 +289,14 @@ impl Account {
                 }
             }
             AccountInput::Broker(report) => self.report(at, states, ledger, report, fx),
-            AccountInput::Connected | AccountInput::Read(_) => {}
+            AccountInput::Connected => self.connected(),
+            AccountInput::Read(result) => self.read(at, ledger, result, fx),
+            AccountInput::Resolve { order, resolution, by, note } => {
+                fx.resolved = Some(self.resolve(at, order, &resolution, &by, &note, fx));
+            }
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
-            AccountInput::Wake => self.find_doubts(at, fx),
+            AccountInput::Wake => self.find_doubts(at, states, fx),
         }
         self.send(at, states, ledger, fx);
         if ledger.extra_messages != self.extra_today {
@@ -256,7 +305,8 @@ impl Account {
         }
         // An answer that is awaited makes room by itself; only the pace needs a timer.
         let nothing_waits = self.queue.is_empty() || self.in_flight >= self.conf.capabilities.in_flight_max;
-        fx.wake_at = [self.pace.wake_at(nothing_waits), self.find_again].into_iter().flatten().min();
+        let tend_at = self.tend(at, fx);
+        fx.wake_at = [self.pace.wake_at(nothing_waits), self.find_again, tend_at].into_iter().flatten().min();
     }
 
     fn open(
@@ -284,6 +334,7 @@ impl Account {
             book.bought_today = crate::units::Qty::ZERO;
             fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
         }
+        self.day_began(ledger.trade_date);
         ledger.start_day(trade_date);
         self.ended.next_generation();
         self.messages_today = 0;
@@ -324,6 +375,9 @@ impl Account {
             if self.in_flight >= self.conf.capabilities.in_flight_max || !self.pace.may_send(at) {
                 break;
             }
+            if self.is_frozen(None) || self.needs_baseline(at) {
+                break;
+            }
             self.queue.pop_front();
             if self.must_wait(id) {
                 blocked.push_back(id);
@@ -335,7 +389,8 @@ impl Account {
             sent = true;
             let band = order.approval.band;
             let send_no = order.send_no + 1;
-            self.fact(at, id, OrderFact::Sending { send_no }, fx);
+            let baseline = self.baseline(at, terms.symbol);
+            self.fact(at, id, OrderFact::Sending { send_no, baseline }, fx);
             fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
         }
         while let Some(id) = blocked.pop_back() {
@@ -362,13 +417,16 @@ impl Account {
     /// At a broker that does not enforce our ids, one order at a time may be on its way or in doubt per symbol and
     /// side: two of the same shape could not be told apart afterwards.
     fn must_wait(&self, id: OrderId) -> bool {
+        let terms = &self.orders[&id].terms;
+        if self.is_frozen(Some(terms.symbol)) {
+            return true;
+        }
         if self.conf.capabilities.level >= Level::L3 {
             return false;
         }
-        let terms = &self.orders[&id].terms;
-        self.orders
-            .values()
-            .any(|o| o.in_flight.is_some() && o.terms.symbol == terms.symbol && o.terms.side == terms.side)
+        self.orders.values().any(|o| {
+            (o.in_flight.is_some() || o.in_doubt) && o.terms.symbol == terms.symbol && o.terms.side == terms.side
+        })
     }
 
     fn cancel(&mut self, at: Timestamp, id: OrderId, reason: &Arc<str>, fx: &mut AccountEffects) {
@@ -455,6 +513,13 @@ impl Account {
                     }
                     return;
                 }
+                if !self.claim(at, id, &broker_order_id) {
+                    let cause: Arc<str> = format!("the broker named {broker_order_id}, which is another order").into();
+                    if !order_in_doubt(self.orders.get(&id)) && in_flight.is_some() {
+                        self.doubt(at, id, &cause, fx);
+                    }
+                    return;
+                }
                 self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
             }
             Report::Rejected { text } => {
@@ -520,7 +585,7 @@ impl Account {
                     // The broker enforces the id, so the same id again can make one order at the most.
                     let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
                     self.count_extra(at);
-                    self.fact(at, id, OrderFact::Sending { send_no }, fx);
+                    self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
                     fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
                 }
             }
@@ -532,6 +597,15 @@ impl Account {
         let cause: Arc<str> = cause.into();
         self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
         fx.alarms.push(Alarm::InDoubt { order: id, cause });
+        self.doubt_by_lists(at, id, fx);
+        if self.conf.capabilities.level == Level::L3 {
+            self.find_again =
+                Some(at.plus(if send_no(self.orders.get(&id)) > 1 { FIND_AGAIN } else { Span::from_us(0) }));
+            return;
+        }
+        if !self.looks_up() {
+            return;
+        }
         if self.orders.get(&id).is_some_and(|order| order.send_no > SENDS_AT_ONCE) {
             self.find_again = Some(at.plus(FIND_AGAIN));
         } else {
@@ -545,13 +619,20 @@ impl Account {
         }
     }
 
-    fn find_doubts(&mut self, at: Timestamp, fx: &mut AccountEffects) {
+    fn find_doubts(&mut self, at: Timestamp, states: &TradingStates, fx: &mut AccountEffects) {
         if self.find_again.is_some_and(|due| due <= at) {
             self.find_again = None;
             let mut open = std::mem::take(&mut self.ask_again);
             open.extend(self.orders.values().filter(|o| o.in_doubt).map(Order::id));
             for order in open {
-                self.find(order, fx);
+                if self.resend_same(at, states, order, fx) {
+                    continue;
+                }
+                if self.looks_up() {
+                    self.find(order, fx);
+                } else {
+                    self.want_read();
+                }
             }
         }
     }
@@ -654,6 +735,10 @@ impl Ended {
         self.newer.get_mut(&id).or_else(|| self.older.get_mut(&id))
     }
 
+    fn iter(&self) -> impl Iterator<Item = &Order> {
+        self.newer.values().chain(self.older.values())
+    }
+
     fn next_generation(&mut self) {
         self.older = std::mem::take(&mut self.newer);
     }
@@ -674,6 +759,14 @@ fn refusal(at: Timestamp, states: &TradingStates, terms: &OrderTerms) -> Option<
 fn may_have_filled(order: &Order) -> bool {
     let worked = matches!(order.status, OrdStatus::Canceled | OrdStatus::Expired);
     worked && order.send_no > 0 && order.cum_qty < order.terms.qty
+}
+
+fn order_in_doubt(order: Option<&Order>) -> bool {
+    order.is_some_and(|order| order.in_doubt)
+}
+
+fn send_no(order: Option<&Order>) -> u16 {
+    order.map_or(0, |order| order.send_no)
 }
 
 /// A fill as the broker tells it.

@@ -10,6 +10,7 @@ use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::OpeningHolding;
 use crate::order::{Approval, OrderFact, OrderTerms};
 use crate::parent::Leg;
+use crate::reconcile::exception::Exception;
 use crate::signal::{Signal, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::units::{Money, Qty, Timestamp, TradeDate};
@@ -89,6 +90,8 @@ pub enum Event {
         order: OrderId,
         fact: OrderFact,
     },
+    /// The newest state of something that waits for a person, or was settled.
+    Exception(Arc<Exception>),
     // People and programs: what an administrator or a login changed. `detail` never holds a secret.
     Administered {
         who: Arc<str>,
@@ -109,6 +112,7 @@ impl Event {
             }
             Self::TradingStateSet { scope: Scope::Account(account), .. } => Some(account),
             Self::SignalAccepted(signal) => signal.account.as_ref(),
+            Self::Exception(exception) => Some(&exception.account),
             _ => None,
         }
     }
@@ -151,6 +155,7 @@ impl Event {
         match self {
             Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(terms.id),
             Self::Order { order, .. } => Some(*order),
+            Self::Exception(exception) => exception.order,
             _ => None,
         }
     }
@@ -175,6 +180,7 @@ impl Event {
                 OrderFact::CancelRejected { .. } => "order_cancel_rejected",
                 OrderFact::Expired => "order_expired",
                 OrderFact::InDoubt { .. } => "order_in_doubt",
+                OrderFact::Parked { .. } => "order_parked",
                 OrderFact::NeverSent { .. } => "order_never_sent",
                 OrderFact::Absent { .. } => "order_absent",
             },

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fees::FeeRules;
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId, ParentId, StrategyId};
+use crate::reconcile::{Baseline, ParkReason};
 use crate::signal::Source;
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
@@ -201,6 +202,7 @@ pub enum ReportedStatus {
     Rejected,
     Expired,
     InDoubt,
+    Parked,
     NeverSent,
     Absent,
 }
@@ -214,6 +216,9 @@ pub enum OrderFact {
     /// The next thing that happens is that bytes leave for the broker. Durable before they do.
     Sending {
         send_no: u16,
+        /// What the broker's lists showed just before, where that is all there is to find the order by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<Arc<Baseline>>,
     },
     Accepted {
         broker_order_id: BrokerOrderId,
@@ -242,6 +247,10 @@ pub enum OrderFact {
     InDoubt {
         cause: Arc<str>,
     },
+    /// The doubt is a person's now.
+    Parked {
+        reason: ParkReason,
+    },
     NeverSent {
         reason: Arc<str>,
     },
@@ -268,6 +277,10 @@ pub struct Order {
     pub status: OrdStatus,
     pub in_flight: Option<InFlight>,
     pub in_doubt: bool,
+    pub doubt_since: Option<Timestamp>,
+    /// Why only a person ends the doubt.
+    pub parked: Option<ParkReason>,
+    pub baseline: Option<Arc<Baseline>>,
     /// A cancel is wanted, and goes out as soon as the broker can take it.
     pub cancel_wanted: bool,
     pub send_no: u16,
@@ -295,6 +308,9 @@ impl Order {
             status: OrdStatus::Initialized,
             in_flight: None,
             in_doubt: false,
+            doubt_since: None,
+            parked: None,
+            baseline: None,
             cancel_wanted: false,
             send_no: 0,
             cum_qty: Qty::ZERO,
@@ -318,6 +334,7 @@ impl Order {
             terms: self.terms.clone(),
             approval: self.approval.clone(),
             exec_ids: Vec::new(),
+            baseline: self.baseline.clone(),
             broker_order_id: self.broker_order_id.clone(),
             reason: self.reason.clone(),
             ..*self
@@ -380,7 +397,8 @@ impl Order {
             (OrdStatus::Expired, _) => R::Expired,
             (OrdStatus::NeverSent, _) => R::NeverSent,
             (OrdStatus::Absent, _) => R::Absent,
-            (_, Some(_)) if self.in_doubt => R::InDoubt,
+            _ if self.parked.is_some() => R::Parked,
+            _ if self.in_doubt => R::InDoubt,
             (_, Some(InFlight::Cancel)) => R::PendingCancel,
             (OrdStatus::Initialized, _) => R::PendingNew,
             (OrdStatus::New, _) => R::New,
@@ -407,21 +425,28 @@ impl Order {
         };
         match (self.status, self.in_flight, fact) {
             // Sent for the first time, or again with the same id after a doubt was resolved to "not there".
-            (S::Initialized, None, F::Sending { send_no }) => {
+            (S::Initialized, None, F::Sending { send_no, baseline }) => {
                 self.send_no = *send_no;
+                self.baseline = baseline.clone();
                 self.in_flight = Some(I::New);
                 self.sent_at.get_or_insert(at);
             }
-            (S::Initialized, Some(I::New), F::Sending { send_no }) if self.in_doubt => {
+            (S::Initialized, Some(I::New), F::Sending { send_no, .. }) if self.in_doubt => {
                 self.send_no = *send_no;
-                self.in_doubt = false;
+                self.settle();
             }
             (S::Initialized, Some(I::New), F::Accepted { broker_order_id }) => {
                 self.status = S::New;
                 self.in_flight = None;
-                self.in_doubt = false;
+                self.settle();
                 self.broker_order_id = Some(broker_order_id.clone());
                 self.acked_at.get_or_insert(at);
+            }
+            // It was acknowledged and not listed, and is listed now.
+            (S::New, None, F::Accepted { broker_order_id })
+                if self.in_doubt && self.broker_order_id.as_ref() == Some(broker_order_id) =>
+            {
+                self.settle();
             }
             // The acknowledgement comes after a fill: brokers push on two roads.
             (S::PartiallyFilled | S::Filled, _, F::Accepted { broker_order_id }) if self.broker_order_id.is_none() => {
@@ -437,16 +462,32 @@ impl Order {
             (S::Initialized, Some(I::New), F::NeverSent { reason }) if self.in_doubt => {
                 self.end(S::NeverSent, Some(reason));
             }
-            (S::Initialized, Some(I::New), F::Absent { evidence }) if self.in_doubt => {
+            (S::Initialized, Some(I::New), F::Absent { evidence }) | (S::New, None, F::Absent { evidence })
+                if self.in_doubt =>
+            {
                 self.end(S::Absent, Some(evidence));
             }
 
+            // An answer is lost, or what was acknowledged stands in no list.
             (S::Initialized, Some(I::New), F::InDoubt { cause })
+            | (S::New, None, F::InDoubt { cause })
             | (S::New | S::PartiallyFilled, Some(I::Cancel), F::InDoubt { cause })
                 if !self.in_doubt =>
             {
                 self.in_doubt = true;
+                self.doubt_since = Some(at);
                 self.reason = Some(cause.clone());
+            }
+            // A person took away what stood against looking on.
+            (S::Initialized | S::New | S::PartiallyFilled, _, F::InDoubt { cause }) if self.parked.is_some() => {
+                self.parked = None;
+                self.doubt_since = Some(at);
+                self.reason = Some(cause.clone());
+            }
+            (S::Initialized | S::New | S::PartiallyFilled, _, F::Parked { reason })
+                if self.in_doubt && self.parked.is_none() =>
+            {
+                self.parked = Some(*reason);
             }
 
             // A fill proves that the order lives, whatever we were waiting for.
@@ -462,9 +503,9 @@ impl Order {
                 self.fees += *fee;
                 self.first_fill_at.get_or_insert(at);
                 if !self.status.is_terminal() {
-                    if self.status == S::Initialized {
+                    if self.in_flight != Some(I::Cancel) {
                         self.in_flight = None;
-                        self.in_doubt = false;
+                        self.settle();
                     }
                     if self.cum_qty >= self.terms.qty {
                         self.end(S::Filled, None);
@@ -479,8 +520,11 @@ impl Order {
                 self.cancel_wanted = true;
                 self.reason = Some(reason.clone());
             }
-            (S::New | S::PartiallyFilled, None, F::CancelSending) => self.in_flight = Some(I::Cancel),
-            (S::New | S::PartiallyFilled, Some(I::Cancel), F::CancelSending) if self.in_doubt => self.in_doubt = false,
+            (S::New | S::PartiallyFilled, None, F::CancelSending) => {
+                self.in_flight = Some(I::Cancel);
+                self.settle();
+            }
+            (S::New | S::PartiallyFilled, Some(I::Cancel), F::CancelSending) if self.in_doubt => self.settle(),
             // Also unasked: the exchange or a person at the terminal may cancel.
             (S::New | S::PartiallyFilled, _, F::Canceled { reason }) => self.end(S::Canceled, Some(reason)),
             // Found cancelled while the answer to the order itself is in doubt, or an immediate-or-cancel order
@@ -488,7 +532,7 @@ impl Order {
             (S::Initialized, Some(I::New), F::Canceled { reason }) => self.end(S::Canceled, Some(reason)),
             (S::New | S::PartiallyFilled, Some(I::Cancel), F::CancelRejected { text }) => {
                 self.in_flight = None;
-                self.in_doubt = false;
+                self.settle();
                 self.cancel_wanted = false;
                 self.reason = Some(text.clone());
             }
@@ -501,10 +545,17 @@ impl Order {
         Ok(true)
     }
 
+    /// The doubt is over.
+    fn settle(&mut self) {
+        self.in_doubt = false;
+        self.doubt_since = None;
+        self.parked = None;
+    }
+
     fn end(&mut self, status: OrdStatus, reason: Option<&Arc<str>>) {
         self.status = status;
         self.in_flight = None;
-        self.in_doubt = false;
+        self.settle();
         if let Some(reason) = reason {
             self.reason = Some(reason.clone());
         }

@@ -48,7 +48,7 @@ impl Parent {
         self.cum_amount = order.cum_amount;
         self.working = (!order.status.is_terminal()).then_some(order.id());
         self.status = match order.reported() {
-            ReportedStatus::InDoubt => ParentStatus::InDoubt,
+            ReportedStatus::InDoubt | ReportedStatus::Parked => ParentStatus::InDoubt,
             _ if !order.status.is_terminal() => ParentStatus::Working,
             _ if self.cum_qty >= self.leg.qty => ParentStatus::Done,
             _ if self.cum_qty.is_positive() => ParentStatus::PartiallyDone,

@@ -13,6 +13,7 @@ use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::Ledger;
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, fold};
+use crate::reconcile::exception::Exception;
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::tables::Tables;
@@ -78,6 +79,7 @@ pub struct Replay {
     pub parents: BTreeMap<ParentId, Parent>,
     pub strategies: BTreeMap<StrategyId, StrategyState>,
     pub confs: BTreeMap<StrategyId, Arc<StrategyConf>>,
+    pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
 }
 
 impl Replay {
@@ -168,6 +170,10 @@ impl Replay {
             }
             Event::DayStarted { account, trade_date } => self.ledger(account)?.start_day(*trade_date),
             Event::Order { account, order, fact } => self.order_fact(at, account, *order, fact)?,
+            Event::Exception(exception) => {
+                let key = (exception.account.clone(), exception.key.clone(), exception.opened_at);
+                self.exceptions.insert(key, exception.clone());
+            }
             Event::Administered { .. } => {}
         }
         Ok(())
@@ -210,6 +216,14 @@ impl Replay {
         }
         for id in keys(&self.parents, &rows.parents) {
             compare(&mut found, format!("parent {id}"), &self.parents.get(id), &rows.parents.get(id));
+        }
+        for key in keys(&self.exceptions, &rows.exceptions) {
+            compare(
+                &mut found,
+                format!("exception {} of {}", key.1, key.0),
+                &self.exceptions.get(key),
+                &rows.exceptions.get(key),
+            );
         }
         // A signal that was accepted and never looked at has no row of its strategy's making.
         let looked_at = self.signals.iter().filter(|(_, state)| state.status != SignalStatus::Accepted);

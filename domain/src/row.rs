@@ -12,6 +12,7 @@ use crate::ids::{AccountId, ExecId, OrderId, SignalId};
 use crate::ledger::Book;
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
+use crate::reconcile::exception::Exception;
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::symbol::Symbol;
@@ -38,6 +39,7 @@ pub enum Row {
         account: AccountId,
         book: Book,
     },
+    Exception(Arc<Exception>),
     Strategy {
         conf: Arc<StrategyConf>,
         state: StrategyState,

@@ -12,11 +12,12 @@ use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{Book, Ledger};
 use crate::order::{Order, OrderTerms};
 use crate::parent::Parent;
+use crate::reconcile::exception::Exception;
 use crate::row::{AccountRow, Fill, Row, SignalRow};
 use crate::signal::Signal;
 use crate::strategy::{StrategyConf, StrategyState, Unfinished};
 use crate::symbol::Symbol;
-use crate::units::TradeDate;
+use crate::units::{Timestamp, TradeDate};
 use crate::view::TradingStates;
 
 /// The same fill was booked twice: a store's unique index would refuse it.
@@ -40,6 +41,7 @@ pub struct Tables {
     pub books: BTreeMap<(AccountId, Symbol, StrategyId), Book>,
     pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
     pub states: BTreeMap<Scope, TradingState>,
+    pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     fills_of: BTreeMap<OrderId, Vec<ExecId>>,
 }
 
@@ -75,6 +77,9 @@ impl Tables {
             Row::Book { account, book } => {
                 self.books.insert((account, book.symbol, book.strategy.clone()), book);
             }
+            Row::Exception(row) => {
+                self.exceptions.insert((row.account.clone(), row.key.clone(), row.opened_at), row);
+            }
             Row::Strategy { conf, state, version } => {
                 self.strategies.insert(conf.id.clone(), (conf, state, version));
             }
@@ -109,6 +114,8 @@ impl Tables {
                 rest.ended.push(order);
             }
         }
+        let exceptions = self.exceptions.values().filter(|e| e.account == *account);
+        rest.exceptions = exceptions.map(|e| (**e).clone()).collect();
         rest
     }
 

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261121_000001_create_core;
 mod m20261121_000002_create_people;
+mod m20261121_000003_create_exceptions;
 mod sql;
 
 #[derive(Debug)]
@@ -13,6 +14,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_create_core::Migration), Box::new(m20261121_000002_create_people::Migration)]
+        vec![
+            Box::new(m20261121_000001_create_core::Migration),
+            Box::new(m20261121_000002_create_people::Migration),
+            Box::new(m20261121_000003_create_exceptions::Migration),
+        ]
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, Alarm};
+use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, Alarm, Unresolvable};
 use signalbox_domain::broker::BrokerRequest;
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::event::Event;
@@ -79,7 +79,11 @@ pub struct Desk {
     pub signals: BTreeMap<SignalId, Arc<Signal>>,
     taken: BTreeSet<SignalId>,
     wakes: BTreeMap<AccountId, Timestamp>,
+    /// Accounts that wait for a read of their brokers' lists.
+    pub reads: VecDeque<AccountId>,
     pub alarms: Vec<Alarm>,
+    /// What became of people's decisions about doubts.
+    pub resolved: Vec<Result<(), Unresolvable>>,
 }
 
 impl Desk {
@@ -113,7 +117,9 @@ impl Desk {
             signals: BTreeMap::new(),
             taken: BTreeSet::new(),
             wakes: BTreeMap::new(),
+            reads: VecDeque::new(),
             alarms: Vec::new(),
+            resolved: Vec::new(),
         };
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
@@ -282,6 +288,7 @@ impl Desk {
         self.held.clear();
         self.sent.clear();
         self.wakes.clear();
+        self.reads.clear();
         self.states = tables.trading_states();
         self.ledgers = Ledgers::default();
         let live: BTreeMap<AccountId, _> = self.setups.keys().map(|id| (id.clone(), tables.orders_rest(id))).collect();
@@ -393,6 +400,10 @@ impl Desk {
         }
         self.held.entry(id.clone()).or_default().extend(fx.broker.into_iter().map(|request| (ticket, request)));
         self.alarms.extend(fx.alarms);
+        self.resolved.extend(fx.resolved);
+        if fx.read {
+            self.reads.push_back(id.clone());
+        }
         match fx.wake_at {
             Some(at) => self.wakes.insert(id.clone(), at),
             None => self.wakes.remove(id),

@@ -125,6 +125,10 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
         }),
         Event::DayStarted { trade_date, .. } => json!({ "trade_date": trade_date.to_string() }),
         Event::Order { fact, .. } => order_fact(fact),
+        Event::Exception(exception) => json!({
+            "key": &*exception.key, "exception": exception.kind, "text": &*exception.evidence.text,
+            "parked": exception.evidence.parked, "decision": exception.decision.as_ref().map(|d| &*d.what),
+        }),
         Event::Administered { who, action, subject, detail } => json!({
             "who": &**who, "action": &**action, "subject": &**subject,
             "detail": serde_json::from_str::<Value>(detail).unwrap_or_else(|_| (&**detail).into()),
@@ -157,7 +161,7 @@ fn terms(terms: &OrderTerms) -> Value {
 
 fn order_fact(fact: &OrderFact) -> Value {
     match fact {
-        OrderFact::Sending { send_no } => json!({ "send_no": send_no }),
+        OrderFact::Sending { send_no, .. } => json!({ "send_no": send_no }),
         OrderFact::Accepted { broker_order_id } => json!({ "broker_order_id": &*broker_order_id.0 }),
         OrderFact::Rejected { text } | OrderFact::CancelRejected { text } => json!({ "broker_text": &**text }),
         OrderFact::Filled { exec_id, qty, px, fee } => json!({
@@ -168,6 +172,7 @@ fn order_fact(fact: &OrderFact) -> Value {
         }
         OrderFact::CancelSending | OrderFact::Expired => json!({}),
         OrderFact::InDoubt { cause } => json!({ "reason": &**cause }),
+        OrderFact::Parked { reason } => json!({ "reason": reason }),
         OrderFact::Absent { evidence } => json!({ "evidence": &**evidence }),
     }
 }

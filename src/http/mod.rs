@@ -10,6 +10,7 @@ pub mod auth;
 pub mod dto;
 pub mod event_view;
 pub mod events;
+pub mod exceptions;
 pub mod front;
 pub mod health;
 pub mod intake;
@@ -76,6 +77,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(api_keys::configure)
         .configure(signals::configure)
         .configure(orders::configure)
+        .configure(exceptions::configure)
         .configure(accounts::configure)
         .configure(trading_state::configure)
         .configure(strategies::configure)

@@ -130,7 +130,11 @@ async fn timeline(id: OrderId, front: &Front) -> Result<Vec<EventView>, Problem>
     Ok(lines.iter().rev().map(|line| EventView::of(line, Legs::OfOrder(id))).collect())
 }
 
-async fn visible(principal: &Principal, id: &str, front: &Front) -> Result<StoredOrder, Problem> {
+/// The order, if he may see it: foreign and missing ones look the same.
+///
+/// # Errors
+/// 404.
+pub async fn visible(principal: &Principal, id: &str, front: &Front) -> Result<StoredOrder, Problem> {
     let id = OrderId::parse(id).ok_or_else(Problem::not_found)?;
     let order = front.store.order(id).await?.ok_or_else(Problem::not_found)?;
     let sees_all = principal.is_admin() || principal.is_risk();

@@ -147,6 +147,8 @@ pub struct Doubt {
     /// new or cancel
     pub asked: Option<&'static str>,
     pub since: Option<String>,
+    /// Why only a person ends it.
+    pub parked: Option<&'static str>,
     pub evidence: Option<String>,
 }
 
@@ -319,7 +321,8 @@ impl OrderView {
             in_flight,
             doubt: order.in_doubt.then(|| Doubt {
                 asked: in_flight,
-                since: Some(at(order.updated_at)),
+                since: order.doubt_since.map(at),
+                parked: order.parked.map(Into::into),
                 evidence: reason.clone(),
             }),
             broker_text: reason.clone().filter(|_| from_broker),

@@ -11,6 +11,7 @@ use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use signalbox_domain::ledger::Book;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
+use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::row::{AccountRow, Fill, Row, SignalRow};
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState};
@@ -115,6 +116,7 @@ pub(super) struct Batch {
     pub(super) fills: Vec<(u64, Fill)>,
     pub(super) accounts: Newest<AccountId, AccountRow>,
     pub(super) books: Newest<(AccountId, Symbol, StrategyId), (AccountId, Book)>,
+    pub(super) exceptions: Newest<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub(super) strategies: Newest<StrategyId, StrategyRow>,
     pub(super) trading_states: Newest<Scope, TradingStateRow>,
 }
@@ -138,6 +140,7 @@ impl Batch {
             Row::Book { account, book } => {
                 self.books.put((account.clone(), book.symbol, book.strategy.clone()), (account, book));
             }
+            Row::Exception(row) => self.exceptions.put((row.account.clone(), row.key.clone(), row.opened_at), row),
             Row::Strategy { conf, state, version } => {
                 self.strategies.put(conf.id.clone(), StrategyRow { conf, state, version });
             }
@@ -157,6 +160,7 @@ impl Batch {
         self.fills.clear();
         self.accounts.clear();
         self.books.clear();
+        self.exceptions.clear();
         self.strategies.clear();
         self.trading_states.clear();
     }

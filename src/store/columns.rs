@@ -26,7 +26,7 @@ pub(super) fn scope(scope: &Scope) -> (&'static str, &str) {
 }
 
 /// The columns of `orders` in the order of [`OrderColumns`]' fields, and whether an order's life changes them.
-pub(super) const ORDER_COLUMNS: [(&str, bool); 35] = [
+pub(super) const ORDER_COLUMNS: [(&str, bool); 38] = [
     ("id", false),
     ("signal_id", false),
     ("parent_id", false),
@@ -62,6 +62,9 @@ pub(super) const ORDER_COLUMNS: [(&str, bool); 35] = [
     ("acked_at_us", true),
     ("first_fill_at_us", true),
     ("updated_at_us", true),
+    ("doubt_since_us", true),
+    ("parked", true),
+    ("baseline", true),
 ];
 
 /// `INSERT INTO orders (..) VALUES (?1, ..) ON CONFLICT ..`.
@@ -118,6 +121,9 @@ pub(super) struct OrderColumns<'a> {
     pub(super) acked_at_us: Option<i64>,
     pub(super) first_fill_at_us: Option<i64>,
     pub(super) updated_at_us: i64,
+    pub(super) doubt_since_us: Option<i64>,
+    pub(super) parked: Option<&'static str>,
+    pub(super) baseline: Option<String>,
 }
 
 impl<'a> OrderColumns<'a> {
@@ -163,6 +169,9 @@ impl<'a> OrderColumns<'a> {
             acked_at_us: None,
             first_fill_at_us: None,
             updated_at_us: 0,
+            doubt_since_us: None,
+            parked: None,
+            baseline: None,
         };
         match row {
             OrderRow::Denied { denials, at, .. } => {
@@ -192,6 +201,9 @@ impl<'a> OrderColumns<'a> {
                 columns.acked_at_us = order.acked_at.map(|at| at.us());
                 columns.first_fill_at_us = order.first_fill_at.map(|at| at.us());
                 columns.updated_at_us = order.updated_at.us();
+                columns.doubt_since_us = order.doubt_since.map(|at| at.us());
+                columns.parked = order.parked.map(Into::into);
+                columns.baseline = order.baseline.as_ref().map(|b| json("baseline", &**b)).transpose()?;
             }
         }
         Ok(columns)

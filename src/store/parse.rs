@@ -9,13 +9,16 @@ use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId
 use signalbox_domain::ledger::Book;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent};
+use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Timestamp, TradeDate};
 
 use super::StoreError;
 use super::batch::JournalLine;
-use super::entity::{accounts, books, fills, journal, orders, parents, signals, strategies, trading_states};
+use super::entity::{
+    accounts, books, exceptions, fills, journal, orders, parents, signals, strategies, trading_states,
+};
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
 type Parsed<T> = Result<T, StoreError>;
@@ -147,6 +150,9 @@ pub(super) fn order(model: orders::Model) -> Parsed<StoredOrder> {
         acked_at: model.acked_at_us.map(Timestamp::from_us),
         first_fill_at: model.first_fill_at_us.map(Timestamp::from_us),
         updated_at: Timestamp::from_us(model.updated_at_us),
+        doubt_since: model.doubt_since_us.map(Timestamp::from_us),
+        parked: model.parked.as_deref().map(|text| word("parked", text)).transpose()?,
+        baseline: model.baseline.as_deref().map(|text| json("baseline", text)).transpose()?.map(Arc::new),
     })))
 }
 
@@ -197,6 +203,10 @@ pub(super) fn strategy(model: &strategies::Model) -> Parsed<StoredStrategy> {
         state: word("strategy state", &model.state)?,
         version: narrow("version", model.version)?,
     })
+}
+
+pub(super) fn exception(model: &exceptions::Model) -> Parsed<Exception> {
+    json("exception", &model.body)
 }
 
 pub(super) fn trading_state(model: trading_states::Model) -> Parsed<StoredTradingState> {

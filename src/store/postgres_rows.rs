@@ -95,6 +95,7 @@ pub(super) async fn write(connection: &mut PgConnection, batch: &Batch) -> Resul
     write_journal(connection, batch).await?;
     write_signals(connection, batch).await?;
     write_orders(connection, batch).await?;
+    write_exceptions(connection, batch).await?;
     write_accounts(connection, batch).await?;
     write_settings(connection, batch).await
 }
@@ -240,6 +241,9 @@ fn order_cells<'a>(c: &'a OrderColumns<'a>) -> [Cell<'a>; ORDER_COLUMNS.len()] {
         Cell::IntOr(c.acked_at_us),
         Cell::IntOr(c.first_fill_at_us),
         Cell::Int(c.updated_at_us),
+        Cell::IntOr(c.doubt_since_us),
+        Cell::TextOr(c.parked),
+        Cell::TextOr(c.baseline.as_deref()),
     ]
 }
 
@@ -295,6 +299,28 @@ async fn write_accounts(connection: &mut PgConnection, batch: &Batch) -> Result<
             bought_today = excluded.bought_today, cost_e4 = excluded.cost_e4,
             realized_pnl_e4 = excluded.realized_pnl_e4";
     run(connection, "books cannot be written", sql, books).await?;
+    Ok(())
+}
+
+async fn write_exceptions(connection: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
+    let rows = batch.exceptions.rows();
+    let bodies = rows.iter().map(|row| columns::json("exception", &**row)).collect::<Result<Vec<_>, _>>()?;
+    let rows = rows.iter().zip(&bodies).map(|(row, body)| {
+        [
+            Cell::Text(row.account.as_str()),
+            Cell::Text(&row.key),
+            Cell::Int(row.opened_at.us()),
+            Cell::Text(row.kind.into()),
+            Cell::Bool(row.is_open()),
+            Cell::Int(row.updated_at.us()),
+            Cell::Text(body),
+        ]
+    });
+    let sql = "INSERT INTO exceptions (account, key, opened_at_us, kind, open, updated_at_us, body)
+        SELECT * FROM $rows
+        ON CONFLICT (account, key, opened_at_us) DO UPDATE SET open = excluded.open,
+            updated_at_us = excluded.updated_at_us, body = excluded.body";
+    run(connection, "exceptions cannot be written", sql, rows).await?;
     Ok(())
 }
 

@@ -10,13 +10,14 @@ use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
 use signalbox_domain::ledger::Book;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
+use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Timestamp;
 
-use super::entity::{accounts, books, fills, orders, parents, signals, strategies, trading_states};
+use super::entity::{accounts, books, exceptions, fills, orders, parents, signals, strategies, trading_states};
 use super::{Store, StoreError, parse};
 
 /// Lines of one page. A page is answered in one piece, so that it stays small in memory and on the wire.
@@ -316,6 +317,28 @@ impl Store {
     pub async fn strategy(&self, id: &StrategyId) -> Result<Option<StoredStrategy>, StoreError> {
         let found = strategies::Entity::find_by_id(id.as_str()).one(self.reads()).await?;
         found.as_ref().map(parse::strategy).transpose()
+    }
+
+    /// What waits for a person, oldest first; or with `open` false, what was settled, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or holds what we did not write.
+    pub async fn exceptions(
+        &self,
+        accounts: Option<&[AccountId]>,
+        open: bool,
+        limit: u64,
+    ) -> Result<Vec<Exception>, StoreError> {
+        let mut query = exceptions::Entity::find().filter(Expr::cust(if open { "open" } else { "NOT open" }));
+        if let Some(accounts) = accounts {
+            query = query.filter(exceptions::Column::Account.is_in(accounts.iter().map(AccountId::as_str)));
+        }
+        let query = if open {
+            query.order_by_asc(exceptions::Column::OpenedAtUs)
+        } else {
+            query.order_by_desc(exceptions::Column::UpdatedAtUs)
+        };
+        query.limit(limit).all(self.reads()).await?.iter().map(parse::exception).collect()
     }
 
     pub async fn trading_states(&self) -> Result<Vec<StoredTradingState>, StoreError> {

@@ -10,10 +10,11 @@ use sea_orm::{
 use signalbox_domain::ids::{AccountId, ExecId, SignalId};
 use signalbox_domain::ledger::Book;
 use signalbox_domain::order::Order;
+use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::row::AccountRow;
-use signalbox_domain::units::{Timestamp, TradeDate};
+use signalbox_domain::units::{Span, Timestamp, TradeDate};
 
-use super::entity::{accounts, books, journal, orders, parents, signals, strategies, trading_states};
+use super::entity::{accounts, books, exceptions, journal, orders, parents, signals, strategies, trading_states};
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};
 
@@ -38,6 +39,8 @@ pub struct RestoredAccount {
     pub live: Vec<Order>,
     /// Those that ended on the account's last two trading days, with the ids of their fills.
     pub ended: Vec<Order>,
+    /// Those that are open, and the latest orders of others that were found in the broker's lists.
+    pub exceptions: Vec<Exception>,
 }
 
 /// A signal that waits, works or is in doubt.
@@ -53,6 +56,9 @@ const NEWEST_LINES: u64 = 1_000;
 /// How many orders are read at once, and in all, for those that ended today.
 const ENDED_PAGE: u64 = 2_000;
 const ENDED_READ_MAX: u64 = 64_000;
+
+/// A broker lists the orders of one trading day; no holiday is longer.
+const EXTERNAL_DAYS: i64 = 15;
 
 #[derive(Debug, FromQueryResult)]
 struct Execution {
@@ -134,12 +140,14 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
     let rows = accounts::Entity::find().order_by_asc(accounts::Column::Id).all(read).await?;
     let rows = rows.iter().map(parse::account).collect::<Result<Vec<_>, _>>()?;
     let mut ended_of = restore_ended(read, &rows).await?;
+    let mut exceptions_of = restore_exceptions(read, &rows).await?;
     rows.into_iter()
         .map(|row| {
             let books = books_of.remove(&row.account).unwrap_or_default();
             let live = orders_of.remove(&row.account).unwrap_or_default();
             let ended = ended_of.remove(&row.account).unwrap_or_default();
-            Ok(RestoredAccount { row, books, live, ended })
+            let exceptions = exceptions_of.remove(&row.account).unwrap_or_default();
+            Ok(RestoredAccount { row, books, live, ended, exceptions })
         })
         .collect()
 }
@@ -185,6 +193,30 @@ async fn restore_ended(
         }
     }
     Ok(ended_of)
+}
+
+async fn restore_exceptions(
+    read: &DatabaseTransaction,
+    accounts: &[AccountRow],
+) -> Result<HashMap<AccountId, Vec<Exception>>, StoreError> {
+    let mut all: HashMap<AccountId, Vec<Exception>> = HashMap::new();
+    // In these words, so that the partial index serves.
+    for model in exceptions::Entity::find().filter(Expr::cust("open")).all(read).await? {
+        let exception = parse::exception(&model)?;
+        all.entry(exception.account.clone()).or_default().push(exception);
+    }
+    for account in accounts {
+        let since = account.updated_at.plus(Span::from_secs(-EXTERNAL_DAYS * 86_400));
+        let external = exceptions::Entity::find()
+            .filter(exceptions::Column::Account.eq(account.account.as_str()))
+            .filter(exceptions::Column::Kind.eq("external"))
+            .filter(exceptions::Column::OpenedAtUs.gt(since.us()))
+            .all(read)
+            .await?;
+        let external = external.iter().map(parse::exception).collect::<Result<Vec<_>, _>>()?;
+        all.entry(account.account.clone()).or_default().extend(external);
+    }
+    Ok(all)
 }
 
 /// An account's trading day, and the one before it on which it had an order.

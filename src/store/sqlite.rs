@@ -304,6 +304,7 @@ fn write(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     write_signals(connection, batch)?;
     write_parents(connection, batch).map_err(failed("parent orders cannot be written"))?;
     write_orders(connection, batch)?;
+    write_exceptions(connection, batch)?;
     write_accounts(connection, batch).map_err(failed("accounts cannot be written"))?;
     write_settings(connection, batch)
 }
@@ -479,6 +480,9 @@ fn write_orders(connection: &Connection, batch: &Batch) -> Result<(), StoreError
                 c.acked_at_us,
                 c.first_fill_at_us,
                 c.updated_at_us,
+                c.doubt_since_us,
+                c.parked,
+                c.baseline,
             ])
             .map_err(&context)?;
     }
@@ -538,6 +542,33 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
             book.cost.e4(),
             book.realized_pnl.e4(),
         ])?;
+    }
+    Ok(())
+}
+
+fn write_exceptions(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let context = failed("exceptions cannot be written");
+    let mut upsert = connection
+        .prepare_cached(
+            "INSERT INTO exceptions (account, key, opened_at_us, kind, open, updated_at_us, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (account, key, opened_at_us) DO UPDATE SET open = excluded.open,
+                updated_at_us = excluded.updated_at_us, body = excluded.body",
+        )
+        .map_err(&context)?;
+    for row in batch.exceptions.rows() {
+        let body = columns::json("exception", &**row)?;
+        upsert
+            .execute(params![
+                row.account.as_str(),
+                &*row.key,
+                row.opened_at.us(),
+                <&str>::from(row.kind),
+                row.is_open(),
+                row.updated_at.us(),
+                body,
+            ])
+            .map_err(&context)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use sea_orm::{AccessMode, EntityTrait, IsolationLevel, TransactionTrait};
 use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
-use super::entity::{accounts, books, fills, orders, parents, signals, strategies, trading_states};
+use super::entity::{accounts, books, exceptions, fills, orders, parents, signals, strategies, trading_states};
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};
 
@@ -40,6 +40,9 @@ impl Store {
         for model in books::Entity::find().all(&read).await? {
             let (account, book) = parse::book(&model)?;
             put(Row::Book { account, book })?;
+        }
+        for model in exceptions::Entity::find().all(&read).await? {
+            put(Row::Exception(parse::exception(&model)?.into()))?;
         }
         for model in strategies::Entity::find().all(&read).await? {
             let StoredStrategy { conf, state, version } = parse::strategy(&model)?;

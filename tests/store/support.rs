@@ -203,7 +203,7 @@ pub(crate) fn life(signal: SignalId, fills: usize) -> Vec<Entry> {
         ),
     ];
     let mut facts = vec![
-        OrderFact::Sending { send_no: 1 },
+        OrderFact::Sending { send_no: 1, baseline: None },
         OrderFact::Accepted { broker_order_id: BrokerOrderId(format!("B{}", signal.get()).into()) },
     ];
     facts.extend((0..fills).map(|n| OrderFact::Filled {

@@ -8,6 +8,7 @@ use strum::IntoEnumIterator;
 
 use super::*;
 use crate::ids::SignalId;
+use crate::reconcile::ParkReason;
 use crate::units::Ratio;
 
 type State = (OrdStatus, Option<InFlight>, bool);
@@ -65,7 +66,9 @@ fn columns() -> Vec<(&'static str, bool, OrderFact)> {
     for kind in OrderFactKind::iter() {
         let text: Arc<str> = "x".into();
         match kind {
-            OrderFactKind::Sending => columns.push(("sending", true, OrderFact::Sending { send_no: 1 })),
+            OrderFactKind::Sending => {
+                columns.push(("sending", true, OrderFact::Sending { send_no: 1, baseline: None }))
+            }
             OrderFactKind::Accepted => {
                 let fact = OrderFact::Accepted { broker_order_id: BrokerOrderId("B1".into()) };
                 columns.push(("acc", false, fact.clone()));
@@ -86,6 +89,9 @@ fn columns() -> Vec<(&'static str, bool, OrderFact)> {
             }
             OrderFactKind::Expired => columns.push(("expired", true, OrderFact::Expired)),
             OrderFactKind::InDoubt => columns.push(("in doubt", true, OrderFact::InDoubt { cause: text })),
+            OrderFactKind::Parked => {
+                columns.push(("parked", true, OrderFact::Parked { reason: ParkReason::Blind }));
+            }
             OrderFactKind::NeverSent => columns.push(("nev sent", true, OrderFact::NeverSent { reason: text })),
             OrderFactKind::Absent => columns.push(("absent", true, OrderFact::Absent { evidence: text })),
         }
@@ -236,7 +242,7 @@ proptest! {
             }
             prop_assert!(order.cum_qty >= before.cum_qty && order.fees >= before.fees);
             prop_assert_eq!(order.cum_qty.get(), seen.values().sum::<i64>());
-            prop_assert!(!order.in_doubt || order.in_flight.is_some());
+            prop_assert!(!order.in_doubt || order.in_flight.is_some() || order.status == OrdStatus::New);
             prop_assert!(!order.status.is_terminal() || (order.in_flight.is_none() && order.leaves_qty().is_zero()));
             if order.cum_qty <= order.terms.qty {
                 prop_assert_eq!(order.status == OrdStatus::Filled, before.status == OrdStatus::Filled

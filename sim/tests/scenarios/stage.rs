@@ -362,6 +362,10 @@ impl Stage {
             said.push(match alarm {
                 Alarm::InDoubt { order, .. } => format!("alarm: {} is in doubt", name(*order)),
                 Alarm::Unexplained { order, .. } => format!("alarm: unexplained report of {}", name(*order)),
+                Alarm::Parked { order, .. } => format!("alarm: {} is parked", name(*order)),
+                Alarm::Ghost { order, no } => format!("alarm: {no} is a ghost of {}", name(*order)),
+                Alarm::ReadInvalid { why } => format!("alarm: {why}"),
+                Alarm::Break { what } => format!("alarm: break {what}"),
                 Alarm::Overfill { order } => format!("alarm: {} is filled beyond its quantity", name(*order)),
             });
         }
@@ -577,6 +581,7 @@ fn event_line(event: &Event) -> Option<String> {
                 OrderFact::InDoubt { .. } => "in doubt".to_owned(),
                 OrderFact::NeverSent { .. } => "never sent".to_owned(),
                 OrderFact::Absent { .. } => "absent".to_owned(),
+                OrderFact::Parked { reason } => format!("parked: {reason}"),
                 OrderFact::Sending { .. } | OrderFact::CancelRequested { .. } | OrderFact::CancelSending => {
                     return None;
                 }

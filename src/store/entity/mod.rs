@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod books;
+pub mod exceptions;
 pub mod fills;
 pub mod journal;
 pub mod orders;

@@ -41,6 +41,9 @@ pub struct Model {
     pub acked_at_us: Option<i64>,
     pub first_fill_at_us: Option<i64>,
     pub updated_at_us: i64,
+    pub doubt_since_us: Option<i64>,
+    pub parked: Option<String>,
+    pub baseline: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

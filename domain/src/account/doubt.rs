@@ -1,0 +1,788 @@
+//! How an account gets out of doubt where looking an order up by our id is not enough: it reads the broker's lists, and
+//! believes what valid reads prove.
+//!
+//! Nothing of this runs per order at a broker that enforces our ids and has no lists.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{Account, AccountEffects, Alarm, Filled, refusal};
+use crate::broker::{BrokerRequest, Level, ListedOrder, ListedStatus, ReadFailed, Snapshot};
+use crate::event::Event;
+use crate::ids::{BrokerOrderId, OrderId};
+use crate::ledger::Ledger;
+use crate::order::{InFlight, OrdStatus, Order, OrderFact};
+use crate::reconcile::breaks::{Break, BreakClass, Known, compare};
+use crate::reconcile::exception::{Decision, Evidence, Exception, ExceptionKind};
+use crate::reconcile::matching::{Case, Verdict, Watch, candidate, sums, works};
+use crate::reconcile::validity::{Expected, Invalid, InvalidKind, SeenRows, check, quiet};
+use crate::reconcile::{Baseline, ParkReason};
+use crate::row::Row;
+use crate::symbol::Symbol;
+use crate::units::{Money, Timestamp, TradeDate};
+use crate::view::TradingStates;
+
+/// What a person decides about an order in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// It is the broker's order with this number.
+    Bind(BrokerOrderId),
+    /// It was never made.
+    Absent,
+    /// The rows that look like it are a person's own. The looking goes on without them.
+    External,
+}
+
+/// Why a person's decision cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolvable {
+    #[error("the order is not in doubt")]
+    NotInDoubt,
+    #[error("only a cancel is in doubt: the order itself is known")]
+    OnlyCancel,
+    #[error("the broker's order {0} belongs to another order")]
+    Claimed(BrokerOrderId),
+    #[error("the broker's order {0} is of another symbol or side")]
+    Unfit(BrokerOrderId),
+}
+
+/// What is known from reading lists.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    seen: SeenRows,
+    last: Option<Arc<Snapshot>>,
+    /// When the last valid read ended, whatever it was good for.
+    valid_at: Option<Timestamp>,
+    invalid: Option<InvalidKind>,
+    pub(super) reading: bool,
+    asked_at: Option<Timestamp>,
+    wanted: bool,
+    compared_at: Option<Timestamp>,
+    compare_now: bool,
+    /// The trading day before the account's.
+    day_before: Option<TradeDate>,
+    watches: BTreeMap<OrderId, Watch>,
+    /// Acknowledged, and in no list yet.
+    unseen: BTreeMap<OrderId, Timestamp>,
+    claims: HashMap<(TradeDate, BrokerOrderId), OrderId>,
+    /// Open, and those of the day that name rows of others.
+    exceptions: BTreeMap<Arc<str>, Exception>,
+    external: BTreeSet<BrokerOrderId>,
+    /// Differences that one read showed.
+    differed: BTreeMap<String, Break>,
+    frozen: bool,
+    frozen_symbols: BTreeSet<Symbol>,
+}
+
+impl Account {
+    /// Whether lists are read, or doubts need more than a lookup.
+    fn reads(&self) -> bool {
+        self.conf.capabilities.lists
+    }
+
+    fn below_l4(&self) -> bool {
+        self.conf.capabilities.level < Level::L4
+    }
+
+    /// Whether a lost order is looked up by our id.
+    pub(super) fn looks_up(&self) -> bool {
+        !self.below_l4() || !self.reads()
+    }
+
+    pub(super) fn resume_lists(&mut self, at: Timestamp, exceptions: Vec<Exception>) {
+        for exception in exceptions {
+            if exception.kind == ExceptionKind::External {
+                self.lists.external.extend(exception.evidence.row.map(|row| row.no));
+            } else if exception.is_open() {
+                self.lists.exceptions.insert(exception.key.clone(), exception);
+            }
+        }
+        if self.below_l4() {
+            for order in self.orders.values().chain(self.ended.iter()) {
+                if let Some(no) = &order.broker_order_id {
+                    self.lists.claims.insert((order.approval.trade_date, no.clone()), order.id());
+                }
+            }
+            let working = self.orders.values().filter(|o| o.broker_order_id.is_some());
+            self.lists.unseen = working.map(|order| (order.id(), at)).collect();
+        }
+        self.lists.wanted = true;
+        self.refreeze();
+    }
+
+    pub(super) fn connected(&mut self) {
+        self.lists.reading = false;
+        self.lists.wanted = true;
+        self.lists.compare_now = true;
+    }
+
+    pub(super) fn day_began(&mut self, before: Option<TradeDate>) {
+        self.lists.day_before = before;
+        self.lists.wanted = true;
+        self.lists.compare_now = true;
+    }
+
+    pub(super) const fn want_read(&mut self) {
+        self.lists.wanted = true;
+    }
+
+    /// Nothing is sent in the account, or of the symbol, until a person or a valid read says otherwise.
+    pub(super) fn is_frozen(&self, symbol: Option<Symbol>) -> bool {
+        match symbol {
+            None => self.lists.frozen,
+            Some(symbol) => self.lists.frozen_symbols.contains(&symbol),
+        }
+    }
+
+    /// What is written down with a send at a broker below L3, if a read is young enough.
+    pub(super) fn baseline(&self, at: Timestamp, symbol: Symbol) -> Option<Arc<Baseline>> {
+        if self.conf.capabilities.level >= Level::L3 {
+            return None;
+        }
+        let snapshot = self.lists.last.as_ref()?;
+        let oldest = match self.conf.capabilities.level {
+            Level::L0 | Level::L1 => self.conf.doubt.baseline_for,
+            _ => self.conf.doubt.read_every.max(self.conf.doubt.baseline_for),
+        };
+        if at.since(snapshot.ended) > oldest {
+            return None;
+        }
+        Some(Arc::new(Baseline { at: snapshot.ended, sums: sums(snapshot, symbol) }))
+    }
+
+    /// Without tags an order is sent upon a young valid read only: what came with it could not be told apart later.
+    pub(super) fn needs_baseline(&self, at: Timestamp) -> bool {
+        let level = self.conf.capabilities.level;
+        level <= Level::L1
+            && self.reads()
+            && self.lists.last.as_ref().is_none_or(|s| at.since(s.ended) > self.conf.doubt.baseline_for)
+    }
+
+    /// The broker gave an order its number. False when another order has that number: then it says nothing.
+    pub(super) fn claim(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
+        if !self.below_l4() {
+            return true;
+        }
+        let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
+        let key = (order.approval.trade_date, no.clone());
+        if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains(no) {
+            return false;
+        }
+        self.lists.claims.insert(key, id);
+        if self.reads() && self.lists.seen.get(no).is_none() {
+            self.lists.unseen.insert(id, at);
+        }
+        true
+    }
+
+    /// A new doubt: written down for people, and looked into.
+    pub(super) fn doubt_by_lists(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+        self.lists.watches.remove(&id);
+        self.lists.wanted = true;
+        self.write_doubt(at, id, None, fx);
+        if self.conf.capabilities.level == Level::L0 {
+            self.park(at, id, ParkReason::NoEvidence, fx);
+        }
+    }
+
+    /// At a broker that enforces our ids for a while, the same id again can make one order at the most.
+    pub(super) fn resend_same(
+        &mut self,
+        at: Timestamp,
+        states: &TradingStates,
+        id: OrderId,
+        fx: &mut AccountEffects,
+    ) -> bool {
+        let Some(order) = self.orders.get(&id) else { return false };
+        let conf = &self.conf.doubt;
+        let lives = order.sent_at.is_some_and(|sent| at.since(sent).us() < conf.id_lives.us() - conf.id_margin.us());
+        let wanted = !order.cancel_wanted && refusal(at, states, &order.terms).is_none();
+        let again = self.conf.capabilities.level == Level::L3
+            && order.in_doubt
+            && order.parked.is_none()
+            && order.in_flight == Some(InFlight::New)
+            && order.send_no < super::SENDS_AT_ONCE;
+        if !(lives && wanted && again) {
+            return false;
+        }
+        let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
+        self.count_extra(at);
+        self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
+        fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
+        true
+    }
+
+    /// The answer to a read.
+    pub(super) fn read(
+        &mut self,
+        at: Timestamp,
+        ledger: &mut Ledger,
+        result: Result<Arc<Snapshot>, ReadFailed>,
+        fx: &mut AccountEffects,
+    ) {
+        self.lists.reading = false;
+        let checked = match result {
+            Err(ReadFailed(why)) => Err(Invalid::Failed(why)),
+            Ok(snapshot) => {
+                let expected = Expected {
+                    fund_account: self.conf.doubt.fund_account.as_deref(),
+                    days: [ledger.trade_date, self.lists.day_before],
+                    seen: &self.lists.seen,
+                };
+                check(&snapshot, expected).map(|()| snapshot)
+            }
+        };
+        match checked {
+            Ok(snapshot) => self.valid(at, ledger, snapshot, fx),
+            Err(invalid) => self.invalid(at, &invalid, fx),
+        }
+        self.refreeze();
+    }
+
+    fn invalid(&mut self, at: Timestamp, invalid: &Invalid, fx: &mut AccountEffects) {
+        let kind = InvalidKind::from(invalid);
+        if self.lists.invalid != Some(kind) {
+            fx.alarms.push(Alarm::ReadInvalid { why: invalid.to_string() });
+        }
+        self.lists.invalid = Some(kind);
+        // R9: whatever is clicked now is clicked in another account.
+        if kind == InvalidKind::WrongAccount {
+            let evidence = Evidence { text: invalid.to_string().into(), ..self.evidence() };
+            self.raise(at, "reads", ExceptionKind::Reads, None, evidence, fx);
+        }
+    }
+
+    fn valid(&mut self, at: Timestamp, ledger: &mut Ledger, snapshot: Arc<Snapshot>, fx: &mut AccountEffects) {
+        self.lists.invalid = None;
+        self.lists.seen.take(&snapshot);
+        self.lists.valid_at = Some(at);
+        self.close(at, "reads", "a valid read", fx);
+
+        let mut rows: BTreeMap<OrderId, &ListedOrder> = BTreeMap::new();
+        let claims = self.claims_of(snapshot.trade_date);
+        let mut free = Vec::new();
+        for row in &snapshot.orders {
+            match claims.get(&row.no) {
+                Some(id) => {
+                    rows.insert(*id, row);
+                }
+                None if self.lists.external.contains(&row.no) => {}
+                None => free.push(row),
+            }
+        }
+        for (id, row) in &rows {
+            self.take_row(at, ledger, *id, row, &snapshot, fx);
+        }
+        free = self.match_doubts(at, ledger, &snapshot, free, fx);
+        self.miss_acknowledged(at, ledger, &snapshot, &rows, fx);
+        self.explain_rest(at, &snapshot, free, fx);
+        let due = self.lists.compared_at.is_none_or(|last| at.since(last) >= self.conf.doubt.compare_every);
+        if due || self.lists.compare_now || !self.lists.differed.is_empty() {
+            self.lists.compare_now = false;
+            self.lists.compared_at = Some(at);
+            self.compare(at, ledger, &snapshot, fx);
+        }
+        self.lists.last = Some(snapshot);
+    }
+
+    /// Which order has which number of the day.
+    fn claims_of(&self, date: TradeDate) -> HashMap<BrokerOrderId, OrderId> {
+        let of_day = self.orders.values().chain(self.ended.iter()).filter(|o| o.approval.trade_date == date);
+        of_day.filter_map(|order| Some((order.broker_order_id.clone()?, order.id()))).collect()
+    }
+
+    /// What a listed row says of the order that it belongs to: fills first, then its end.
+    fn take_row(
+        &mut self,
+        at: Timestamp,
+        ledger: &mut Ledger,
+        id: OrderId,
+        row: &ListedOrder,
+        snapshot: &Snapshot,
+        fx: &mut AccountEffects,
+    ) {
+        self.lists.unseen.remove(&id);
+        let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return };
+        if order.in_doubt && order.in_flight.is_none() {
+            self.fact(at, id, OrderFact::Accepted { broker_order_id: row.no.clone() }, fx);
+            self.settle_doubt(at, id, "listed", fx);
+        }
+        for trade in snapshot.trades.iter().filter(|trade| trade.no == row.no) {
+            let filled = Filled { exec_id: trade.exec_id.clone(), qty: trade.qty, px: trade.px, at: trade.at };
+            self.fill(at, ledger, id, filled, fx);
+        }
+        let Some(order) = self.orders.get(&id) else { return };
+        if works(row) {
+            // It still works, and the read is younger than the cancel whose answer was lost: the cancel did not come
+            // through. Two cancels end no more than one order.
+            if order.in_doubt && order.in_flight == Some(InFlight::Cancel) && snapshot.began >= order.updated_at {
+                self.send_cancel_now(at, id, fx);
+            }
+            return;
+        }
+        // Trades may lag behind the order: its end is taken over when all of them are there.
+        if !quiet(snapshot, &row.no) || order.cum_qty != row.cum_qty {
+            return;
+        }
+        let fact = match row.status {
+            ListedStatus::Rejected if order.cum_qty.is_zero() => {
+                OrderFact::Rejected { text: "listed as rejected".into() }
+            }
+            ListedStatus::Filled if row.cum_qty >= order.terms.qty => return,
+            _ => OrderFact::Canceled { reason: "listed as canceled".into() },
+        };
+        self.fact(at, id, fact, fx);
+    }
+
+    /// Holds every order in doubt against the rows that nobody has claimed. Returns the rows that are still nobody's.
+    fn match_doubts<'a>(
+        &mut self,
+        at: Timestamp,
+        ledger: &mut Ledger,
+        snapshot: &Snapshot,
+        mut free: Vec<&'a ListedOrder>,
+        fx: &mut AccountEffects,
+    ) -> Vec<&'a ListedOrder> {
+        let doubts: Vec<OrderId> = self.orders.values().filter(|o| self.is_looked_for(o)).map(Order::id).collect();
+        for id in doubts {
+            let Some(order) = self.orders.get(&id) else { continue };
+            let baseline = order.baseline.as_ref().map(|b| b.at);
+            let by_tag = self.conf.capabilities.level >= Level::L2 && self.conf.doubt.installation.is_some();
+            let new = |row: &&&ListedOrder| {
+                by_tag || self.lists.seen.get(&row.no).is_none_or(|seen| baseline.is_none_or(|b| seen.first_at > b))
+            };
+            let fresh: Vec<&ListedOrder> = free.iter().filter(new).copied().collect();
+            let like = |o: &&Order| {
+                o.id() != id
+                    && o.in_doubt
+                    && o.status == OrdStatus::Initialized
+                    && o.terms.symbol == order.terms.symbol
+                    && o.terms.side == order.terms.side
+                    && o.terms.qty == order.terms.qty
+            };
+            let rival = self.orders.values().any(|o| like(&o));
+            let case = Case {
+                level: self.conf.capabilities.level,
+                conf: &self.conf.doubt,
+                order,
+                snapshot,
+                fresh: &fresh,
+                rival,
+            };
+            let watch = self.lists.watches.entry(id).or_default();
+            let before = watch.candidates.clone();
+            let verdict = watch.look(case);
+            let changed = watch.candidates != before;
+            match verdict {
+                Verdict::Wait if changed => self.write_doubt(at, id, None, fx),
+                Verdict::Wait => {}
+                Verdict::Bind(no) => {
+                    self.bind(at, id, &no, fx);
+                    self.settle_doubt(at, id, "bound by two reads or by its tag", fx);
+                    if let Some(row) = snapshot.orders.iter().find(|row| row.no == no) {
+                        self.take_row(at, ledger, id, row, snapshot, fx);
+                    }
+                    free.retain(|row| row.no != no);
+                }
+                Verdict::Absent(evidence) => self.absent(at, id, evidence, fx),
+                Verdict::Park(reason) => self.park(at, id, reason, fx),
+            }
+        }
+        free
+    }
+
+    /// A parked order is a person's. One that is parked only because nothing could be read goes on where our tag tells.
+    fn is_looked_for(&self, order: &Order) -> bool {
+        let readable = match order.parked {
+            None => true,
+            Some(ParkReason::Blind) => self.conf.capabilities.level >= Level::L2,
+            Some(_) => false,
+        };
+        self.below_l4() && order.in_doubt && order.in_flight == Some(InFlight::New) && readable
+    }
+
+    /// F17: the broker said yes, and its list does not know the order.
+    fn miss_acknowledged(
+        &mut self,
+        at: Timestamp,
+        _ledger: &Ledger,
+        snapshot: &Snapshot,
+        rows: &BTreeMap<OrderId, &ListedOrder>,
+        fx: &mut AccountEffects,
+    ) {
+        let within = self.conf.doubt.seen_within;
+        let missing: Vec<OrderId> = self
+            .lists
+            .unseen
+            .iter()
+            .filter(|(id, acked)| !rows.contains_key(id) && snapshot.began.since(**acked) >= within)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in missing {
+            let Some(order) = self.orders.get(&id) else {
+                self.lists.unseen.remove(&id);
+                continue;
+            };
+            if order.approval.trade_date != snapshot.trade_date || order.status != OrdStatus::New {
+                self.lists.unseen.remove(&id);
+            } else if !order.in_doubt && order.in_flight.is_none() {
+                let cause: Arc<str> = "acknowledged, and not in the broker's list".into();
+                self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
+                fx.alarms.push(Alarm::InDoubt { order: id, cause });
+                self.lists.watches.remove(&id);
+                self.write_doubt(at, id, None, fx);
+            } else if order.in_doubt && order.in_flight.is_none() && order.parked.is_none() {
+                let level = self.conf.capabilities.level;
+                let case = Case { level, conf: &self.conf.doubt, order, snapshot, fresh: &[], rival: false };
+                match self.lists.watches.entry(id).or_default().nothing(case) {
+                    Verdict::Absent(evidence) => self.absent(at, id, evidence, fx),
+                    Verdict::Park(reason) => self.park(at, id, reason, fx),
+                    Verdict::Wait | Verdict::Bind(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Rows that are nobody's: ghosts, candidates of a doubt, or a person's own.
+    fn explain_rest(&mut self, at: Timestamp, snapshot: &Snapshot, free: Vec<&ListedOrder>, fx: &mut AccountEffects) {
+        for row in free {
+            let open = |o: &Order| {
+                let unanswered = o.in_flight == Some(InFlight::New) || (o.in_doubt && o.in_flight.is_none());
+                unanswered && o.terms.symbol == row.symbol
+            };
+            if let Some(ghost) = self.ghost_of(row, snapshot) {
+                let key = format!("ghost:{}", row.no);
+                if !self.lists.exceptions.contains_key(&*key) {
+                    fx.alarms.push(Alarm::Ghost { order: ghost, no: row.no.clone() });
+                    let text = "a row fits an order that was proved absent".into();
+                    let evidence = Evidence { text, row: Some(row.clone()), ..self.evidence() };
+                    self.raise(at, &key, ExceptionKind::Ghost, Some(ghost), evidence, fx);
+                }
+            } else if !self.orders.values().any(open) {
+                self.record_external(at, row, "a row that nobody here sent", "signalbox", fx);
+            }
+        }
+    }
+
+    /// An order of the day that was proved not to exist and looks like the row, or whose tag it bears.
+    fn ghost_of(&self, row: &ListedOrder, snapshot: &Snapshot) -> Option<OrderId> {
+        let of_day = self.ended.iter().filter(|o| o.approval.trade_date == snapshot.trade_date);
+        let mut gone = of_day.filter(|o| matches!(o.status, OrdStatus::Absent | OrdStatus::NeverSent) && o.send_no > 0);
+        let tag = |order: &Order| self.conf.doubt.installation.map(|i| order.id().client_order_id(i).to_string());
+        let fits = |order: &&Order| match (&row.tag, tag(order)) {
+            (Some(shown), Some(ours)) => **shown == *ours,
+            _ => {
+                let differs = candidate(order, row, &self.conf.doubt).differs;
+                // It may come late: that is what makes it a ghost.
+                differs.iter().all(|field| *field == crate::reconcile::matching::Field::Time)
+                    && order.sent_at.is_some_and(|sent| row.at.since(sent).us() >= -self.conf.doubt.skew.us())
+            }
+        };
+        gone.find(fits).map(Order::id)
+    }
+
+    fn record_external(&mut self, at: Timestamp, row: &ListedOrder, why: &str, by: &str, fx: &mut AccountEffects) {
+        if !self.lists.external.insert(row.no.clone()) {
+            return;
+        }
+        let key = format!("external:{}", row.no);
+        let evidence = Evidence { text: why.into(), row: Some(row.clone()), ..self.evidence() };
+        let decision = Decision { what: "external".into(), by: by.into(), note: "".into(), at };
+        let exception = Exception {
+            account: self.conf.id.clone(),
+            key: key.into(),
+            kind: ExceptionKind::External,
+            order: None,
+            opened_at: at,
+            updated_at: at,
+            evidence,
+            decision: Some(decision),
+        };
+        self.write(exception, fx);
+    }
+
+    /// Positions and cash of a valid read against the books. Only what two reads show is a break.
+    fn compare(&mut self, at: Timestamp, ledger: &Ledger, snapshot: &Snapshot, fx: &mut AccountEffects) {
+        let unsettled = |o: &&Order| o.in_flight.is_some() || o.in_doubt;
+        let mut moving: BTreeSet<Symbol> = self.orders.values().filter(unsettled).map(|o| o.terms.symbol).collect();
+        moving.extend(snapshot.orders.iter().filter(|row| !quiet(snapshot, &row.no)).map(|row| row.symbol));
+        let by_hand = snapshot.orders.iter().filter(|row| self.lists.external.contains(&row.no));
+        let external: BTreeSet<Symbol> =
+            by_hand.filter(|row| row.cum_qty.is_positive()).map(|row| row.symbol).collect();
+        // Fees are reckoned to the cent and brokers round as they like.
+        let cash_tolerance = Money::from_units(1);
+        let known = Known { moving: &moving, external: &external, cash_tolerance };
+        let found: BTreeMap<String, Break> =
+            compare(ledger, snapshot, known).into_iter().map(|b| (b.key(), b)).collect();
+        for (key, differs) in &found {
+            let twice = self.lists.differed.get(key) == Some(differs);
+            let class = differs.class();
+            let told = self.lists.exceptions.get(&**key).is_some_and(|e| e.evidence.differs.as_ref() == Some(differs));
+            if twice && !told && class != BreakClass::Explained {
+                if class == BreakClass::Unexplained {
+                    fx.alarms.push(Alarm::Break { what: format!("{differs:?}") });
+                }
+                let text = "books and broker differ".into();
+                let evidence = Evidence { text, differs: Some(differs.clone()), ..self.evidence() };
+                self.raise(at, key, ExceptionKind::Break, None, evidence, fx);
+            }
+        }
+        let gone: Vec<Arc<str>> = self
+            .lists
+            .exceptions
+            .iter()
+            .filter(|(key, e)| e.kind == ExceptionKind::Break && !found.contains_key(&***key))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            self.close(at, &key, "books and broker agree again", fx);
+        }
+        self.lists.differed = found;
+    }
+
+    fn bind(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId, fx: &mut AccountEffects) {
+        if self.claim(at, id, no) {
+            self.lists.unseen.remove(&id);
+            self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
+            self.send_cancel(at, id, fx);
+        }
+    }
+
+    fn absent(&mut self, at: Timestamp, id: OrderId, evidence: Arc<str>, fx: &mut AccountEffects) {
+        self.lists.unseen.remove(&id);
+        self.write_doubt(at, id, None, fx);
+        self.fact(at, id, OrderFact::Absent { evidence }, fx);
+        self.settle_doubt(at, id, "proved absent", fx);
+    }
+
+    pub(super) fn park(&mut self, at: Timestamp, id: OrderId, reason: ParkReason, fx: &mut AccountEffects) {
+        if self.orders.get(&id).is_some_and(|order| order.parked.is_none())
+            && self.fact(at, id, OrderFact::Parked { reason }, fx)
+        {
+            fx.alarms.push(Alarm::Parked { order: id, reason });
+            self.write_doubt(at, id, Some(reason), fx);
+            self.refreeze();
+        }
+    }
+
+    /// A person settles a doubt.
+    pub(super) fn resolve(
+        &mut self,
+        at: Timestamp,
+        id: OrderId,
+        what: &Resolution,
+        by: &Arc<str>,
+        note: &Arc<str>,
+        fx: &mut AccountEffects,
+    ) -> Result<(), Unresolvable> {
+        let order = self.orders.get(&id).filter(|order| order.in_doubt).ok_or(Unresolvable::NotInDoubt)?;
+        if order.in_flight == Some(InFlight::Cancel) {
+            return Err(Unresolvable::OnlyCancel);
+        }
+        let word = match what {
+            Resolution::Bind(no) => {
+                let listed = self.lists.last.as_ref().and_then(|s| s.orders.iter().find(|row| row.no == *no));
+                let terms = &order.terms;
+                if listed.is_some_and(|row| (row.symbol, row.side) != (terms.symbol, terms.side)) {
+                    return Err(Unresolvable::Unfit(no.clone()));
+                }
+                if !self.claim(at, id, no) {
+                    return Err(Unresolvable::Claimed(no.clone()));
+                }
+                self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
+                self.send_cancel(at, id, fx);
+                "bind"
+            }
+            Resolution::Absent => {
+                let evidence = format!("decided by {by}: {note}").into();
+                self.fact(at, id, OrderFact::Absent { evidence }, fx);
+                "absent"
+            }
+            Resolution::External => {
+                let rows = self.lists.watches.remove(&id).map(|watch| watch.candidates).unwrap_or_default();
+                for candidate in rows {
+                    self.record_external(at, &candidate.row, "a person's own, as he says", by, fx);
+                }
+                if order_is_parked(self.orders.get(&id)) {
+                    let cause = format!("what looked like it is a person's own, says {by}").into();
+                    self.fact(at, id, OrderFact::InDoubt { cause }, fx);
+                }
+                self.write_doubt(at, id, None, fx);
+                self.lists.wanted = true;
+                self.refreeze();
+                return Ok(());
+            }
+        };
+        self.decide(at, &doubt_key(id), word, by, note, fx);
+        self.lists.watches.remove(&id);
+        self.lists.wanted = true;
+        self.lists.compare_now = true;
+        self.refreeze();
+        Ok(())
+    }
+
+    /// The doubt of an order ended by itself, in whichever way.
+    pub(super) fn settle_doubt(&mut self, at: Timestamp, id: OrderId, how: &str, fx: &mut AccountEffects) {
+        self.lists.watches.remove(&id);
+        self.lists.compare_now = true;
+        self.close(at, &doubt_key(id), how, fx);
+        self.refreeze();
+    }
+
+    /// What comes of time alone: doubts that nobody can see into are a person's; reads that are due.
+    pub(super) fn tend(&mut self, at: Timestamp, fx: &mut AccountEffects) -> Option<Timestamp> {
+        if !self.below_l4() && !self.reads() && self.lists.exceptions.is_empty() {
+            return None;
+        }
+        let settled: Vec<OrderId> = self.settled_doubts();
+        for id in settled {
+            self.settle_doubt(at, id, "the broker answered", fx);
+        }
+        let mut wake = None;
+        if self.below_l4() {
+            let blind_after = self.conf.doubt.blind_after;
+            let looked_for = self.orders.values().filter(|o| self.is_looked_for(o) && o.parked.is_none());
+            let mut blind = Vec::new();
+            for order in looked_for {
+                let since = order.doubt_since.max(self.lists.valid_at).unwrap_or(order.updated_at);
+                let due = since.plus(blind_after);
+                if due <= at {
+                    blind.push(order.id());
+                } else {
+                    wake = earliest(wake, Some(due));
+                }
+            }
+            let reason = match self.lists.invalid {
+                Some(InvalidKind::Vanished | InvalidKind::Changed) => ParkReason::NumbersVanished,
+                Some(InvalidKind::WrongAccount) => ParkReason::WrongAccount,
+                _ => ParkReason::Blind,
+            };
+            for id in blind {
+                self.park(at, id, reason, fx);
+            }
+        }
+        if self.reads() && !self.lists.reading {
+            let due = self.read_due(at);
+            if due <= at {
+                self.lists.reading = true;
+                self.lists.wanted = false;
+                self.lists.asked_at = Some(at);
+                fx.read = true;
+            } else {
+                wake = earliest(wake, Some(due));
+            }
+        }
+        wake
+    }
+
+    fn read_due(&self, at: Timestamp) -> Timestamp {
+        let Some(last) = self.lists.asked_at else { return at };
+        let conf = &self.conf.doubt;
+        let open = |o: &Order| o.in_doubt && o.parked.is_none();
+        let for_sends = || !self.queue.is_empty() && !self.lists.frozen && self.needs_baseline(at);
+        let wait = if self.lists.wanted || for_sends() {
+            conf.quiet
+        } else if !self.lists.unseen.is_empty() || self.below_l4() && self.orders.values().any(open) {
+            conf.read_in_doubt
+        } else {
+            conf.read_every
+        };
+        last.plus(wait)
+    }
+
+    /// Doubts that are written down as open and are none any more.
+    fn settled_doubts(&self) -> Vec<OrderId> {
+        let doubts = self.lists.exceptions.values().filter(|e| e.kind == ExceptionKind::Doubt && e.is_open());
+        let over = |id: &OrderId| !self.orders.get(id).is_some_and(|order| order.in_doubt);
+        doubts.filter_map(|e| e.order).filter(over).collect()
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence { read_at: self.lists.seen.last(), ..Evidence::default() }
+    }
+
+    fn write_doubt(&mut self, at: Timestamp, id: OrderId, parked: Option<ParkReason>, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get(&id) else { return };
+        let watch = self.lists.watches.get(&id);
+        let evidence = Evidence {
+            text: order.reason.clone().unwrap_or_default(),
+            parked: parked.or(order.parked),
+            candidates: watch.map(|w| w.candidates.clone()).unwrap_or_default(),
+            conservation: watch.and_then(|w| w.conservation),
+            ..self.evidence()
+        };
+        self.raise(at, &doubt_key(id), ExceptionKind::Doubt, Some(id), evidence, fx);
+    }
+
+    fn raise(
+        &mut self,
+        at: Timestamp,
+        key: &str,
+        kind: ExceptionKind,
+        order: Option<OrderId>,
+        evidence: Evidence,
+        fx: &mut AccountEffects,
+    ) {
+        let opened_at = self.lists.exceptions.get(key).map_or(at, |open| open.opened_at);
+        let exception = Exception {
+            account: self.conf.id.clone(),
+            key: key.into(),
+            kind,
+            order,
+            opened_at,
+            updated_at: at,
+            evidence,
+            decision: None,
+        };
+        self.lists.exceptions.insert(exception.key.clone(), exception.clone());
+        self.write(exception, fx);
+    }
+
+    fn close(&mut self, at: Timestamp, key: &str, how: &str, fx: &mut AccountEffects) {
+        self.decide(at, key, how, &"signalbox".into(), &"".into(), fx);
+    }
+
+    fn decide(
+        &mut self,
+        at: Timestamp,
+        key: &str,
+        what: &str,
+        by: &Arc<str>,
+        note: &Arc<str>,
+        fx: &mut AccountEffects,
+    ) {
+        if let Some(mut exception) = self.lists.exceptions.remove(key) {
+            exception.decision = Some(Decision { what: what.into(), by: by.clone(), note: note.clone(), at });
+            exception.updated_at = at;
+            self.write(exception, fx);
+        }
+    }
+
+    fn write(&self, exception: Exception, fx: &mut AccountEffects) {
+        let exception = Arc::new(exception);
+        fx.events.push(Event::Exception(exception.clone()));
+        fx.rows.push(Row::Exception(exception));
+    }
+
+    fn refreeze(&mut self) {
+        let open = self.lists.exceptions.values();
+        self.lists.frozen = open.clone().any(Exception::freezes_account);
+        let symbols = open.filter_map(|e| match &e.evidence.differs {
+            Some(Break::Position { symbol, class: BreakClass::Unexplained, .. }) => Some(*symbol),
+            _ => None,
+        });
+        self.lists.frozen_symbols = symbols.collect();
+    }
+}
+
+fn doubt_key(id: OrderId) -> String {
+    format!("doubt:{id}")
+}
+
+fn order_is_parked(order: Option<&Order>) -> bool {
+    order.is_some_and(|order| order.parked.is_some())
+}
+
+fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    a.into_iter().chain(b).min()
+}

@@ -1,0 +1,174 @@
+//! Which reads can be believed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::broker::{ListedOrder, Snapshot};
+use crate::ids::BrokerOrderId;
+use crate::order::Side;
+use crate::symbol::Symbol;
+use crate::units::{Qty, Timestamp, TradeDate};
+
+/// Why a read does not exist. V1, V2 and V8 of the design are the adapter's: it says `ReadFailed` then.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    thiserror::Error,
+    strum::EnumDiscriminants,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[strum_discriminants(name(InvalidKind))]
+pub enum Invalid {
+    /// V1, V2, V8: the adapter could not read.
+    #[error("the lists could not be read: {0}")]
+    Failed(Arc<str>),
+    /// V3.
+    #[error("the broker shows account {shown}")]
+    WrongAccount { shown: Arc<str> },
+    /// V4.
+    #[error("order {0} was listed and is not any more")]
+    Vanished(BrokerOrderId),
+    /// V5.
+    #[error("order {0} had more fills before")]
+    CumFell(BrokerOrderId),
+    /// V6.
+    #[error("order {0} was another order before")]
+    Changed(BrokerOrderId),
+    /// V7.
+    #[error("not every page was read")]
+    Incomplete,
+    /// V9.
+    #[error("the lists are of {0}")]
+    OtherDay(TradeDate),
+    /// V10.
+    #[error("order {0} has more trades than fills")]
+    TradesAboveFills(BrokerOrderId),
+    /// A list names one order twice.
+    #[error("order {0} is listed twice")]
+    ListedTwice(BrokerOrderId),
+    /// It ended before it began, or before the last one did.
+    #[error("the read is not newer than the last one")]
+    Stale,
+}
+
+/// What may not change about a row from one read to the next, and what only grows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    symbol: Symbol,
+    side: Side,
+    qty: Qty,
+    cum_qty: Qty,
+    pub first_at: Timestamp,
+}
+
+/// The rows that valid reads of one day have shown.
+#[derive(Debug, Clone, Default)]
+pub struct SeenRows {
+    date: Option<TradeDate>,
+    ended: Option<Timestamp>,
+    rows: BTreeMap<BrokerOrderId, Seen>,
+}
+
+impl SeenRows {
+    #[must_use]
+    pub fn get(&self, no: &BrokerOrderId) -> Option<&Seen> {
+        self.rows.get(no)
+    }
+
+    /// When the last valid read ended.
+    #[must_use]
+    pub const fn last(&self) -> Option<Timestamp> {
+        self.ended
+    }
+
+    /// Remembers a valid read.
+    pub fn take(&mut self, snapshot: &Snapshot) {
+        if self.date != Some(snapshot.trade_date) {
+            self.rows.clear();
+            self.date = Some(snapshot.trade_date);
+        }
+        self.ended = Some(snapshot.ended);
+        for row in &snapshot.orders {
+            let seen = self.rows.entry(row.no.clone()).or_insert_with(|| Seen::of(row, snapshot.ended));
+            seen.cum_qty = row.cum_qty;
+        }
+    }
+}
+
+impl Seen {
+    fn of(row: &ListedOrder, at: Timestamp) -> Self {
+        Self { symbol: row.symbol, side: row.side, qty: row.qty, cum_qty: row.cum_qty, first_at: at }
+    }
+}
+
+/// What a read must agree with.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    pub fund_account: Option<&'a str>,
+    /// The account's trading day, and the one before it: after the close the broker still lists the old one.
+    pub days: [Option<TradeDate>; 2],
+    pub seen: &'a SeenRows,
+}
+
+/// Whether a read can be believed.
+///
+/// # Errors
+/// [`Invalid`], the first reason in the order of its variants' precedence.
+pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid> {
+    if let (Some(due), Some(shown)) = (expected.fund_account, &snapshot.fund_account)
+        && due != &**shown
+    {
+        return Err(Invalid::WrongAccount { shown: shown.clone() });
+    }
+    if !snapshot.complete {
+        return Err(Invalid::Incomplete);
+    }
+    if !expected.days.contains(&Some(snapshot.trade_date)) {
+        return Err(Invalid::OtherDay(snapshot.trade_date));
+    }
+    if snapshot.ended < snapshot.began || expected.seen.ended.is_some_and(|last| snapshot.began < last) {
+        return Err(Invalid::Stale);
+    }
+    let mut listed = BTreeMap::new();
+    for row in &snapshot.orders {
+        if listed.insert(&row.no, row).is_some() {
+            return Err(Invalid::ListedTwice(row.no.clone()));
+        }
+    }
+    if expected.seen.date == Some(snapshot.trade_date) {
+        for (no, seen) in &expected.seen.rows {
+            let Some(row) = listed.get(no) else { return Err(Invalid::Vanished(no.clone())) };
+            if (row.symbol, row.side, row.qty) != (seen.symbol, seen.side, seen.qty) {
+                return Err(Invalid::Changed(no.clone()));
+            }
+            if row.cum_qty < seen.cum_qty {
+                return Err(Invalid::CumFell(no.clone()));
+            }
+        }
+    }
+    let mut traded: BTreeMap<&BrokerOrderId, Qty> = BTreeMap::new();
+    for trade in &snapshot.trades {
+        *traded.entry(&trade.no).or_default() += trade.qty;
+    }
+    for (no, qty) in traded {
+        if listed.get(no).is_some_and(|row| qty > row.cum_qty) {
+            return Err(Invalid::TradesAboveFills(no.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the list of trades is as far as the list of orders: trades may lag (V10).
+#[must_use]
+pub fn quiet(snapshot: &Snapshot, no: &BrokerOrderId) -> bool {
+    let traded: Qty = snapshot.trades.iter().filter(|t| t.no == *no).map(|t| t.qty).sum();
+    snapshot.orders.iter().find(|row| row.no == *no).is_some_and(|row| row.cum_qty == traded)
+}

@@ -1,0 +1,206 @@
+//! What reads show beside doubts: acknowledged orders that are not there, rows of others, ghosts, breaks.
+
+use signalbox_domain::account::{AccountInput, Alarm};
+use signalbox_domain::broker::{Level, ListedStatus, Report};
+use signalbox_domain::order::Side;
+use signalbox_domain::reconcile::ParkReason;
+use signalbox_domain::reconcile::exception::ExceptionKind;
+use signalbox_domain::units::{Qty, TradeDate};
+
+use crate::broker::{Bench, no};
+
+#[test]
+fn f17_an_order_that_was_acknowledged_and_is_in_no_list_is_in_doubt_and_then_absent() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(100);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.pass(29);
+    assert_eq!(bench.status(order), "new");
+    bench.pass(15);
+    assert_eq!(bench.status(order), "in_doubt");
+    bench.pass(90);
+    assert_eq!(bench.status(order), "absent");
+}
+
+#[test]
+fn f17_an_acknowledged_order_that_shows_late_goes_on() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(100);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.pass(45);
+    assert_eq!(bench.status(order), "in_doubt");
+    bench.list_tagged("N1", order, 100);
+    bench.pass(20);
+    assert_eq!(bench.status(order), "new");
+    assert!(bench.open().is_empty());
+}
+
+#[test]
+fn f17_what_cannot_be_read_says_nothing_of_an_acknowledged_order() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(100);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.broken = Some("captcha");
+    bench.pass(600);
+    assert_eq!(bench.status(order), "new");
+}
+
+#[test]
+fn f21_fills_are_booked_once_from_the_list_and_the_answer() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.list_tagged("N1", order, 200);
+    bench.trade("N1", 100, 99_900);
+    bench.pass(20);
+    assert_eq!(bench.order(order).cum_qty, Qty::new(100));
+    let trade = bench.lists.trades[0].clone();
+    bench.say(order, Report::Filled { exec_id: trade.exec_id, qty: trade.qty, px: trade.px, at: trade.at });
+    assert_eq!(bench.order(order).cum_qty, Qty::new(100));
+}
+
+#[test]
+fn f24_a_cancel_whose_answer_is_lost_is_settled_by_the_order_as_it_is_listed() {
+    for canceled in [true, false] {
+        let mut bench = Bench::at(Level::L2);
+        let order = bench.buy(200);
+        bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+        bench.list_tagged("N1", order, 200);
+        bench.pass(20);
+        bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+        if canceled {
+            let row = &mut bench.lists.orders[0];
+            row.canceled_qty = row.qty;
+            row.status = ListedStatus::Canceled;
+        }
+        bench.lose(order);
+        bench.pass(15);
+        let expected = if canceled { ("canceled", 1) } else { ("pending_cancel", 2) };
+        assert_eq!((bench.status(order), bench.cancels()), expected);
+    }
+}
+
+#[test]
+fn f27_an_unknown_word_for_canceled_is_read_by_its_numbers() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.list_tagged("N1", order, 200);
+    bench.trade("N1", 100, 99_900);
+    let row = &mut bench.lists.orders[0];
+    row.canceled_qty = Qty::new(100);
+    row.status = ListedStatus::Unknown;
+    bench.pass(15);
+    assert_eq!((bench.status(order), bench.order(order).cum_qty), ("canceled", Qty::new(100)));
+}
+
+#[test]
+fn f28_numbers_that_vanish_make_the_read_invalid_and_a_doubt_a_persons() {
+    let mut bench = Bench::at(Level::L1);
+    bench.list("N0", Side::Buy, 300, 99_000);
+    bench.pass(61);
+    let order = bench.buy(100);
+    bench.lists.orders.clear();
+    bench.lose(order);
+    bench.pass(150);
+    assert_eq!(bench.parked(order), Some(ParkReason::NumbersVanished));
+}
+
+#[test]
+fn f29_another_account_on_the_screen_freezes_the_account_until_it_is_ours_again() {
+    let mut bench = Bench::at(Level::L2);
+    bench.lists.fund_account = Some("990002".into());
+    bench.pass(61);
+    assert_eq!(bench.open(), ["reads"]);
+    let order = bench.buy(100);
+    assert_eq!(bench.submits(order), 0);
+    bench.lists.fund_account = Some("880001".into());
+    bench.pass(61);
+    assert_eq!((bench.submits(order), bench.open().len()), (1, 0));
+}
+
+#[test]
+fn f33_a_row_that_fits_an_absent_order_freezes_the_account_and_is_never_bound() {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(100);
+    bench.lose(order);
+    bench.pass(90);
+    assert_eq!(bench.status(order), "absent");
+    bench.list("N9", Side::Buy, 100, 100_000);
+    bench.pass(61);
+    assert_eq!(bench.status(order), "absent");
+    assert!(bench.alarmed(|alarm| matches!(alarm, Alarm::Ghost { .. })));
+    let next = bench.signal(Side::Sell, 100, Some(100_000));
+    bench.pass(15);
+    assert_eq!(bench.submits(next), 0);
+}
+
+#[test]
+fn f35_a_row_that_nobody_here_sent_is_a_persons_own_and_stays_so_after_a_restart() {
+    let mut bench = Bench::at(Level::L2);
+    bench.list("H1", Side::Buy, 100, 100_000);
+    bench.pass(61);
+    let external = || bench.exceptions().into_iter().filter(|e| e.kind == ExceptionKind::External).count();
+    assert_eq!(external(), 1);
+    bench.desk.restart();
+    bench.run();
+    bench.pass(61);
+    assert_eq!(bench.exceptions().len(), 1, "and it is told once");
+}
+
+#[test]
+fn f15_a_number_that_another_order_has_is_no_answer() {
+    let mut bench = Bench::at(Level::L2);
+    let first = bench.buy(100);
+    bench.say(first, Report::Accepted { broker_order_id: no("N1") });
+    bench.list_tagged("N1", first, 100);
+    bench.pass(10);
+    let second = bench.buy(200);
+    bench.say(second, Report::Accepted { broker_order_id: no("N1") });
+    assert_eq!(bench.status(second), "in_doubt");
+    bench.list_tagged("N2", second, 200);
+    bench.pass(15);
+    assert_eq!((bench.status(second), bench.order(second).broker_order_id), ("new", Some(no("N2"))));
+}
+
+#[test]
+fn f58_an_empty_list_of_positions_deletes_nothing_and_freezes_the_account() {
+    let mut bench = Bench::at(Level::L2);
+    bench.lists.positions.clear();
+    bench.pass(600);
+    assert_eq!(bench.open(), ["break:bulk"]);
+    let books = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger");
+    assert_eq!(books.holding(crate::broker::symbol()).qty, Qty::new(1_000));
+    let order = bench.buy(100);
+    assert_eq!(bench.submits(order), 0);
+}
+
+#[test]
+fn f59_a_position_that_nothing_explains_freezes_its_symbol_until_it_agrees() {
+    let mut bench = Bench::at(Level::L2);
+    bench.lists.positions[0].qty = Qty::new(900);
+    bench.pass(600);
+    assert_eq!(bench.open(), ["break:600000.SH"]);
+    let order = bench.buy(100);
+    assert_eq!(bench.submits(order), 0);
+    bench.lists.positions[0].qty = Qty::new(1_000);
+    bench.pass(600);
+    assert_eq!((bench.open().len(), bench.submits(order)), (0, 1));
+}
+
+#[test]
+fn f67_a_doubt_never_ends_with_its_day() {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(100);
+    bench.broken = Some("the terminal is off");
+    bench.lose(order);
+    bench.broken = None;
+    bench.lists.trade_date = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+    let tuesday = signalbox_domain::calendar::china_instant(bench.lists.trade_date, 9, 0, 0);
+    bench.desk.set_clock(tuesday);
+    bench.desk.start_day();
+    bench.run();
+    bench.pass(30);
+    assert_eq!(bench.status(order), "parked");
+    assert!(bench.desk.risk.reserved_cash(&crate::broker::account()).is_positive());
+}

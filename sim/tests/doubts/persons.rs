@@ -1,0 +1,95 @@
+//! What a person can decide about a doubt.
+
+use signalbox_domain::account::{Resolution, Unresolvable};
+use signalbox_domain::broker::{Level, Report};
+use signalbox_domain::event::{Scope, TradingState};
+use signalbox_domain::order::{OrderFact, Side};
+use signalbox_domain::risk::RiskInput;
+
+use crate::broker::{Bench, no};
+
+fn parked() -> (Bench, signalbox_domain::ids::OrderId) {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(100);
+    bench.list("N1", Side::Buy, 100, 100_000);
+    bench.list("N2", Side::Buy, 100, 100_000);
+    bench.lose(order);
+    bench.pass(4);
+    assert_eq!(bench.status(order), "parked");
+    (bench, order)
+}
+
+#[test]
+fn this_one_binds_the_order_and_tells_who_said_so() {
+    let (mut bench, order) = parked();
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N2"))), Ok(()));
+    assert_eq!((bench.status(order), bench.order(order).broker_order_id), ("new", Some(no("N2"))));
+    let exception = bench.exceptions().into_iter().find(|e| e.order == Some(order)).expect("a row");
+    let decision = exception.decision.expect("a decision");
+    assert_eq!((&*decision.what, &*decision.by), ("bind", "ann"));
+    assert_eq!(exception.evidence.candidates.len(), 2, "with what he saw");
+    bench.trade("N2", 100, 100_000);
+    bench.pass(70);
+    assert_eq!(bench.status(order), "filled");
+}
+
+#[test]
+fn not_sent_ends_it_as_absent() {
+    let (mut bench, order) = parked();
+    assert_eq!(bench.resolve(order, Resolution::Absent), Ok(()));
+    assert_eq!(bench.status(order), "absent");
+    assert!(bench.desk.risk.reserved_cash(&crate::broker::account()).is_zero());
+}
+
+#[test]
+fn mine_takes_the_rows_away_and_the_looking_goes_on() {
+    let (mut bench, order) = parked();
+    assert_eq!(bench.resolve(order, Resolution::External), Ok(()));
+    assert_eq!(bench.status(order), "in_doubt");
+    bench.pass(90);
+    // The rows hold cash, and the list says so: what is left agrees with the order not being there.
+    bench.lists.cash = bench.lists.cash.take().map(|mut cash| {
+        cash.available = signalbox_domain::units::Money::from_units(98_000);
+        cash
+    });
+    bench.pass(30);
+    assert!(["absent", "parked"].contains(&bench.status(order)));
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let (mut bench, order) = parked();
+    bench.list("N3", Side::Sell, 100, 100_000);
+    bench.pass(61);
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N3"))), Err(Unresolvable::Unfit(no("N3"))));
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N1"))), Ok(()));
+    assert_eq!(bench.resolve(order, Resolution::Absent), Err(Unresolvable::NotInDoubt));
+    let other = bench.signal(Side::Sell, 100, Some(101_000));
+    bench.pass(15);
+    bench.lose(other);
+    assert_eq!(bench.resolve(other, Resolution::Bind(no("N1"))), Err(Unresolvable::Unfit(no("N1"))));
+}
+
+#[test]
+fn a_late_answer_of_the_broker_ends_a_park_by_itself() {
+    let (mut bench, order) = parked();
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    assert_eq!(bench.status(order), "new");
+    assert!(bench.open().is_empty());
+    let facts = bench.desk.journal.iter().flat_map(|entry| &entry.events);
+    let parked = facts
+        .filter(|event| matches!(event, signalbox_domain::event::Event::Order { fact: OrderFact::Parked { .. }, .. }));
+    assert_eq!(parked.count(), 1);
+}
+
+#[test]
+fn an_order_that_is_permitted_no_more_is_not_sent_again_at_l3() {
+    let mut bench = Bench::at(Level::L3);
+    let order = bench.buy(100);
+    let (scope, state) = (Scope::Global, TradingState::Halted);
+    bench.desk.tell_risk(RiskInput::SetTradingState { scope, state, who: "ann".into(), reason: "news".into() });
+    bench.run();
+    bench.lose(order);
+    bench.pass(30);
+    assert_eq!(bench.submits(order), 1);
+}

@@ -1,0 +1,248 @@
+//! What waits for a person: doubts, breaks, ghosts; and the way out of a doubt.
+
+use actix_web::{get, post, web};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use signalbox_domain::account::{Resolution, Unresolvable};
+use signalbox_domain::ids::BrokerOrderId;
+use signalbox_domain::reconcile::Baseline;
+use signalbox_domain::reconcile::breaks::Break;
+use signalbox_domain::reconcile::exception::Exception;
+use signalbox_domain::reconcile::matching::Candidate;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::auth::{Authenticated, require};
+use super::dto;
+use super::front::Front;
+use super::intake::who;
+use super::json::{PathName, StrictJson, StrictQuery};
+use super::orders::{accounts_of, visible};
+use super::problem::{Code, Problem};
+use super::trading_state::check_reason;
+use super::views::{OrderView, at};
+use super::{BodyRefusals, Conflicts, Missing, Refusals};
+use crate::people::Scope;
+use crate::store::StoredOrder;
+
+/// Nobody decides more than this at once; the rest comes when these are settled.
+const EXCEPTIONS_MAX: u64 = 500;
+
+pub fn configure(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(list_exceptions).service(resolve_order);
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ExceptionQuery {
+    #[param(max_length = 64, nullable = false)]
+    account: Option<String>,
+    /// `open` (the default) or `settled`.
+    #[param(max_length = 8, nullable = false)]
+    state: Option<String>,
+}
+
+/// One thing that waits for a person, or was settled.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Exception)]
+struct ExceptionView {
+    id: String,
+    account: String,
+    /// doubt, ghost, break, external or reads
+    kind: &'static str,
+    text: String,
+    /// Why only a person ends the doubt.
+    parked: Option<&'static str>,
+    /// The order as it was meant and sent, for a doubt or a ghost.
+    order: Option<OrderView>,
+    /// When the broker's lists were last read and believed.
+    read_at: Option<String>,
+    /// What the lists showed before the order was sent.
+    #[schema(value_type = Option<Object>)]
+    baseline: Option<Value>,
+    /// Rows that could be the order, each with the fields in which it is not.
+    #[schema(value_type = Vec<Object>)]
+    candidates: Vec<Value>,
+    /// What cash and shares say of an order that no list shows.
+    #[schema(value_type = Option<Object>)]
+    conservation: Option<Value>,
+    /// Of books and broker.
+    #[schema(value_type = Option<Object>)]
+    differs: Option<Value>,
+    #[schema(value_type = Option<Object>)]
+    decision: Option<Value>,
+    opened_at: String,
+    updated_at: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Exceptions {
+    items: Vec<ExceptionView>,
+    next_cursor: Option<String>,
+}
+
+/// Open doubts, breaks and ghosts with their evidence, the oldest first; or the settled ones, the newest first.
+#[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])), params(ExceptionQuery),
+    responses((status = 200, body = Exceptions), Refusals))]
+#[get("/v1/exceptions")]
+async fn list_exceptions(
+    Authenticated(principal): Authenticated,
+    query: StrictQuery<ExceptionQuery>,
+    front: web::Data<Front>,
+) -> Result<web::Json<Exceptions>, Problem> {
+    require(&principal, Scope::OrdersRead)?;
+    let open = match query.0.state.as_deref() {
+        None | Some("open") => true,
+        Some("settled") => false,
+        Some(_) => return Err(Problem::new(Code::InvalidQuery).detail("open or settled").field("state")),
+    };
+    let accounts = accounts_of(&principal, query.0.account.as_deref(), &front);
+    let mut items = Vec::new();
+    for exception in front.store.exceptions(accounts.as_deref(), open, EXCEPTIONS_MAX).await? {
+        let order = match exception.order {
+            Some(id) => front.store.order(id).await?,
+            None => None,
+        };
+        items.push(view(&exception, order.as_ref(), &front));
+    }
+    Ok(web::Json(Exceptions { items, next_cursor: None }))
+}
+
+fn view(exception: &Exception, order: Option<&StoredOrder>, front: &Front) -> ExceptionView {
+    let evidence = &exception.evidence;
+    let sent_upon = match order {
+        Some(StoredOrder::Live(order)) => order.baseline.as_deref().map(baseline),
+        _ => None,
+    };
+    let row = evidence.row.iter().map(|row| Candidate { row: row.clone(), differs: Vec::new() });
+    ExceptionView {
+        id: format!("{}:{}:{}", exception.account, exception.key, exception.opened_at.us()),
+        account: exception.account.to_string(),
+        kind: exception.kind.into(),
+        text: evidence.text.to_string(),
+        parked: evidence.parked.map(Into::into),
+        order: order.map(|order| OrderView::of(order, front)),
+        read_at: evidence.read_at.map(at),
+        baseline: sent_upon,
+        candidates: evidence.candidates.iter().cloned().chain(row).map(|c| candidate(&c)).collect(),
+        conservation: evidence.conservation.map(|c| {
+            json!({
+                "agrees": c.agrees, "cash_missing": c.cash_missing.map(|m| m.to_string()),
+                "cash_tolerance": c.cash_tolerance.to_string(), "sellable_missing": c.sellable_missing.to_string(),
+                "position_surplus": c.position_surplus.to_string(),
+            })
+        }),
+        differs: evidence.differs.as_ref().map(differs),
+        decision: exception
+            .decision
+            .as_ref()
+            .map(|d| json!({ "what": &*d.what, "by": &*d.by, "note": &*d.note, "at": at(d.at) })),
+        opened_at: at(exception.opened_at),
+        updated_at: at(exception.updated_at),
+    }
+}
+
+fn baseline(baseline: &Baseline) -> Value {
+    let sums = &baseline.sums;
+    json!({
+        "at": at(baseline.at), "available": sums.available.map(|m| m.to_string()),
+        "position": sums.position.to_string(), "sellable": sums.sellable.to_string(),
+    })
+}
+
+fn candidate(candidate: &Candidate) -> Value {
+    let row = &candidate.row;
+    json!({
+        "broker_order_id": &*row.no.0, "tag": row.tag.as_deref(), "symbol": row.symbol.to_string(), "side": row.side,
+        "quantity": row.qty.to_string(), "limit_price": row.px.map(|px| px.to_string()),
+        "cum_qty": row.cum_qty.to_string(), "canceled_qty": row.canceled_qty.to_string(), "status": row.status,
+        "at": at(row.at), "differs": candidate.differs,
+    })
+}
+
+fn differs(differs: &Break) -> Value {
+    match differs {
+        Break::Position { symbol, books, broker, class } => json!({
+            "symbol": symbol.to_string(), "books": books.to_string(), "broker": broker.to_string(), "class": class,
+        }),
+        Break::Cash { books, broker, class } => {
+            json!({ "cash": true, "books": books.to_string(), "broker": broker.to_string(), "class": class })
+        }
+        Break::Bulk { symbols, of } => json!({ "symbols": symbols, "of": of, "class": differs.class() }),
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum DecisionIn {
+    /// It is the broker's order with this number.
+    Bind,
+    /// It was never made.
+    Absent,
+    /// What looks like it is a person's own.
+    External,
+}
+
+/// How a doubt ends.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ResolveOrder, example = json!({"decision": "bind", "broker_order_id": "240011", "note": "seen in the terminal"}))]
+struct ResolveBody {
+    decision: DecisionIn,
+    /// With `bind`.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    broker_order_id: Option<String>,
+    /// With `absent`: the order's symbol, typed by hand.
+    #[serde(default)]
+    #[schema(max_length = 32)]
+    symbol: Option<String>,
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    note: String,
+}
+
+/// Settles a doubt. The decision is kept with what was seen and who decided.
+#[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])), request_body = ResolveBody,
+    params(("id" = String, Path, example = "ord-1")),
+    responses((status = 200, body = OrderView), Refusals, BodyRefusals, Missing, Conflicts))]
+#[post("/v1/orders/{id}/resolve")]
+async fn resolve_order(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    body: StrictJson<ResolveBody>,
+    front: web::Data<Front>,
+) -> Result<web::Json<OrderView>, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
+    let order = visible(&principal, &id.0, &front).await?;
+    let terms = order.terms();
+    if !principal.may_trade(&terms.account) {
+        return Err(Problem::forbidden("you may see this order, not settle its doubt"));
+    }
+    let ResolveBody { decision, broker_order_id, symbol, note } = body.0;
+    check_reason(&note)?;
+    let resolution = match decision {
+        DecisionIn::Bind => {
+            let no = broker_order_id.filter(|no| !no.is_empty() && no.len() <= 64);
+            let no = no.ok_or_else(|| Problem::invalid("broker_order_id", "bind to which number?"))?;
+            Resolution::Bind(BrokerOrderId(no.into()))
+        }
+        DecisionIn::Absent => {
+            let typed = symbol.ok_or_else(|| Problem::invalid("symbol", "type the order's symbol"))?;
+            if dto::symbol(&typed, "symbol")? != terms.symbol {
+                return Err(Problem::invalid("symbol", "this is not the order's symbol"));
+            }
+            Resolution::Absent
+        }
+        DecisionIn::External => Resolution::External,
+    };
+    let by = who(principal.client());
+    front
+        .desk
+        .resolve(terms.account.clone(), terms.id, resolution, by, note.into())
+        .await?
+        .map_err(|cannot: Unresolvable| Problem::new(Code::Conflict).detail(cannot.to_string()))?;
+    let now = front.store.order(terms.id).await?.unwrap_or(order);
+    Ok(web::Json(OrderView::of(&now, &front)))
+}
