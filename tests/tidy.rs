@@ -29,7 +29,7 @@ const TABLE: &[MayUse] = &[
     MayUse {
         package: "signalbox-sim",
         ours: &["signalbox-brokers", "signalbox-domain"],
-        others: Some(&["rand_chacha"]), // dice that a seed makes
+        others: Some(&["futures-util", "rand_chacha"]), // dice that a seed makes
     },
     MayUse {
         package: "signalbox-actors",

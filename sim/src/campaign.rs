@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use signalbox_domain::market::Market;
 
-use crate::day::{self, Faults};
+use crate::day;
 use crate::desk;
+use crate::trouble::Faults;
 
 /// Which days to live through.
 #[derive(Debug, Clone, Copy)]
@@ -98,8 +99,8 @@ pub fn run(campaign: Campaign, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
 fn smallest(market: &Rc<Market>, seed: u64) -> Broken {
     let mut faults = Faults::of(seed);
     let mut promise = day::live(market, seed, faults.clone()).err().unwrap_or_default();
-    for fewer in faults.clone().each_left_out() {
-        let without = faults.without(&fewer);
+    for one in Faults::of(seed).iter() {
+        let without = faults.without(one);
         if let Err(still) = day::live(market, seed, without.clone()) {
             (faults, promise) = (without, still);
         }

@@ -3,6 +3,11 @@
 //! Nothing in here waits, asks the time or throws dice that the seed did not make, so a seed that fails once fails for
 //! ever, on every machine.
 
+pub mod campaign;
+pub mod day;
 pub mod desk;
+mod house;
+mod line;
 pub mod oracle;
+pub mod trouble;
 pub mod world;

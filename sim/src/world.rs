@@ -1,28 +1,25 @@
 //! One random world: a pocket desk, brokers that tell the truth badly, and the steps that move them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
 
-use signalbox_domain::account::{AccountConf, AccountInput};
-use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report};
-use signalbox_domain::calendar::china_instant;
+use signalbox_domain::account::AccountInput;
+use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, Report};
 use signalbox_domain::event::{Scope, TradingState};
-use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, SignalId, StrategyId};
-use signalbox_domain::ledger::OpeningHolding;
+use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, OrderId, SignalId};
 use signalbox_domain::market::Market;
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
-use signalbox_domain::risk::{Limits, RiskInput};
+use signalbox_domain::risk::RiskInput;
 use signalbox_domain::signal::{Signal, Size, Source};
-use signalbox_domain::strategy::{
-    Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyInput, StrategyState, manual_conf,
-};
+use signalbox_domain::strategy::{StrategyInput, StrategyState};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, TradeDate};
+use signalbox_domain::units::{Price, Qty, Span};
 
-use crate::desk::{Desk, Setup};
+use crate::desk::Desk;
+use crate::house::{self, Brokers, account, strategy, symbol};
 use crate::oracle::{Oracle, must};
 
 /// One step, as numbers: what they choose depends on the world as it is then.
@@ -136,70 +133,10 @@ pub struct World {
     last: BTreeMap<Symbol, i64>,
 }
 
-fn account(name: &str) -> AccountId {
-    AccountId::parse(name).expect("a name")
-}
-
-fn strategy(name: &str) -> StrategyId {
-    StrategyId::parse(name).expect("a name")
-}
-
-const SYMBOLS: [&str; 3] = ["600000.SH", "000001.SZ", "688981.SH"];
-
-fn symbol(n: u32) -> Symbol {
-    Symbol::parse(SYMBOLS[n as usize % SYMBOLS.len()]).expect("a symbol")
-}
-
 impl World {
     pub fn new(market: Rc<Market>) -> Self {
-        let setup = |name: &str, level, in_flight_max, pace, cash, held: &[(u32, &str, i64)]| Setup {
-            conf: AccountConf {
-                id: account(name),
-                capabilities: Capabilities { level, in_flight_max, market_orders: true, lists: false },
-                messages_per_second: pace,
-                doubt: DoubtConf::default(),
-            },
-            limits: Limits {
-                order_value: Ratio::from_percent(100),
-                position: Ratio::from_percent(100),
-                ..Limits::default()
-            },
-            cash: Money::from_units(cash),
-            holdings: held
-                .iter()
-                .map(|(n, book, qty)| OpeningHolding {
-                    symbol: symbol(*n),
-                    strategy: strategy(book),
-                    qty: Qty::new(*qty),
-                    cost: Price::from_e4(100_000),
-                })
-                .collect(),
-        };
-        let setups = vec![
-            setup("a", Level::L4, 4, 5, 20_000, &[(0, "s", 550), (1, "t", 1_000)]),
-            setup("b", Level::L2, 2, 5, 12_000, &[(0, "u", 300), (0, "EXTERNAL", 150), (2, "t", 420)]),
-            setup("c", Level::L4, 2, 2, 100_000, &[(0, "t", 900), (1, "u", 70)]),
-        ];
-        let route = |to, ratio, allocation| Route { to, follow_ratio: Ratio::from_e6(ratio), allocation };
-        let conf = |name: &str, route| StrategyConf {
-            id: strategy(name),
-            kind: "external".into(),
-            capital_base: CapitalBase::Equity,
-            routes: vec![route],
-        };
-        let (all, two) = (GroupId::parse("all").expect("a name"), GroupId::parse("two").expect("a name"));
-        let confs = vec![
-            conf("s", route(RouteTo::Account(account("a")), 1_000_000, Allocation::FixedRatio)),
-            conf("t", route(RouteTo::Group(all.clone()), 500_000, Allocation::Equity)),
-            conf("u", route(RouteTo::Group(two.clone()), 1_000_000, Allocation::FixedRatio)),
-            manual_conf(),
-        ];
-        let groups = HashMap::from([
-            (all, vec![account("a"), account("b"), account("c")]),
-            (two, vec![account("b"), account("c")]),
-        ]);
-        let day = TradeDate::from_yyyymmdd(20_250_303).expect("a date");
-        let desk = Desk::open(market, china_instant(day, 10, 0, 0), setups, confs, groups);
+        let brokers = Brokers { levels: [Level::L4, Level::L2, Level::L4], lists: false, doubt: DoubtConf::default() };
+        let desk = house::open(market, &brokers);
         let mut world = Self {
             desk,
             oracle: Oracle::default(),

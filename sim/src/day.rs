@@ -1,0 +1,781 @@
+//! One trading day: the desk at brokers that lie, over lines that break, in a process that ends when it likes.
+//!
+//! Time is a list of happenings. While the day lasts everything goes wrong that its seed wants; then the trouble ends,
+//! and within ten minutes every order has to come to its end or to a person, who knows the truth. After the close books
+//! and broker are compared, and the journal with the rows.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::RngCore as _;
+use signalbox_brokers::fake::adapter::{Facts, FakeAdapter};
+use signalbox_brokers::fake::fault::Arm;
+use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, PushRequest, Status};
+use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth};
+use signalbox_domain::account::{AccountInput, Resolution};
+use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, Report, Snapshot};
+use signalbox_domain::event::{Scope, TradingState};
+use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, InstallationTag, OrderId, SignalId};
+use signalbox_domain::market::Market;
+use signalbox_domain::order::{OrdStatus, OrdType, Order, Side, TimeInForce};
+use signalbox_domain::quote::Quote;
+use signalbox_domain::reconcile::DoubtConf;
+use signalbox_domain::risk::RiskInput;
+use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::units::{Price, Qty, Span, Timestamp};
+
+use crate::campaign::Tally;
+use crate::desk::Desk;
+use crate::house::{self, ACCOUNTS, Brokers, account, strategy, symbol};
+use crate::line::{Fate, Line};
+use crate::oracle::{Oracle, must};
+use crate::trouble::{Faults, Trouble, stream};
+
+/// Lives through the day of a seed. The error is the promise that was broken, and the story of the day.
+///
+/// # Errors
+/// See above.
+pub fn live(market: &Rc<Market>, seed: u64, faults: Faults) -> Result<Tally, String> {
+    let mut day = Day::dawn(market.clone(), seed, faults);
+    match day.pass() {
+        Ok(()) => Ok(day.tally),
+        Err(broken) => Err(format!("{broken}\n{}", day.story())),
+    }
+}
+
+/// The same, with its story, whatever becomes of it.
+pub fn tell(market: &Rc<Market>, seed: u64, faults: Faults) -> (Result<(), String>, String) {
+    let mut day = Day::dawn(market.clone(), seed, faults);
+    let end = day.pass();
+    (end, day.story())
+}
+
+/// What happens at some instant.
+#[derive(Debug)]
+enum Happening {
+    Answered {
+        account: usize,
+        life: u32,
+        reports: Vec<BrokerReport>,
+    },
+    Listed {
+        account: usize,
+        life: u32,
+        read: Result<Arc<Snapshot>, ReadFailed>,
+    },
+    Heard {
+        account: usize,
+        life: u32,
+    },
+    Connect {
+        account: usize,
+        life: u32,
+    },
+    /// It was on its way when the process that asked it ended.
+    Late {
+        account: usize,
+        request: BrokerRequest,
+    },
+    Signal,
+    Hand,
+    Kill(bool),
+    Cancel,
+    Crash,
+}
+
+#[derive(Debug)]
+enum Job {
+    Ask(BrokerRequest),
+    Read,
+}
+
+#[derive(Debug)]
+struct Session {
+    adapter: FakeAdapter<Line>,
+    level: Level,
+    jobs: VecDeque<Job>,
+    busy: bool,
+    connected: bool,
+    /// What is asked at the moment, for the case that the process ends.
+    asked: Option<BrokerRequest>,
+}
+
+struct Day {
+    desk: Desk,
+    oracle: Oracle,
+    seen: usize,
+    line: Line,
+    sessions: Vec<Session>,
+    life: u32,
+    agenda: BTreeMap<(Timestamp, u64), Happening>,
+    next_entry: u64,
+    next_signal: u64,
+    faults: Faults,
+    troubled: bool,
+    /// Orders whose doubt a person settled.
+    settled: BTreeSet<OrderId>,
+    clients: ChaCha8Rng,
+    network: ChaCha8Rng,
+    order: ChaCha8Rng,
+    last: [i64; 3],
+    tally: Tally,
+}
+
+/// Long enough for every proof of absence.
+const CALM: Span = Span::from_secs(600);
+
+const TAG: &str = "S1";
+
+impl Day {
+    fn dawn(market: Rc<Market>, seed: u64, faults: Faults) -> Self {
+        let mut dice = stream(seed, 1);
+        let level = |n: u32| match n % 8 {
+            0 | 1 => Level::L1,
+            2 | 3 => Level::L2,
+            4 | 5 => Level::L3,
+            6 => Level::L4,
+            _ => Level::L0,
+        };
+        let levels = [level(dice.next_u32()), level(dice.next_u32()), level(dice.next_u32())];
+        let doubt = DoubtConf { installation: InstallationTag::parse(TAG), ..DoubtConf::default() };
+        let desk = house::open(market, &Brokers { levels, lists: true, doubt });
+        let policies = [
+            FillPolicy::AtOnce,
+            FillPolicy::After { ms: 3_000 },
+            FillPolicy::Partly { percent: 50, ms: Some(20_000) },
+            FillPolicy::Random { ms: 30_000 },
+            FillPolicy::Random { ms: 300_000 },
+        ];
+        let fills = policies[dice.next_u32() as usize % policies.len()];
+        let mut broker = FakeBroker::resume(FakeConf { seed, fills, ..FakeConf::default() }, &[], 1);
+        for (name, level) in ACCOUNTS.iter().zip(levels) {
+            let id = account(name);
+            let ledger = desk.ledgers.get(&id).expect("an open account");
+            let mut holdings: BTreeMap<_, Qty> = BTreeMap::new();
+            for book in ledger.books() {
+                *holdings.entry(book.symbol).or_default() += book.qty;
+            }
+            let open = Control::Open {
+                account: (*name).to_owned(),
+                level,
+                cash: ledger.cash,
+                holdings: holdings.into_iter().collect(),
+            };
+            broker.control(desk.at, open).expect("a new account");
+        }
+        for trouble in faults.iter() {
+            if let Trouble::Broker(fault, per_mille) = trouble {
+                let arm = Arm { per_mille: Some(per_mille), ..Arm::once(fault) };
+                broker.control(desk.at, Control::Arm(arm)).expect("a fault");
+            }
+        }
+        let line = Line::to(broker);
+        let sessions = levels.iter().enumerate().map(|(n, level)| Session::new(n, *level, &line)).collect();
+        let mut day = Self {
+            desk,
+            oracle: Oracle::default(),
+            seen: 0,
+            line,
+            sessions,
+            life: 0,
+            agenda: BTreeMap::new(),
+            next_entry: 0,
+            next_signal: 1,
+            faults,
+            troubled: true,
+            settled: BTreeSet::new(),
+            clients: stream(seed, 2),
+            network: stream(seed, 3),
+            order: stream(seed, 4),
+            last: [100_000; 3],
+            tally: Tally { days: 1, ..Tally::default() },
+        };
+        day.oracle.enforced = ACCOUNTS
+            .iter()
+            .zip(levels)
+            .filter(|(_, level)| *level >= Level::L3)
+            .map(|(name, _)| account(name))
+            .collect();
+        day.oracle.lenient = day.faults.dishonest();
+        day.plan(&mut dice);
+        day
+    }
+
+    /// When whoever acts from outside will act.
+    fn plan(&mut self, dice: &mut ChaCha8Rng) {
+        let open = self.desk.at;
+        let within =
+            |dice: &mut ChaCha8Rng, secs: u32| open.plus(Span::from_ms(i64::from(dice.next_u32() % (secs * 1_000))));
+        for n in 0..self.sessions.len() {
+            self.at(open, Happening::Connect { account: n, life: 0 });
+        }
+        for _ in 0..1 + dice.next_u32() % 3 {
+            let burst = within(dice, 1_200);
+            for _ in 0..2 + dice.next_u32() % 8 {
+                let at = burst.plus(Span::from_ms(i64::from(dice.next_u32() % 20_000)));
+                self.at(at, Happening::Signal);
+            }
+        }
+        if self.faults.has(Trouble::Crashes) {
+            for _ in 0..1 + dice.next_u32() % 4 {
+                let at = within(dice, 1_300);
+                self.at(at, Happening::Crash);
+            }
+        }
+        if self.faults.has(Trouble::ByHand) {
+            for _ in 0..1 + dice.next_u32() % 3 {
+                let at = within(dice, 1_300);
+                self.at(at, Happening::Hand);
+            }
+        }
+        if self.faults.has(Trouble::Kill) {
+            let at = within(dice, 1_200);
+            self.at(at, Happening::Kill(true));
+            self.at(at.plus(Span::from_secs(i64::from(dice.next_u32() % 120))), Happening::Kill(false));
+        }
+        if self.faults.has(Trouble::Cancels) {
+            for _ in 0..1 + dice.next_u32() % 6 {
+                let at = within(dice, 1_300);
+                self.at(at, Happening::Cancel);
+            }
+        }
+    }
+
+    fn pass(&mut self) -> Result<(), String> {
+        let troubled_until = self.desk.at.plus(Span::from_secs(1_350));
+        self.run_until(troubled_until)?;
+        self.calm();
+        self.run_until(troubled_until.plus(CALM))?;
+        // An order that still lives after all this waits for a person, or works at the broker.
+        for id in self.open_doubts() {
+            let order = self.find(id).ok_or("no such order")?;
+            must!(order.parked.is_some(), "ten minutes without trouble, and order {id} is in doubt and nobody's");
+        }
+        self.person_settles()?;
+        self.run_until(self.desk.at.plus(Span::from_secs(120)))?;
+        self.person_settles()?;
+        must!(self.open_doubts().is_empty(), "a person settled everything, and doubts are left");
+        self.close();
+        self.run_until(self.desk.at.plus(Span::from_secs(180)))?;
+        self.compare()?;
+        self.crash(true)?;
+        self.run_until(self.desk.at.plus(Span::from_secs(30)))?;
+        self.agree()
+    }
+
+    fn at(&mut self, at: Timestamp, happening: Happening) {
+        self.next_entry += 1;
+        self.agenda.insert((at.max(self.desk.at), self.next_entry), happening);
+    }
+
+    fn soon(&mut self, ms: u64, happening: Happening) {
+        let at = self.desk.at.plus(Span::from_ms(i64::try_from(ms).unwrap_or(0)));
+        self.at(at, happening);
+    }
+
+    /// Lets everything happen up to an instant, in the order of time.
+    fn run_until(&mut self, end: Timestamp) -> Result<(), String> {
+        loop {
+            self.work()?;
+            let wakes = self.desk.wake_at();
+            let due = self.line.broker(|broker| broker.next_due());
+            let next = self.agenda.keys().next().map(|(at, _)| *at);
+            let Some(at) = [wakes, due, next].into_iter().flatten().min().filter(|at| *at <= end) else {
+                self.advance(end);
+                return self.work();
+            };
+            self.advance(at);
+            if let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= at) {
+                let happening = entry.remove();
+                self.happens(happening)?;
+            }
+        }
+    }
+
+    fn advance(&mut self, at: Timestamp) {
+        self.desk.set_clock(at);
+        let at = self.desk.at;
+        self.line.broker(|broker| broker.tick(at));
+        for n in 0..3 {
+            self.desk.quotes.put(Quote {
+                symbol: symbol(n),
+                last: Price::from_e4(self.last[n as usize]),
+                bid: None,
+                ask: None,
+                bid_size: None,
+                ask_size: None,
+                volume: None,
+                prev_close: Some(Price::from_e4(100_000)),
+                at,
+            });
+        }
+        // Whoever listens hears what is new.
+        let life = self.life;
+        for account in 0..self.sessions.len() {
+            if self.sessions[account].connected && !self.news(account).items.is_empty() {
+                let ms = u64::from(self.network.next_u32() % 200);
+                self.soon(ms, Happening::Heard { account, life });
+            }
+        }
+    }
+
+    fn news(&self, account: usize) -> signalbox_brokers::fake::wire::Pushes {
+        let (stream, after) = self.sessions[account].adapter.heard();
+        let request = PushRequest { account: ACCOUNTS[account].to_owned(), stream, after, wait_ms: 0 };
+        self.line.pushes(&request)
+    }
+
+    /// The desk does what it has to do now, in any order, and its questions join the queues.
+    fn work(&mut self) -> Result<(), String> {
+        loop {
+            let busy = self.desk.busy();
+            if busy == 0 {
+                break;
+            }
+            self.desk.step(self.order.next_u32() as usize % busy);
+            self.tally.steps += 1;
+            self.look()?;
+            if self.order.next_u32().is_multiple_of(16) {
+                self.desk.commit();
+            }
+        }
+        self.desk.commit();
+        while let Some((id, request)) = self.desk.sent.pop_front() {
+            self.queue(&id, Job::Ask(request));
+        }
+        while let Some(id) = self.desk.reads.pop_front() {
+            self.queue(&id, Job::Read);
+        }
+        Ok(())
+    }
+
+    fn queue(&mut self, id: &AccountId, job: Job) {
+        let n = place(id);
+        self.sessions[n].jobs.push_back(job);
+        self.start(n);
+    }
+
+    /// Asks the account's next question, if its line is free.
+    fn start(&mut self, n: usize) {
+        let (at, life) = (self.desk.at, self.life);
+        if self.sessions[n].busy {
+            return;
+        }
+        let Some(job) = self.sessions[n].jobs.pop_front() else { return };
+        self.sessions[n].busy = true;
+        let fate = self.fate();
+        self.line.next(fate);
+        let (ms, happening) = match job {
+            Job::Ask(request) => {
+                let session = &mut self.sessions[n];
+                let reports = if session.connected {
+                    now(session.adapter.ask(at, &request))
+                } else {
+                    let what = Report::Lost { cause: "there is no session".into() };
+                    vec![BrokerReport { order: request.order(), what }]
+                };
+                session.asked = (fate == Fate::Lost).then_some(request);
+                if reports.iter().any(|r| matches!(r.what, Report::Lost { .. })) {
+                    self.met("answer lost");
+                }
+                (self.line.took_ms(), Happening::Answered { account: n, life, reports })
+            }
+            Job::Read => {
+                let read = if self.sessions[n].connected {
+                    now(self.sessions[n].adapter.read_lists(at)).map(Arc::new)
+                } else {
+                    Err(ReadFailed("there is no session".into()))
+                };
+                if read.is_err() {
+                    self.met("read failed");
+                }
+                (self.line.took_ms(), Happening::Listed { account: n, life, read })
+            }
+        };
+        let ms = ms + 1 + u64::from(self.network.next_u32() % 80);
+        self.soon(ms, happening);
+    }
+
+    fn fate(&mut self) -> Fate {
+        let dice = self.network.next_u32() % 100;
+        match dice {
+            0..6 if self.troubled && self.faults.has(Trouble::QuestionsLost) => Fate::Lost,
+            6..12 if self.troubled && self.faults.has(Trouble::AnswersLost) => Fate::Unanswered,
+            _ => Fate::Arrives,
+        }
+    }
+
+    fn happens(&mut self, happening: Happening) -> Result<(), String> {
+        match happening {
+            Happening::Answered { account, life, reports } if life == self.life => {
+                for report in reports {
+                    if report.what == Report::NotFound {
+                        self.oracle.not_found.insert(report.order);
+                    }
+                    self.desk.tell_account(&house::account(ACCOUNTS[account]), AccountInput::Broker(report));
+                }
+                self.sessions[account].asked = None;
+                self.free(account);
+            }
+            Happening::Listed { account, life, read } if life == self.life => {
+                self.desk.tell_account(&house::account(ACCOUNTS[account]), AccountInput::Read(read));
+                self.free(account);
+            }
+            Happening::Heard { account, life } if life == self.life && self.sessions[account].connected => {
+                let news = self.news(account);
+                for report in self.sessions[account].adapter.hear(news) {
+                    self.desk.tell_account(&house::account(ACCOUNTS[account]), AccountInput::Broker(report));
+                }
+            }
+            Happening::Connect { account, life } if life == self.life => self.connect(account),
+            Happening::Late { account, request } => {
+                self.met("late arrival");
+                self.line.next(Fate::Arrives);
+                // Nobody hears the answer.
+                let mut stranger = Session::new(account, self.sessions[account].level, &self.line);
+                now(stranger.adapter.ask(self.desk.at, &request));
+            }
+            Happening::Signal => self.signal(),
+            Happening::Hand if self.troubled => self.by_hand(),
+            Happening::Kill(halt) => {
+                let state = if halt { TradingState::Halted } else { TradingState::Active };
+                self.set_trading_state(state);
+            }
+            Happening::Cancel if self.troubled => self.cancel(),
+            Happening::Crash if self.troubled => return self.crash(false),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn free(&mut self, n: usize) {
+        self.sessions[n].busy = false;
+        if let Some(_cause) = self.sessions[n].adapter.dead() {
+            self.sessions[n].connected = false;
+            let life = self.life;
+            self.soon(500, Happening::Connect { account: n, life });
+        }
+        self.start(n);
+    }
+
+    fn connect(&mut self, n: usize) {
+        let id = account(ACCOUNTS[n]);
+        let fate = self.fate();
+        self.line.next(fate);
+        let working: Vec<Order> = self.desk.accounts[&id].live().cloned().collect();
+        let (at, life) = (self.desk.at, self.life);
+        if now(self.sessions[n].adapter.open(at, &working)).is_ok() {
+            self.sessions[n].connected = true;
+            self.desk.tell_account(&id, AccountInput::Connected);
+        } else {
+            self.soon(1_000, Happening::Connect { account: n, life });
+        }
+    }
+
+    fn signal(&mut self) {
+        let (a, b, c) = (self.clients.next_u32(), self.clients.next_u32(), self.clients.next_u32());
+        let name = ["s", "s", "t", "u", "manual"][a as usize % 5];
+        let by_hand = (name == "manual").then(|| account(ACCOUNTS[1 + b as usize % 2]));
+        let lots = i64::from(1 + b / 2 % 5) * 100;
+        let limit_price = (!c.is_multiple_of(5)).then(|| Price::from_e4(99_000 + i64::from(c / 6 % 20) * 100));
+        let id = SignalId::new(self.next_signal);
+        self.next_signal += 1;
+        self.desk.accept(Signal {
+            id,
+            source: if by_hand.is_some() { Source::Manual } else { Source::Signal },
+            strategy: strategy(name),
+            account: by_hand,
+            client: ClientId::parse("x").expect("a name"),
+            client_signal_id: format!("k{}", id.get()).into(),
+            symbol: symbol(a / 5),
+            side: Some(if c.is_multiple_of(2) { Side::Buy } else { Side::Sell }),
+            size: Size::Quantity(Qty::new(lots)),
+            ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
+            limit_price,
+            time_in_force: TimeInForce::Day,
+            valid_until: None,
+            tag: None,
+            received_at: self.desk.at,
+        });
+    }
+
+    fn by_hand(&mut self) {
+        let dice = self.clients.next_u32();
+        let control = Control::Manual {
+            account: ACCOUNTS[dice as usize % 3].to_owned(),
+            symbol: symbol(dice / 3),
+            side: if dice.is_multiple_of(2) { Side::Buy } else { Side::Sell },
+            qty: Qty::new(100),
+            px: Price::from_e4(100_000),
+        };
+        let at = self.desk.at;
+        if self.line.broker(|broker| broker.control(at, control)).is_ok() {
+            self.met("trade by hand");
+        }
+    }
+
+    fn set_trading_state(&mut self, state: TradingState) {
+        let (who, reason) = ("ann".into(), "the day".into());
+        self.desk.tell_risk(RiskInput::SetTradingState { scope: Scope::Global, state, who, reason });
+    }
+
+    fn cancel(&mut self) {
+        let live: Vec<(AccountId, OrderId)> = self
+            .desk
+            .accounts
+            .iter()
+            .flat_map(|(id, core)| core.live().map(|order| (id.clone(), order.id())).collect::<Vec<_>>())
+            .collect();
+        if !live.is_empty() {
+            let (account, order) = live[self.clients.next_u32() as usize % live.len()].clone();
+            self.desk.tell_account(&account, AccountInput::Cancel { order, reason: "ann".into() });
+        }
+    }
+
+    /// The process ends. What is not durable never was; what is on the line may still arrive.
+    fn crash(&mut self, orderly: bool) -> Result<(), String> {
+        if !orderly {
+            self.met("crash");
+            // Some steps that nobody will know of.
+            for _ in 0..self.order.next_u32() % 6 {
+                let busy = self.desk.busy();
+                if busy > 0 {
+                    self.desk.step(self.order.next_u32() as usize % busy);
+                    self.look()?;
+                }
+            }
+        }
+        self.desk.restart();
+        let mut oracle = Oracle::default();
+        oracle.enforced.clone_from(&self.oracle.enforced);
+        oracle.lenient = self.oracle.lenient;
+        for entry in &self.desk.journal {
+            for event in &entry.events {
+                oracle.apply(event, false)?;
+            }
+        }
+        (self.oracle, self.seen) = (oracle, self.desk.journal.len());
+        self.life += 1;
+        let life = self.life;
+        for n in 0..self.sessions.len() {
+            let fresh = Session::new(n, self.sessions[n].level, &self.line);
+            let gone = std::mem::replace(&mut self.sessions[n], fresh);
+            if let Some(request) = gone.asked
+                && self.troubled
+                && self.faults.has(Trouble::LateArrivals)
+                && self.network.next_u32().is_multiple_of(2)
+            {
+                let ms = u64::from(self.network.next_u32() % 8_000);
+                self.soon(ms, Happening::Late { account: n, request });
+            }
+            self.soon(100, Happening::Connect { account: n, life });
+        }
+        Ok(())
+    }
+
+    /// No more trouble from now on.
+    fn calm(&mut self) {
+        self.troubled = false;
+        let at = self.desk.at;
+        self.line.broker(|broker| broker.control(at, Control::Disarm)).expect("calm");
+        self.set_trading_state(TradingState::Active);
+    }
+
+    fn open_doubts(&self) -> Vec<OrderId> {
+        self.desk.accounts.values().flat_map(|core| core.live()).filter(|o| o.in_doubt).map(Order::id).collect()
+    }
+
+    fn find(&self, id: OrderId) -> Option<&Order> {
+        self.desk.accounts.values().find_map(|core| core.order(id))
+    }
+
+    /// The broker's orders that bear the id, where nobody but the ledger sees it.
+    fn true_orders(&self, id: OrderId) -> Vec<(String, OrderTruth)> {
+        let hidden = hidden(id);
+        let truth = self.line.broker(|broker| broker.truth());
+        let orders = truth.into_iter().flat_map(|(name, acc)| acc.orders.into_iter().map(move |o| (name.clone(), o)));
+        orders.filter(|(_, order)| order.hidden == hidden).collect()
+    }
+
+    /// Somebody looks at the broker's own screen, where everything is true, and decides.
+    fn person_settles(&mut self) -> Result<(), String> {
+        for id in self.open_doubts() {
+            let Some(order) = self.find(id).cloned() else { continue };
+            self.met("settled by a person");
+            self.settled.insert(id);
+            let name = order.terms.account.to_string();
+            let mine = self.true_orders(id).into_iter().find(|(of, _)| *of == name);
+            let resolution = match &mine {
+                _ if order.broker_order_id.is_some() => {
+                    // Only its cancel is in doubt: it is asked again.
+                    let input = AccountInput::Cancel { order: id, reason: "ann".into() };
+                    self.desk.tell_account(&order.terms.account, input);
+                    continue;
+                }
+                Some((_, truth)) => Resolution::Bind(BrokerOrderId(truth.no.as_str().into())),
+                None => Resolution::Absent,
+            };
+            let input = AccountInput::Resolve { order: id, resolution, by: "ann".into(), note: "seen".into() };
+            self.desk.tell_account(&order.terms.account, input);
+            self.work()?;
+        }
+        Ok(())
+    }
+
+    /// The session ends: what works at the broker is taken out of it.
+    fn close(&mut self) {
+        let at = self.desk.at;
+        let truth = self.line.broker(|broker| broker.truth());
+        for (account, acc) in truth {
+            for order in acc.orders.iter().filter(|order| order.status == Status::Working) {
+                let request = CancelRequest { at, account: account.clone(), no: order.no.clone() };
+                self.line.broker(|broker| broker.cancel(&request));
+            }
+        }
+    }
+
+    /// Books and broker, when everything has come to its end.
+    fn compare(&mut self) -> Result<(), String> {
+        let truth = self.line.broker(|broker| broker.truth());
+        let orders: Vec<Arc<Order>> = self.desk.tables().orders.values().cloned().collect();
+        for order in &orders {
+            let id = order.id();
+            let theirs = self.true_orders(id);
+            let here: Vec<_> =
+                theirs.iter().filter(|(name, _)| name.as_str() == order.terms.account.as_str()).collect();
+            if self.faults.dishonest() {
+                continue;
+            }
+            must!(theirs.len() <= 1, "order {id} is {} orders at the broker", theirs.len());
+            let level = self.sessions[place(&order.terms.account)].level;
+            match here.first() {
+                Some((_, there)) => {
+                    if let Some(no) = &order.broker_order_id {
+                        must!(*no.0 == *there.no, "order {id} is bound to {no}, and is {}", there.no);
+                    }
+                    must!(
+                        !matches!(order.status, OrdStatus::NeverSent | OrdStatus::Absent),
+                        "order {id} counts as {:?} and is {} at the broker",
+                        order.status,
+                        there.no
+                    );
+                    if level >= Level::L1 {
+                        must!(
+                            order.cum_qty == there.cum_qty,
+                            "order {id}: the broker filled {} and the books {}",
+                            there.cum_qty,
+                            order.cum_qty
+                        );
+                        must!(order.status.is_terminal(), "order {id} ended at the broker and is {:?}", order.status);
+                    }
+                }
+                None => must!(
+                    order.cum_qty.is_zero() && order.status != OrdStatus::New,
+                    "order {id} counts as {:?}, and the broker never had it",
+                    order.status
+                ),
+            }
+        }
+        for (n, name) in ACCOUNTS.iter().enumerate() {
+            if self.faults.dishonest() || self.sessions[n].level == Level::L0 {
+                continue;
+            }
+            let ledger = self.desk.ledgers.get(&account(name)).ok_or("no ledger")?;
+            for s in 0..3 {
+                let held = ledger.holding(symbol(s)).qty;
+                let there = truth[*name].holdings.get(&symbol(s)).copied().unwrap_or_default();
+                must!(held == there, "{name} holds {there} of {} and the books say {held}", symbol(s));
+            }
+        }
+        let signals = self.desk.signals.len();
+        let planned = self.desk.tables().signals.len();
+        must!(planned == signals, "{signals} signals were accepted and {planned} were worked on");
+        Ok(())
+    }
+
+    /// Everything new in the journal, and what must agree at every step.
+    fn look(&mut self) -> Result<(), String> {
+        for entry in &self.desk.journal[self.seen..] {
+            for event in &entry.events {
+                self.oracle.apply(event, true)?;
+            }
+        }
+        self.seen = self.desk.journal.len();
+        if self.desk.busy() == 0 {
+            for name in ACCOUNTS {
+                let id = account(name);
+                let (found, due) = (i128::from(self.desk.risk.reserved_cash(&id).e4()), self.oracle.reserved(&id));
+                must!(found == due, "{id} has {found} set aside and its orders need {due}");
+            }
+            must!(self.desk.risk.live_len() == self.oracle.live_len(), "risk knows orders that are not live");
+        }
+        Ok(())
+    }
+
+    /// The durable rows are what the journal tells.
+    fn agree(&mut self) -> Result<(), String> {
+        let (replay, tables) = (self.desk.replay(), self.desk.tables());
+        let differences = replay.differences(&tables);
+        must!(differences.is_empty(), "journal and rows differ: {differences:#?}");
+        for (id, ledger) in &replay.ledgers {
+            let live = self.desk.ledgers.get(id).ok_or("no ledger")?;
+            must!(ledger.agrees_with(live), "the journal makes another ledger: {ledger:?}, not {live:?}");
+        }
+        // Level L0 gives nothing that could settle anything: a person has to look at its screen, again and again.
+        let blind = |id: &AccountId| self.sessions[place(id)].level == Level::L0;
+        let parked = tables.orders.values().filter(|o| o.parked.is_some() && !blind(&o.terms.account)).count();
+        must!(parked == 0, "{parked} orders are still parked");
+        if self.faults.is_empty() && self.sessions.iter().all(|session| session.level > Level::L0) {
+            must!(self.settled.is_empty(), "a day without trouble needed a person");
+        }
+        Ok(())
+    }
+
+    fn met(&mut self, what: &'static str) {
+        *self.tally.met.entry(what).or_default() += 1;
+    }
+
+    /// What happened, for a person who looks for the reason.
+    fn story(&self) -> String {
+        let mut story = format!("trouble: {:?}\n", self.faults);
+        for entry in &self.desk.journal {
+            let of_day = entry.at.us() % 86_400_000_000 / 1_000;
+            for event in &entry.events {
+                let _ = writeln!(story, "{of_day} {event:?}");
+            }
+        }
+        for (name, acc) in self.line.broker(|broker| broker.truth()) {
+            let _ = writeln!(story, "broker {name}: cash {} {:?}", acc.cash, acc.holdings);
+            for order in acc.orders {
+                let _ = writeln!(story, "broker {name}: {order:?}");
+            }
+        }
+        story
+    }
+}
+
+impl Session {
+    fn new(n: usize, level: Level, line: &Line) -> Self {
+        let installation = InstallationTag::parse(TAG).expect("two characters");
+        let facts = Facts { account: ACCOUNTS[n].to_owned(), level, installation };
+        let adapter = FakeAdapter::on(line.clone(), facts);
+        Self { adapter, level, jobs: VecDeque::new(), busy: false, connected: false, asked: None }
+    }
+}
+
+fn place(id: &AccountId) -> usize {
+    ACCOUNTS.iter().position(|name| *name == id.as_str()).unwrap_or(0)
+}
+
+fn hidden(id: OrderId) -> String {
+    id.client_order_id(InstallationTag::parse(TAG).expect("two characters")).to_string()
+}
+
+/// The answer of a question on a line that answers at once.
+fn now<T>(question: impl Future<Output = T>) -> T {
+    question.now_or_never().expect("this line answers at once")
+}

@@ -1,0 +1,112 @@
+//! What can go wrong on a day, and which of it does on the day of a seed.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use signalbox_brokers::fake::fault::Fault;
+
+/// One kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// The broker does this, so often in a thousand.
+    Broker(Fault, u32),
+    /// Questions to the broker get lost.
+    QuestionsLost,
+    /// Answers of the broker get lost.
+    AnswersLost,
+    /// The process ends in the middle of things.
+    Crashes,
+    /// What was on its way when the process ended arrives later.
+    LateArrivals,
+    /// Somebody trades by hand in the same accounts.
+    ByHand,
+    /// Somebody halts everything, and lets it go on.
+    Kill,
+    /// Somebody cancels what he finds.
+    Cancels,
+}
+
+/// The trouble of one day. Few kinds at a time: a day with all of them never gets far enough to find anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults(Vec<Trouble>);
+
+/// After these the broker itself has something else than what was asked for: nobody can make books and broker equal
+/// then, but somebody has to be told.
+pub const DISHONEST: &[Fault] = &[
+    Fault::SubmitWrongSide,
+    Fault::SubmitQtyRounded,
+    Fault::SubmitPriceMoved,
+    Fault::SubmitPlacedTwice,
+    Fault::SubmitWrongAccount,
+    Fault::FillMoreThanQty,
+    Fault::FillNumberReused,
+    Fault::FillBusted,
+    Fault::CancelNeighbour,
+    Fault::CorporateAction,
+];
+
+impl Faults {
+    /// The trouble of a seed's day: a random few of everything, on a stream of its own.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let mut dice = stream(seed, 0);
+        // A day in eight goes well.
+        if dice.next_u32().is_multiple_of(8) {
+            return Self::default();
+        }
+        let one_in = 2 + dice.next_u32() % 12;
+        let mut on = Vec::new();
+        for fault in Fault::all() {
+            let (falls, often) = (dice.next_u32().is_multiple_of(one_in * 2), 10 + dice.next_u32() % 150);
+            if falls {
+                on.push(Trouble::Broker(fault, often));
+            }
+        }
+        for trouble in [
+            Trouble::QuestionsLost,
+            Trouble::AnswersLost,
+            Trouble::Crashes,
+            Trouble::LateArrivals,
+            Trouble::ByHand,
+            Trouble::Kill,
+            Trouble::Cancels,
+        ] {
+            if dice.next_u32().is_multiple_of(one_in.min(4)) {
+                on.push(trouble);
+            }
+        }
+        Self(on)
+    }
+
+    #[must_use]
+    pub fn has(&self, trouble: Trouble) -> bool {
+        self.0.contains(&trouble)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Trouble> {
+        self.0.iter().copied()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the broker does what nobody asked for.
+    #[must_use]
+    pub fn dishonest(&self) -> bool {
+        self.0.iter().any(|trouble| matches!(trouble, Trouble::Broker(fault, _) if DISHONEST.contains(fault)))
+    }
+
+    #[must_use]
+    pub fn without(&self, one: Trouble) -> Self {
+        Self(self.0.iter().copied().filter(|trouble| *trouble != one).collect())
+    }
+}
+
+/// The dice of one component. Each has a stream of its own, so that a change in one leaves the others as they were.
+#[must_use]
+pub fn stream(seed: u64, component: u64) -> ChaCha8Rng {
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    dice.set_stream(component);
+    dice
+}
