@@ -11,16 +11,17 @@ use signalbox_domain::account::AccountConf;
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
 use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::paper::VenueConf;
-use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf, reached_twice};
 use signalbox_domain::symbols;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
 
 mod broker;
+mod doubt;
 
 pub use broker::BrokerSettings;
 use broker::RawBroker;
+use doubt::RawDoubt;
 
 use crate::http::limits::LimitsConf;
 use crate::people::PeopleConf;
@@ -150,6 +151,8 @@ struct RawAccount {
     holdings: Vec<RawHolding>,
     #[serde(default)]
     risk: RawRisk,
+    #[serde(default)]
+    doubt: RawDoubt,
 }
 
 #[derive(Debug, Deserialize)]
@@ -297,7 +300,7 @@ impl RawAccount {
             id,
             capabilities: broker.capabilities(),
             messages_per_second: limits.messages_per_second,
-            doubt: DoubtConf { installation: broker.installation(), ..DoubtConf::default() },
+            doubt: self.doubt.check(index)?,
         };
         Ok(AccountSettings { conf, broker, limits: Arc::new(limits), cash, holdings: holdings.into() })
     }

@@ -7,6 +7,9 @@ use signalbox_actors::desk::Desk;
 use signalbox_actors::journal::{Journal, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot, boot};
 use signalbox_brokers::paper::PaperExchange;
+use signalbox_domain::account::AccountConf;
+use signalbox_domain::ids::InstallationTag;
+use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, manual_conf};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::Notify;
@@ -102,7 +105,7 @@ impl Signalbox {
         }));
 
         let accounts = settings.accounts.iter().map(|account| AccountBoot {
-            conf: account.conf.clone(),
+            conf: with_tag(&account.conf, account.broker.echoes_tags().then(|| store.installation())),
             limits: account.limits.clone(),
             connection: account.broker.connection(store.installation()),
             opening_cash: account.cash,
@@ -186,4 +189,9 @@ fn first_configured(store: &Store, at: Timestamp, conf: &Arc<StrategyConf>) -> S
     let rest = StrategyRest { conf: conf.clone(), version: 1, state: StrategyState::Active, unfinished: Vec::new() };
     store.append(rest.first_entry(at, "start"));
     rest
+}
+
+/// Which installation's tags are ours is known once the store is open.
+fn with_tag(conf: &AccountConf, installation: Option<InstallationTag>) -> AccountConf {
+    AccountConf { doubt: DoubtConf { installation, ..conf.doubt.clone() }, ..conf.clone() }
 }

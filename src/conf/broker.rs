@@ -38,13 +38,10 @@ impl BrokerSettings {
         }
     }
 
-    /// Ours in the tags that come back with the account's orders.
+    /// Whether our tags come back with the account's orders.
     #[must_use]
-    pub const fn installation(&self) -> Option<InstallationTag> {
-        match self {
-            Self::Paper => None,
-            Self::Fake { link, .. } => Some(link.installation),
-        }
+    pub const fn echoes_tags(&self) -> bool {
+        matches!(self, Self::Fake { .. })
     }
 
     #[must_use]
