@@ -262,7 +262,7 @@ impl fmt::Display for BrokerOrderId {
     }
 }
 
-/// The number of one fill (FIX ExecID 17, 成交编号), unique in (account, trade date): the key against double booking.
+/// The number of one fill (FIX ExecID 17, 成交编号). With its order the key against double booking.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ExecId(pub Arc<str>);

@@ -68,7 +68,7 @@ pub struct SignalRow {
     pub updated_at: Timestamp,
 }
 
-/// One fill (成交). Unique by account, trade date and `exec_id`.
+/// One fill (成交). Unique by order and `exec_id`: some brokers use a fill's number again for another order.
 #[derive(Debug, Clone)]
 pub struct Fill {
     pub account: AccountId,

@@ -17,15 +17,14 @@ use crate::row::{AccountRow, Fill, Row, SignalRow};
 use crate::signal::Signal;
 use crate::strategy::{StrategyConf, StrategyState, Unfinished};
 use crate::symbol::Symbol;
-use crate::units::{Timestamp, TradeDate};
+use crate::units::Timestamp;
 use crate::view::TradingStates;
 
 /// The same fill was booked twice: a store's unique index would refuse it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the fill {exec_id} of account {account} on {trade_date} is there already")]
+#[error("the fill {exec_id} of order {order} is there already")]
 pub struct FillTwice {
-    pub account: AccountId,
-    pub trade_date: TradeDate,
+    pub order: OrderId,
     pub exec_id: ExecId,
 }
 
@@ -36,7 +35,7 @@ pub struct Tables {
     pub parents: BTreeMap<ParentId, Parent>,
     pub orders: BTreeMap<OrderId, Arc<Order>>,
     pub denied: BTreeMap<OrderId, (Arc<OrderTerms>, Arc<[Denial]>)>,
-    pub fills: BTreeMap<(AccountId, TradeDate, ExecId), Fill>,
+    pub fills: BTreeMap<(OrderId, ExecId), Fill>,
     pub accounts: BTreeMap<AccountId, AccountRow>,
     pub books: BTreeMap<(AccountId, Symbol, StrategyId), Book>,
     pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
@@ -63,10 +62,10 @@ impl Tables {
                 self.denied.insert(terms.id, (terms, denials));
             }
             Row::Fill(fill) => {
-                let key = (fill.account.clone(), fill.trade_date, fill.exec_id.clone());
+                let key = (fill.order, fill.exec_id.clone());
                 if self.fills.contains_key(&key) {
-                    let (account, trade_date, exec_id) = key;
-                    return Err(FillTwice { account, trade_date, exec_id });
+                    let (order, exec_id) = key;
+                    return Err(FillTwice { order, exec_id });
                 }
                 self.fills_of.entry(fill.order).or_default().push(fill.exec_id.clone());
                 self.fills.insert(key, fill);

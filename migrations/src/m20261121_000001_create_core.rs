@@ -155,9 +155,9 @@ CREATE TABLE fills (
     at_us {int} NOT NULL
 ) {table};
 -- A fill is booked once.
-CREATE UNIQUE INDEX fills_execution ON fills (account, trade_date, exec_id);
--- The fills of an order, and at a restart of every open order.
-CREATE INDEX fills_order ON fills (order_id);
+-- Brokers give a fill's number once per order; some use it again for another one. Also finds the fills of an order, and at
+-- a restart those of every open order.
+CREATE UNIQUE INDEX fills_execution ON fills (order_id, exec_id);
 
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY,

@@ -74,7 +74,7 @@ pub fn run(campaign: Campaign, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
                         break;
                     }
                     let seed = campaign.first_seed.wrapping_add(n);
-                    match day::live(&market, seed, Faults::of(seed)) {
+                    match live(&market, seed, Faults::of(seed)) {
                         Ok(tally) => mine.add(&tally),
                         Err(_) => {
                             let broken = smallest(&market, seed);
@@ -94,14 +94,23 @@ pub fn run(campaign: Campaign, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
     outcome
 }
 
+/// A core that panics breaks a promise too.
+fn live(market: &Rc<Market>, seed: u64, faults: Faults) -> Result<Tally, String> {
+    let day = std::panic::AssertUnwindSafe(|| day::live(market, seed, faults));
+    std::panic::catch_unwind(day).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(text.unwrap_or_else(|| "a panic without a text".to_owned()))
+    })
+}
+
 /// Takes away the faults that the broken promise does not need, one after the other. Each component draws from a stream
 /// of its own, so that taking one away leaves the others as they were.
 fn smallest(market: &Rc<Market>, seed: u64) -> Broken {
     let mut faults = Faults::of(seed);
-    let mut promise = day::live(market, seed, faults.clone()).err().unwrap_or_default();
+    let mut promise = live(market, seed, faults.clone()).err().unwrap_or_default();
     for one in Faults::of(seed).iter() {
         let without = faults.without(one);
-        if let Err(still) = day::live(market, seed, without.clone()) {
+        if let Err(still) = live(market, seed, without.clone()) {
             (faults, promise) = (without, still);
         }
     }

@@ -258,7 +258,9 @@ impl Day {
         self.person_settles()?;
         self.run_until(self.desk.at.plus(Span::from_secs(120)))?;
         self.person_settles()?;
-        must!(self.open_doubts().is_empty(), "a person settled everything, and doubts are left");
+        let blind = |order: &Order| self.sessions[place(&order.terms.account)].level == Level::L0;
+        let left = self.open_doubts().into_iter().filter(|id| self.find(*id).is_some_and(|order| !blind(order)));
+        must!(left.count() == 0, "a person settled everything, and doubts are left");
         self.close();
         self.run_until(self.desk.at.plus(Span::from_secs(180)))?;
         self.compare()?;
@@ -709,9 +711,10 @@ impl Day {
             for name in ACCOUNTS {
                 let id = account(name);
                 let (found, due) = (i128::from(self.desk.risk.reserved_cash(&id).e4()), self.oracle.reserved(&id));
-                must!(found == due, "{id} has {found} set aside and its orders need {due}");
+                must!(self.oracle.lenient || found == due, "{id} has {found} set aside and its orders need {due}");
             }
-            must!(self.desk.risk.live_len() == self.oracle.live_len(), "risk knows orders that are not live");
+            let same = self.desk.risk.live_len() == self.oracle.live_len();
+            must!(self.oracle.lenient || same, "risk knows orders that are not live");
         }
         Ok(())
     }
