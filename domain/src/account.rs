@@ -5,6 +5,7 @@
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
 mod doubt;
+mod external;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::ListedTrade;
 use crate::denial::Denial;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::OpeningHolding;
@@ -92,6 +93,11 @@ pub enum Event {
     },
     /// The newest state of something that waits for a person, or was settled.
     Exception(Arc<Exception>),
+    /// A person's own order traded in our account. It is booked where no strategy claims it, without fees.
+    ExternalTraded {
+        account: AccountId,
+        trade: Arc<ListedTrade>,
+    },
     // People and programs: what an administrator or a login changed. `detail` never holds a secret.
     Administered {
         who: Arc<str>,
@@ -127,6 +133,7 @@ impl Event {
             Self::TradingStateSet { scope: Scope::Account(account), .. } => Some(account),
             Self::SignalAccepted(signal) => signal.account.as_ref(),
             Self::Exception(exception) => Some(&exception.account),
+            Self::ExternalTraded { account, .. } => Some(account),
             _ => None,
         }
     }

@@ -83,6 +83,11 @@ impl StrategyId {
 
     /// The book of holdings that no strategy of ours claims.
     pub const EXTERNAL: &'static str = "EXTERNAL";
+
+    #[must_use]
+    pub fn external() -> Self {
+        Self(Self::EXTERNAL.into())
+    }
 }
 
 macro_rules! number_id {

@@ -17,7 +17,7 @@ use crate::reconcile::exception::Exception;
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::tables::Tables;
-use crate::units::{Qty, Timestamp};
+use crate::units::{Money, Qty, Timestamp};
 
 /// The journal tells what cannot have happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -170,6 +170,11 @@ impl Replay {
             }
             Event::DayStarted { account, trade_date } => self.ledger(account)?.start_day(*trade_date),
             Event::Order { account, order, fact } => self.order_fact(at, account, *order, fact)?,
+            Event::ExternalTraded { account, trade } => {
+                let book = StrategyId::external();
+                let ledger = self.ledger(account)?;
+                ledger.fill(&book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO);
+            }
             Event::Exception(exception) => {
                 let key = (exception.account.clone(), exception.key.clone(), exception.opened_at);
                 self.exceptions.insert(key, exception.clone());

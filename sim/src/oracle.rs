@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use signalbox_domain::broker::ListedTrade;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderFact, Side};
@@ -177,9 +178,31 @@ impl Oracle {
                 }
             }
             Event::Order { account, order, fact } => self.fact(account, *order, fact, checked)?,
+            Event::ExternalTraded { account, trade } => self.traded_by_hand(account, trade),
             _ => {}
         }
         Ok(())
+    }
+
+    /// Nobody could set aside what a person takes past us.
+    fn traded_by_hand(&mut self, account: &AccountId, trade: &ListedTrade) {
+        let (qty, amount) = (i128::from(trade.qty.get()), i128::from(trade.px.times(trade.qty).e4()));
+        let key = (account.clone(), trade.symbol);
+        let cash = self.cash.entry(account.clone()).or_default();
+        let position = self.position.entry(key.clone()).or_default();
+        match trade.side {
+            Side::Buy => {
+                *cash -= amount;
+                *position += qty;
+                *self.bought_today.entry(key).or_default() += qty;
+                *self.late_cash.entry(account.clone()).or_default() += amount;
+            }
+            Side::Sell => {
+                *cash += amount;
+                *position -= qty;
+                *self.late_shares.entry(key).or_default() += qty;
+            }
+        }
     }
 
     fn fact(&mut self, account: &AccountId, id: OrderId, fact: &OrderFact, checked: bool) -> Result<(), String> {

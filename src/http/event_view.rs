@@ -129,6 +129,10 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
             "key": &*exception.key, "exception": exception.kind, "text": &*exception.evidence.text,
             "parked": exception.evidence.parked, "decision": exception.decision.as_ref().map(|d| &*d.what),
         }),
+        Event::ExternalTraded { trade, .. } => json!({
+            "broker_order_id": &*trade.no.0, "exec_id": &*trade.exec_id.0, "symbol": trade.symbol, "side": trade.side,
+            "quantity": trade.qty.to_string(), "price": trade.px.to_string(),
+        }),
         Event::Administered { who, action, subject, detail } => json!({
             "who": &**who, "action": &**action, "subject": &**subject,
             "detail": serde_json::from_str::<Value>(detail).unwrap_or_else(|_| (&**detail).into()),

@@ -67,7 +67,8 @@ pub(super) struct Lists {
     claims: HashMap<(TradeDate, BrokerOrderId), OrderId>,
     /// Open, and those of the day that name rows of others.
     exceptions: BTreeMap<Arc<str>, Exception>,
-    external: BTreeSet<BrokerOrderId>,
+    /// Orders of persons, with what of them is booked.
+    pub(super) external: BTreeMap<BrokerOrderId, Exception>,
     /// Differences that one read showed.
     differed: BTreeMap<String, Break>,
     frozen: bool,
@@ -92,7 +93,8 @@ impl Account {
     pub(super) fn resume_lists(&mut self, at: Timestamp, exceptions: Vec<Exception>) {
         for exception in exceptions {
             if exception.kind == ExceptionKind::External {
-                self.lists.external.extend(exception.evidence.row.map(|row| row.no));
+                let no = exception.evidence.row.as_ref().map(|row| row.no.clone());
+                self.lists.external.extend(no.map(|no| (no, exception)));
             } else if exception.is_open() {
                 self.lists.exceptions.insert(exception.key.clone(), exception);
             }
@@ -165,7 +167,7 @@ impl Account {
         }
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
         let key = (order.approval.trade_date, no.clone());
-        if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains(no) {
+        if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(no) {
             return false;
         }
         self.lists.claims.insert(key, id);
@@ -266,7 +268,7 @@ impl Account {
                 Some(id) => {
                     rows.insert(*id, row);
                 }
-                None if self.lists.external.contains(&row.no) => {}
+                None if self.lists.external.contains_key(&row.no) => {}
                 None => free.push(row),
             }
         }
@@ -276,6 +278,7 @@ impl Account {
         free = self.match_doubts(at, ledger, &snapshot, free, fx);
         self.miss_acknowledged(at, ledger, &snapshot, &rows, fx);
         self.explain_rest(at, &snapshot, free, fx);
+        self.book_external(at, ledger, &snapshot, fx);
         let due = self.lists.compared_at.is_none_or(|last| at.since(last) >= self.conf.doubt.compare_every);
         if due || self.lists.compare_now || !self.lists.differed.is_empty() {
             self.lists.compare_now = false;
@@ -425,7 +428,14 @@ impl Account {
             };
             if order.approval.trade_date != snapshot.trade_date || order.status != OrdStatus::New {
                 self.lists.unseen.remove(&id);
-            } else if !order.in_doubt && order.in_flight.is_none() {
+            } else if (!order.in_doubt && order.in_flight.is_none())
+                || (order.in_doubt && order.in_flight == Some(InFlight::Cancel))
+            {
+                // What is not there cannot be taken back: the order itself is the question now.
+                if order.in_flight.is_some() {
+                    let text = "there is no order in the broker's list to cancel".into();
+                    self.fact(at, id, OrderFact::CancelRejected { text }, fx);
+                }
                 let cause: Arc<str> = "acknowledged, and not in the broker's list".into();
                 self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
                 fx.alarms.push(Alarm::InDoubt { order: id, cause });
@@ -481,32 +491,12 @@ impl Account {
         gone.find(fits).map(Order::id)
     }
 
-    fn record_external(&mut self, at: Timestamp, row: &ListedOrder, why: &str, by: &str, fx: &mut AccountEffects) {
-        if !self.lists.external.insert(row.no.clone()) {
-            return;
-        }
-        let key = format!("external:{}", row.no);
-        let evidence = Evidence { text: why.into(), row: Some(row.clone()), ..self.evidence() };
-        let decision = Decision { what: "external".into(), by: by.into(), note: "".into(), at };
-        let exception = Exception {
-            account: self.conf.id.clone(),
-            key: key.into(),
-            kind: ExceptionKind::External,
-            order: None,
-            opened_at: at,
-            updated_at: at,
-            evidence,
-            decision: Some(decision),
-        };
-        self.write(exception, fx);
-    }
-
     /// Positions and cash of a valid read against the books. Only what two reads show is a break.
     fn compare(&mut self, at: Timestamp, ledger: &Ledger, snapshot: &Snapshot, fx: &mut AccountEffects) {
         let unsettled = |o: &&Order| o.in_flight.is_some() || o.in_doubt;
         let mut moving: BTreeSet<Symbol> = self.orders.values().filter(unsettled).map(|o| o.terms.symbol).collect();
         moving.extend(snapshot.orders.iter().filter(|row| !quiet(snapshot, &row.no)).map(|row| row.symbol));
-        let by_hand = snapshot.orders.iter().filter(|row| self.lists.external.contains(&row.no));
+        let by_hand = snapshot.orders.iter().filter(|row| self.lists.external.contains_key(&row.no));
         let external: BTreeSet<Symbol> =
             by_hand.filter(|row| row.cum_qty.is_positive()).map(|row| row.symbol).collect();
         // Fees are reckoned to the cent and brokers round as they like.
@@ -697,7 +687,7 @@ impl Account {
         doubts.filter_map(|e| e.order).filter(over).collect()
     }
 
-    fn evidence(&self) -> Evidence {
+    pub(super) fn evidence(&self) -> Evidence {
         Evidence { read_at: self.lists.seen.last(), ..Evidence::default() }
     }
 
@@ -758,7 +748,7 @@ impl Account {
         }
     }
 
-    fn write(&self, exception: Exception, fx: &mut AccountEffects) {
+    pub(super) fn write(&self, exception: Exception, fx: &mut AccountEffects) {
         let exception = Arc::new(exception);
         fx.events.push(Event::Exception(exception.clone()));
         fx.rows.push(Row::Exception(exception));

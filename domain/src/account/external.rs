@@ -1,0 +1,94 @@
+//! Orders in our account that nobody here sent: a person trades by hand, at the same broker.
+//!
+//! The broker is right about what is there, so their trades are booked, into the book of what no strategy of ours claims.
+
+use std::sync::Arc;
+
+use super::{Account, AccountEffects};
+use crate::broker::{ListedOrder, ListedTrade, Snapshot};
+use crate::event::Event;
+use crate::ids::StrategyId;
+use crate::ledger::Ledger;
+use crate::reconcile::exception::{Decision, Evidence, Exception, ExceptionKind};
+use crate::reconcile::validity::quiet;
+use crate::row::Row;
+use crate::units::{Money, Qty, Timestamp};
+
+impl Account {
+    /// Keeps that the row is a person's own. Its evidence holds the row as far as it is booked: nothing yet.
+    pub(super) fn record_external(
+        &mut self,
+        at: Timestamp,
+        row: &ListedOrder,
+        why: &str,
+        by: &str,
+        fx: &mut AccountEffects,
+    ) {
+        if self.lists.external.contains_key(&row.no) {
+            return;
+        }
+        let unbooked = ListedOrder { cum_qty: Qty::ZERO, ..row.clone() };
+        let exception = Exception {
+            account: self.conf.id.clone(),
+            key: format!("external:{}", row.no).into(),
+            kind: ExceptionKind::External,
+            order: None,
+            opened_at: at,
+            updated_at: at,
+            evidence: Evidence { text: why.into(), row: Some(unbooked), ..self.evidence() },
+            decision: Some(Decision { what: "external".into(), by: by.into(), note: "".into(), at }),
+        };
+        self.write(exception.clone(), fx);
+        self.lists.external.insert(row.no.clone(), exception);
+    }
+
+    /// Books what persons' own orders have traded since the last look. Fees are not listed, so they are not booked.
+    pub(super) fn book_external(
+        &mut self,
+        at: Timestamp,
+        ledger: &mut Ledger,
+        snapshot: &Snapshot,
+        fx: &mut AccountEffects,
+    ) {
+        let mut booked_any = false;
+        for row in &snapshot.orders {
+            let Some(exception) = self.lists.external.get(&row.no) else { continue };
+            let booked = exception.evidence.row.as_ref().map_or(Qty::ZERO, |row| row.cum_qty);
+            if row.cum_qty <= booked || !quiet(snapshot, &row.no) {
+                continue;
+            }
+            for trade in fresh_trades(snapshot, row, booked) {
+                let book = StrategyId::external();
+                for book in ledger.fill(&book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO) {
+                    fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
+                }
+                fx.events.push(Event::ExternalTraded { account: self.conf.id.clone(), trade: Arc::new(trade) });
+                booked_any = true;
+            }
+            let mut exception = exception.clone();
+            exception.evidence.row = Some(row.clone());
+            exception.updated_at = at;
+            self.write(exception.clone(), fx);
+            self.lists.external.insert(row.no.clone(), exception);
+        }
+        if booked_any {
+            fx.rows.push(self.account_row(at, ledger));
+        }
+    }
+}
+
+/// The row's trades after the first `booked` shares.
+fn fresh_trades(snapshot: &Snapshot, row: &ListedOrder, booked: Qty) -> Vec<ListedTrade> {
+    let mut trades: Vec<&ListedTrade> = snapshot.trades.iter().filter(|trade| trade.no == row.no).collect();
+    trades.sort_by(|a, b| (a.at, &a.exec_id).cmp(&(b.at, &b.exec_id)));
+    let mut old = booked;
+    let mut fresh = Vec::new();
+    for trade in trades {
+        let known = old.min(trade.qty);
+        old -= known;
+        if trade.qty > known {
+            fresh.push(ListedTrade { qty: trade.qty - known, ..trade.clone() });
+        }
+    }
+    fresh
+}
