@@ -8,6 +8,7 @@ pub mod market;
 pub mod people;
 pub mod replay;
 pub mod restore;
+pub mod sim;
 pub mod store;
 pub mod system;
 pub mod telemetry;

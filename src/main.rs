@@ -13,6 +13,7 @@ use signalbox::demo::{feed, signals, summary};
 use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
 use signalbox::replay::{self, Proof, Rows};
+use signalbox::sim::{self, Sim};
 use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox_domain::calendar::china_instant;
@@ -62,6 +63,8 @@ enum Command {
         #[arg(long)]
         settled: bool,
     },
+    /// Simulated days: brokers that lie, lines that break, a process that ends when it likes. Every day from a number.
+    Sim(Sim),
     /// People who may log in.
     User {
         #[command(subcommand)]
@@ -159,6 +162,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let store = open_store(conf, data).await?;
             prove(&store, if settled { Rows::Settled } else { Rows::AsTheyAre }).await
         }
+        Command::Sim(days) => Ok(tokio::task::spawn_blocking(move || sim::run(&days)).await??),
         Command::User { what: User::Add { username, roles, conf } } => add_user(&username, &roles, conf).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());

@@ -39,7 +39,7 @@ const TABLE: &[MayUse] = &[
     MayUse { package: "signalbox-migrations", ours: &[], others: Some(&["sea-orm-migration"]) },
     MayUse {
         package: "signalbox",
-        ours: &["signalbox-actors", "signalbox-brokers", "signalbox-domain", "signalbox-migrations"],
+        ours: &["signalbox-actors", "signalbox-brokers", "signalbox-domain", "signalbox-migrations", "signalbox-sim"],
         others: None,
     },
     MayUse {
