@@ -17,6 +17,8 @@ pub struct Campaign {
     pub first_seed: u64,
     pub days: u64,
     pub threads: usize,
+    /// Which trouble a seed's day has.
+    pub faults: fn(u64) -> Faults,
 }
 
 /// What happened on all days together.
@@ -74,10 +76,10 @@ pub fn run(campaign: Campaign, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
                         break;
                     }
                     let seed = campaign.first_seed.wrapping_add(n);
-                    match live(&market, seed, Faults::of(seed)) {
+                    match live(&market, seed, (campaign.faults)(seed)) {
                         Ok(tally) => mine.add(&tally),
                         Err(_) => {
-                            let broken = smallest(&market, seed);
+                            let broken = smallest(&market, seed, (campaign.faults)(seed));
                             let mut whole = whole.lock().unwrap_or_else(PoisonError::into_inner);
                             whole.broken.push(broken);
                             enough.fetch_or(whole.broken.len() >= BROKEN_MAX, Ordering::Relaxed);
@@ -105,10 +107,9 @@ fn live(market: &Rc<Market>, seed: u64, faults: Faults) -> Result<Tally, String>
 
 /// Takes away the faults that the broken promise does not need, one after the other. Each component draws from a stream
 /// of its own, so that taking one away leaves the others as they were.
-fn smallest(market: &Rc<Market>, seed: u64) -> Broken {
-    let mut faults = Faults::of(seed);
+fn smallest(market: &Rc<Market>, seed: u64, mut faults: Faults) -> Broken {
     let mut promise = live(market, seed, faults.clone()).err().unwrap_or_default();
-    for one in Faults::of(seed).iter() {
+    for one in faults.clone().iter() {
         let without = faults.without(one);
         if let Err(still) = live(market, seed, without.clone()) {
             (faults, promise) = (without, still);
