@@ -180,7 +180,12 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
 /// The store of a system that does not run, in the configured folder or another one.
 async fn open_store(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<Store> {
     let settings = Settings::load(conf.as_deref())?;
-    Ok(Store::open(StoreConf::new(settings.database, data.unwrap_or(settings.data_dir))).await?)
+    let folder = data.unwrap_or(settings.data_dir);
+    // Opening makes what is not there, and a proof about nothing would look like one.
+    if let Some(file) = settings.database.strip_prefix("sqlite:") {
+        anyhow::ensure!(folder.join(file).is_file(), "there is no database {file} in {}", folder.display());
+    }
+    Ok(Store::open(StoreConf::new(settings.database, folder)).await?)
 }
 
 async fn prove(store: &Store, rows: Rows) -> anyhow::Result<()> {
@@ -205,10 +210,16 @@ async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>) -> an
     let roles = roles.iter().map(|role| role.parse::<Role>().with_context(|| format!("no role is called {role}")));
     let roles = roles.collect::<Result<Vec<_>, _>>()?;
     let system = Signalbox::build(Settings::load(conf.as_deref())?, ClockStart::Now).await?;
-    system.people.ensure_user(username, SecretString::from(password), roles, Vec::new()).await?;
-    println!("user {username} exists");
+    let known = system.people.user(username).is_some();
+    let made = match known {
+        true => Err(anyhow::anyhow!("there is a user {username} already; nothing was changed")),
+        false => {
+            let made = system.people.ensure_user(username, SecretString::from(password), roles, Vec::new()).await;
+            made.map(|_| println!("user {username} is made")).map_err(Into::into)
+        }
+    };
     system.shut_down().await;
-    Ok(())
+    made
 }
 
 async fn demonstrate(demo: Demo) -> anyhow::Result<()> {

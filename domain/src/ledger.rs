@@ -131,7 +131,8 @@ impl Ledger {
             Side::Sell => {
                 self.cash += amount - fee;
                 let own = self.book_mut(symbol, strategy);
-                if own.qty >= qty {
+                // What it bought today cannot be what is sold: another book's older shares are.
+                if own.qty - own.bought_today >= qty {
                     own.sell(qty, amount - fee);
                     return vec![own.clone()];
                 }

@@ -265,6 +265,9 @@ impl Topic {
     }
 }
 
+/// Who wants nothing within so long does not keep a socket.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(60);
+
 /// What a client says over the socket.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -316,10 +319,21 @@ async fn open_socket(
 async fn talk(mut feed: Feed, mut session: actix_ws::Session, mut messages: actix_ws::AggregatedMessageStream) {
     let mut topics: BTreeSet<Topic> = BTreeSet::new();
     let mut out: VecDeque<String> = VecDeque::new();
+    let mut subscribed = false;
+    let patience = tokio::time::sleep(SUBSCRIBE_WITHIN);
+    tokio::pin!(patience);
     loop {
         tokio::select! {
+            () = &mut patience, if !subscribed => {
+                let reason = CloseReason { code: CloseCode::Policy, description: Some("subscribe".to_owned()) };
+                let _ = session.close(Some(reason)).await; // it is over either way
+                return;
+            }
             message = messages.recv() => match message {
-                Some(Ok(AggregatedMessage::Text(text))) => out.push_back(hear(&text, &mut topics)),
+                Some(Ok(AggregatedMessage::Text(text))) => {
+                    out.push_back(hear(&text, &mut topics));
+                    subscribed |= !topics.is_empty();
+                }
                 Some(Ok(AggregatedMessage::Ping(bytes))) => {
                     if session.pong(&bytes).await.is_err() {
                         return;
@@ -334,7 +348,8 @@ async fn talk(mut feed: Feed, mut session: actix_ws::Session, mut messages: acti
                     return;
                 }
             },
-            brought = feed.next() => match brought {
+            // Before the first subscription nothing is passed by: a client that resumes says first what it wants.
+            brought = feed.next(), if subscribed => match brought {
                 Brought::Events(events) => {
                     let wanted = events.iter().filter(|event| topics.iter().any(|topic| topic.has(&event.kind)));
                     out.extend(wanted.map(|event| text_of(&Heard::Event(event))));

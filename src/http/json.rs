@@ -101,6 +101,7 @@ impl<const MAX: usize> FromRequest for JsonBytes<MAX> {
 /// # Errors
 /// As [`parse_json`].
 pub fn parse_json_fast<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+    no_nul(bytes)?;
     if bytes.first() == Some(&b'{')
         && let Ok(value) = serde_json::from_slice(bytes)
     {
@@ -114,6 +115,7 @@ pub fn parse_json_fast<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, 
 /// # Errors
 /// 400 with the field and what is wrong with it.
 pub fn parse_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+    no_nul(bytes)?;
     // Serde would read a struct from a list of its fields in order: nobody means that.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| *b != b'{') {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| json_problem(&error, "."))?;
@@ -126,6 +128,19 @@ pub fn parse_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Probl
     })?;
     json.end().map_err(|error| json_problem(&error, "."))?;
     Ok(value)
+}
+
+/// A NUL in a text ends it in some programs, and PostgreSQL stores none: it never comes further than this.
+fn no_nul(bytes: &[u8]) -> Result<(), Problem> {
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|b| *b == b'\\') {
+        // An escaped backslash is not the beginning of another escape.
+        if rest[at + 1..].starts_with(b"u0000") {
+            return Err(Problem::new(Code::InvalidField).detail("a text holds a NUL character"));
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn json_problem(error: &serde_json::Error, path: &str) -> Problem {
@@ -290,6 +305,14 @@ mod tests {
             assert_eq!(is_code, code, "{text}");
             assert_eq!(is_field, field.map(Into::into), "{text}");
         }
+    }
+
+    #[test]
+    fn a_nul_comes_no_further_and_what_only_looks_like_one_does() {
+        assert!(no_nul(br#"{"reason":"a\\u0000b"}"#).is_ok(), "an escaped backslash, and letters after it");
+        assert!(no_nul(br#"{"reason":"a\u0000b"}"#).is_err());
+        assert!(no_nul(br#"{"reason":"\\\u0000"}"#).is_err(), "an escaped backslash, and a NUL after it");
+        assert!(no_nul(br#"{"reason":"\"#).is_ok(), "broken in another way");
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl QuoteBody {
             ask,
             bid_size: size(self.bid_size, "bid_size")?,
             ask_size: size(self.ask_size, "ask_size")?,
-            volume: self.volume.and_then(|volume| volume.target("volume").ok()),
+            volume: self.volume.map(|volume| volume.target("volume")).transpose()?,
             prev_close: price(self.prev_close, "prev_close")?,
             at: seen,
         })

@@ -136,8 +136,15 @@ impl Risk {
         // Too few shares is the sellable check's business.
         let lot_ok = matches!(lot, Ok(()) | Err(QtyFault::AboveSellable { .. }));
         tell(sink, DenialCode::LotSize, lot_ok, || {
-            let step = if terms.side == Side::Buy { rules.buy_step } else { rules.sell_step };
-            (Measure::Qty(terms.qty), Measure::Qty(step))
+            // The limit that was missed, not just any of them.
+            let limit = match lot {
+                Err(QtyFault::AboveMax { max, .. }) => max,
+                Err(QtyFault::BelowMin { min, .. }) => min,
+                Err(QtyFault::SplitsRemainder { remainder, .. }) => remainder,
+                _ if terms.side == Side::Buy => rules.buy_step,
+                _ => rules.sell_step,
+            };
+            (Measure::Qty(terms.qty), Measure::Qty(limit))
         });
 
         match (terms.ord_type, terms.limit_price) {
