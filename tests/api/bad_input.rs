@@ -40,10 +40,16 @@ async fn a_body_that_is_not_understood_is_refused_by_name() {
         (r#"{"username":"bob","password":"password","roles":["viewer"]}"#, 422, "password_refused", Some("/password")),
         (r#"{"username":"bob","password":"short","roles":["viewer"]}"#, 422, "password_refused", Some("/password")),
         (
-            r#"{"username":"bob","password":"nul\u0000nul nul","roles":["viewer"]}"#,
+            r#"{"username":"bob","password":"bell\u0007 bell bell","roles":["viewer"]}"#,
             422,
             "password_refused",
             Some("/password"),
+        ),
+        (
+            r#"{"username":"bob","password":"nul\u0000nul nul","roles":["viewer"]}"#,
+            400,
+            "invalid_field",
+            None,
         ),
         (
             r#"{"username":"bob","password":"correct horse battery","roles":[]}"#,
