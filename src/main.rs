@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
-use signalbox::conf::Settings;
+use signalbox::conf::{BrokerSettings, Settings};
 use signalbox::demo::{feed, signals, summary};
 use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
@@ -38,6 +38,9 @@ enum Command {
         /// Settings beside the defaults (TOML).
         #[arg(long)]
         conf: Option<PathBuf>,
+        /// Where the market clock starts, as in the demonstration: for drills with play money.
+        #[arg(long)]
+        clock: Option<String>,
     },
     /// Three paper accounts on a real recorded market day.
     Demo(Demo),
@@ -114,6 +117,9 @@ enum User {
         roles: Vec<String>,
         #[arg(long)]
         conf: Option<PathBuf>,
+        /// As in `serve`: what is stored is never later than what a drill does.
+        #[arg(long)]
+        clock: Option<String>,
     },
 }
 
@@ -137,7 +143,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve { conf } => serve(Settings::load(conf.as_deref())?).await,
+        Command::Serve { conf, clock } => serve(Settings::load(conf.as_deref())?, clock.as_deref()).await,
         Command::Demo(demo) => demonstrate(demo).await,
         Command::CheckConf { conf } => {
             let settings = Settings::load(conf.as_deref())?;
@@ -159,7 +165,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let store = open_store(conf, data).await?;
             prove(&store, if settled { Rows::Settled } else { Rows::AsTheyAre }).await
         }
-        Command::User { what: User::Add { username, roles, conf } } => add_user(&username, &roles, conf).await,
+        Command::User { what: User::Add { username, roles, conf, clock } } => {
+            add_user(&username, &roles, conf, clock.as_deref()).await
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
             Ok(())
@@ -167,10 +175,21 @@ async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let system = Signalbox::build(settings, ClockStart::Now).await?;
+async fn serve(settings: Settings, clock: Option<&str>) -> anyhow::Result<()> {
+    let start = clock_start(&settings, clock)?;
+    let system = Signalbox::build(settings, start).await?;
     let (listen, workers) = (system.settings.listen, system.settings.workers);
     listen_until_told_to_stop(system, listen, workers).await
+}
+
+/// The machine's clock, or that of a drill.
+fn clock_start(settings: &Settings, clock: Option<&str>) -> anyhow::Result<ClockStart> {
+    let Some(text) = clock else { return Ok(ClockStart::Now) };
+    let play_money = settings.accounts.iter().all(|account| match account.broker {
+        BrokerSettings::Paper | BrokerSettings::Fake { .. } => true,
+    });
+    anyhow::ensure!(play_money, "--clock is for play money: a real market has its own time");
+    Ok(ClockStart::At { start: parse_clock(text)?, speed: 1 })
 }
 
 /// The store of a system that does not run, in the configured folder or another one.
@@ -196,11 +215,13 @@ async fn prove(store: &Store, rows: Rows) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>) -> anyhow::Result<()> {
+async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>, clock: Option<&str>) -> anyhow::Result<()> {
     let password = std::env::var("SIGNALBOX_PASSWORD").context("the password is read from SIGNALBOX_PASSWORD")?;
     let roles = roles.iter().map(|role| role.parse::<Role>().with_context(|| format!("no role is called {role}")));
     let roles = roles.collect::<Result<Vec<_>, _>>()?;
-    let system = Signalbox::build(Settings::load(conf.as_deref())?, ClockStart::Now).await?;
+    let settings = Settings::load(conf.as_deref())?;
+    let start = clock_start(&settings, clock)?;
+    let system = Signalbox::build(settings, start).await?;
     system.people.ensure_user(username, SecretString::from(password), roles, Vec::new()).await?;
     println!("user {username} exists");
     system.shut_down().await;

@@ -21,7 +21,7 @@ use signalbox_domain::units::Timestamp;
 
 use crate::Dice;
 use crate::driver::{Driver, SYMBOL};
-use crate::program::{PASSWORD, Program, log_of, now, tail};
+use crate::program::{self, PASSWORD, Program, log_of, now, tail};
 use crate::reckoning::{Opening, State, holdings, reckon};
 use crate::torture::proofs;
 
@@ -126,7 +126,7 @@ async fn fatal(planted: &str, said: &str) {
 /// The rows are what the journal tells, and the shipped program goes on with what was unfinished.
 async fn comes_back(data: &Path, driver: &Driver, opening: &Opening) {
     proofs(data, false);
-    let program = Program::start(data, CLOCK).await;
+    let program = program::start(data, CLOCK).await;
     let driver = driver.reconnected(&program.url);
     driver.put_quote(199, 200, 100_000_000).await.unwrap();
     driver.ask_again().await.unwrap();
@@ -189,7 +189,7 @@ async fn start(data: &Path) -> Program {
         .stderr(log)
         .spawn()
         .unwrap();
-    Program::ready(now(), child, data).await
+    Program::ready(now(), child, &log_of(data)).await
 }
 
 /// Not a test: the process that the drills start.

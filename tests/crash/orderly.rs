@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::driver::Driver;
-use crate::program::{Program, run, spawn, succeed, tail};
+use crate::program::{run, spawn, start, succeed, tail};
 use crate::reckoning::{holdings, reckon};
 use crate::torture::same;
 
@@ -13,7 +13,7 @@ const CLOCK: &str = "2025-03-03T10:00:00+08:00";
 async fn told_to_stop_it_drains_and_the_next_start_shows_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let program = Program::start(&data, CLOCK).await;
+    let program = start(&data, CLOCK).await;
     let driver = Driver::new(&program.url, &folder.path().join("ledger")).await;
     let opening = holdings(&driver).await;
     driver.put_quote(199, 200, 100_000).await.unwrap();
@@ -35,14 +35,14 @@ async fn told_to_stop_it_drains_and_the_next_start_shows_the_same() {
 
     succeed(&["audit", "verify"], &data);
     succeed(&["replay"], &data);
-    let program = Program::start(&data, CLOCK).await;
+    let program = start(&data, CLOCK).await;
     let driver = driver.reconnected(&program.url);
     driver.ask_again().await.unwrap();
     let started = reckon(&driver, &opening).await.unwrap_or_else(|faults| panic!("{faults:?}"));
     assert_eq!(program.stop().await.code(), Some(0));
     assert!(succeed(&["replay", "--settled"], &data).contains("state equal to the replay"));
 
-    let program = Program::start(&data, CLOCK).await;
+    let program = start(&data, CLOCK).await;
     let again = reckon(&driver.reconnected(&program.url), &opening).await.unwrap_or_else(|faults| panic!("{faults:?}"));
     assert_eq!(same(&started), same(&again));
     program.kill();
@@ -52,7 +52,7 @@ async fn told_to_stop_it_drains_and_the_next_start_shows_the_same() {
 async fn a_damaged_page_is_found_at_the_start_and_told_in_clear_words() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    assert_eq!(Program::start(&data, CLOCK).await.stop().await.code(), Some(0));
+    assert_eq!(start(&data, CLOCK).await.stop().await.code(), Some(0));
     let file = data.join("signalbox.db");
     let mut bytes = std::fs::read(&file).unwrap();
     let (page, last) = (4_096, bytes.len() / 4_096 - 1);
@@ -76,7 +76,7 @@ async fn a_damaged_page_is_found_at_the_start_and_told_in_clear_words() {
 async fn a_second_process_on_the_same_folder_is_refused_in_clear_words() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let program = Program::start(&data, CLOCK).await;
+    let program = start(&data, CLOCK).await;
     let second = tokio::task::spawn_blocking({
         let data = data.clone();
         move || spawn(&data, CLOCK).wait().unwrap()

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::Dice;
 use crate::driver::Driver;
-use crate::program::{Program, now, spawn, succeed, tail};
+use crate::program::{Program, now, spawn, start, succeed, tail};
 use crate::reckoning::{ACCOUNTS, Opening, State, holdings, reckon};
 
 const CONNECTIONS: u64 = 4;
@@ -39,7 +39,7 @@ async fn killed_at_any_instant_it_loses_nothing_and_doubles_nothing() {
     let mut figures = Figures::default();
     let (each_reckoning, each_day) = (kills.div_ceil(5), kills.div_ceil(DAYS.len() as u64));
 
-    let mut program = Program::start(&data, &clock(0)).await;
+    let mut program = start(&data, &clock(0)).await;
     let mut driver = Driver::new(&program.url, &folder.path().join("ledger")).await;
     let opening = holdings(&driver).await;
     for cycle in 0.. {
@@ -54,7 +54,7 @@ async fn killed_at_any_instant_it_loses_nothing_and_doubles_nothing() {
             figures.kills += 1;
             figures.kills_in_recovery += 1;
         }
-        program = Program::start(&data, &day).await;
+        program = start(&data, &day).await;
         figures.recoveries.push(program.recovery);
         driver = driver.reconnected(&program.url);
         if figures.kills >= kills || (cycle + 1) % each_reckoning == 0 {
@@ -69,7 +69,7 @@ async fn killed_at_any_instant_it_loses_nothing_and_doubles_nothing() {
     let state = come_to_rest(&driver, &opening, seed, &data).await;
     assert_eq!(program.stop().await.code(), Some(0), "{}", tail(&data));
     assert_eq!(proofs(&data, true), 0);
-    let program = Program::start(&data, &clock(0)).await;
+    let program = start(&data, &clock(0)).await;
     let again = reckon(&driver.reconnected(&program.url), &opening).await;
     let again = again.unwrap_or_else(|faults| fail(seed, &data, &faults));
     assert_eq!(same(&state), same(&again), "an orderly restart changed something");

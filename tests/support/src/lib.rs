@@ -2,5 +2,7 @@
 
 pub mod conformance;
 pub mod desk;
+pub mod drill;
 pub mod fake_broker;
 pub mod store;
+pub mod torture;

@@ -10,33 +10,32 @@ use std::time::Duration;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
-use crate::Dice;
-use crate::program::PASSWORD;
+use super::{Dice, PASSWORD};
 
-pub(crate) const SYMBOL: &str = "000001.SZ";
+pub const SYMBOL: &str = "000001.SZ";
 /// Longer than a stall of a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was sent under a key, and what was answered.
 #[derive(Debug, Clone)]
-pub(crate) struct Sent {
-    pub(crate) body: Value,
+pub struct Sent {
+    pub body: Value,
     /// The id of the 202, once there was one.
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     /// Whether an answer said that it was the first. At most one does; with two requests on the way at once, its answer
     /// may be read after the other's.
-    pub(crate) first: bool,
+    pub first: bool,
 }
 
 /// The clients' own memory. On disk before it counts, like theirs would be.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     file: File,
-    pub(crate) sent: BTreeMap<String, Sent>,
-    pub(crate) repeated: usize,
-    pub(crate) replayed: usize,
+    pub sent: BTreeMap<String, Sent>,
+    pub repeated: usize,
+    pub replayed: usize,
     /// Every contradiction that a client met.
-    pub(crate) faults: Vec<String>,
+    pub faults: Vec<String>,
 }
 
 impl Ledger {
@@ -50,16 +49,26 @@ impl Ledger {
 
 /// All clients together. Clones share the ledger.
 #[derive(Debug, Clone)]
-pub(crate) struct Driver {
+pub struct Driver {
     http: Client,
-    pub(crate) url: String,
+    pub url: String,
     token: String,
     ledger: Arc<Mutex<Ledger>>,
+    mix: Mix,
+}
+
+/// What signals the clients send.
+#[derive(Debug, Clone)]
+enum Mix {
+    /// To the demonstration's strategies, without a pause.
+    Demo,
+    /// To one strategy per account, with up to so many milliseconds between requests.
+    Each(Arc<[String]>, u64),
 }
 
 /// The connection broke: the answer is not known.
 #[derive(Debug)]
-pub(crate) struct Unknown;
+pub struct Unknown;
 
 /// An answer: its status, whether it is a replay, and its body.
 struct Answer {
@@ -70,11 +79,17 @@ struct Answer {
 
 impl Driver {
     /// Makes an API key with the first life of the program; it has to hold for all the others.
-    pub(crate) async fn new(url: &str, ledger: &Path) -> Self {
+    pub async fn new(url: &str, ledger: &Path) -> Self {
         let http = Client::builder().timeout(PATIENCE).build().unwrap();
         let file = File::create(ledger).unwrap();
         let ledger = Ledger { file, sent: BTreeMap::new(), repeated: 0, replayed: 0, faults: Vec::new() };
-        let mut driver = Self { http, url: url.to_owned(), token: String::new(), ledger: Arc::new(Mutex::new(ledger)) };
+        let mut driver = Self {
+            http,
+            url: url.to_owned(),
+            token: String::new(),
+            ledger: Arc::new(Mutex::new(ledger)),
+            mix: Mix::Demo,
+        };
         let login = json!({"username": "admin", "password": PASSWORD});
         let tokens = driver.must("/v1/auth/login", &login).await;
         driver.token = tokens["access_token"].as_str().unwrap().to_owned();
@@ -92,24 +107,37 @@ impl Driver {
         driver
     }
 
-    /// The same clients after a restart: new connections, the old ledger.
+    /// Other strategies than the demonstration's.
     #[must_use]
-    pub(crate) fn reconnected(&self, url: &str) -> Self {
-        let http = Client::builder().timeout(PATIENCE).build().unwrap();
-        Self { http, url: url.to_owned(), token: self.token.clone(), ledger: self.ledger.clone() }
+    pub fn to_each(mut self, strategies: Vec<String>, pause_ms: u64) -> Self {
+        self.mix = Mix::Each(strategies.into(), pause_ms);
+        self
     }
 
-    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    /// The same clients after a restart: new connections, the old ledger.
+    #[must_use]
+    pub fn reconnected(&self, url: &str) -> Self {
+        let http = Client::builder().timeout(PATIENCE).build().unwrap();
+        Self {
+            http,
+            url: url.to_owned(),
+            token: self.token.clone(),
+            ledger: self.ledger.clone(),
+            mix: self.mix.clone(),
+        }
+    }
+
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap()
     }
 
     /// Traffic until the program dies.
-    pub(crate) async fn trade_until_it_dies(&self, name: String, mut dice: Dice) {
+    pub async fn trade_until_it_dies(&self, name: String, mut dice: Dice) {
         for n in 0_u32.. {
             let step = match dice.between(0, 99) {
                 0..45 => {
                     let key = format!("{name}-{n}");
-                    let body = signal(&mut dice, &key);
+                    let body = self.signal(&mut dice, &key);
                     self.send(&key, body).await
                 }
                 45..50 => self.send_many(&name, n, &mut dice).await,
@@ -121,24 +149,25 @@ impl Driver {
             if step.is_err() {
                 return;
             }
-            tokio::time::sleep(dice.millis(0, 4)).await;
+            let pause_ms = if let Mix::Each(_, ms) = &self.mix { *ms } else { 4 };
+            tokio::time::sleep(dice.millis(0, pause_ms)).await;
         }
     }
 
     /// A signal that has to be accepted at once.
-    pub(crate) async fn accept(&self, body: Value) {
+    pub async fn accept(&self, body: Value) {
         let key = body["client_signal_id"].as_str().unwrap().to_owned();
         self.send(&key, body).await.unwrap();
         assert!(self.ledger().sent[&key].id.is_some(), "{key}: {:?}", self.ledger().faults);
     }
 
     /// Takes over what somebody sent past the ledger and was answered.
-    pub(crate) fn adopt(&self, key: &str, body: &Value, id: &str) {
+    pub fn adopt(&self, key: &str, body: &Value, id: &str) {
         self.ledger().note(key, Sent { body: body.clone(), id: Some(id.to_owned()), first: true });
     }
 
     /// Asks again for everything that was not answered.
-    pub(crate) async fn ask_again(&self) -> Result<(), Unknown> {
+    pub async fn ask_again(&self) -> Result<(), Unknown> {
         let open: Vec<(String, Value)> = {
             let ledger = self.ledger();
             let open = ledger.sent.iter().filter(|(_, sent)| sent.id.is_none());
@@ -149,6 +178,14 @@ impl Driver {
             self.send(&key, body).await?;
         }
         Ok(())
+    }
+
+    fn signal(&self, dice: &mut Dice, key: &str) -> Value {
+        let mut body = signal(dice, key);
+        if let Mix::Each(strategies, _) = &self.mix {
+            body["strategy"] = json!(strategies[dice.between(0, strategies.len() as u64 - 1) as usize]);
+        }
+        body
     }
 
     /// Sends a signal and writes down what became of it.
@@ -181,7 +218,7 @@ impl Driver {
 
     /// After a kill no request is on the way any more: whatever has an id was accepted, and every further answer to it
     /// has to say that it is a repeat.
-    pub(crate) fn nothing_is_on_the_way(&self) {
+    pub fn nothing_is_on_the_way(&self) {
         for sent in self.ledger().sent.values_mut() {
             sent.first |= sent.id.is_some();
         }
@@ -189,7 +226,7 @@ impl Driver {
 
     async fn send_many(&self, name: &str, n: u32, dice: &mut Dice) -> Result<(), Unknown> {
         let keys: Vec<String> = (0..dice.between(2, 6)).map(|i| format!("{name}-{n}-{i}")).collect();
-        let bodies: Vec<Value> = keys.iter().map(|key| signal(dice, key)).collect();
+        let bodies: Vec<Value> = keys.iter().map(|key| self.signal(dice, key)).collect();
         for (key, body) in keys.iter().zip(&bodies) {
             self.ledger().note(key, Sent { body: body.clone(), id: None, first: false });
         }
@@ -236,7 +273,7 @@ impl Driver {
         self.put_quote(bid, bid + 1, dice.between(1, 40) * 100).await
     }
 
-    pub(crate) async fn put_quote(&self, bid: u64, ask: u64, size: u64) -> Result<(), Unknown> {
+    pub async fn put_quote(&self, bid: u64, ask: u64, size: u64) -> Result<(), Unknown> {
         let quote = json!({
             "symbol": SYMBOL, "last": cents(bid), "bid": cents(bid), "ask": cents(ask), "bid_size": size,
             "ask_size": size, "prev_close": "2.00",
@@ -259,6 +296,11 @@ impl Driver {
         Some((key.clone(), sent.clone()))
     }
 
+    /// What a decision about a doubt is answered.
+    pub async fn resolve(&self, order: &str, decision: &Value) -> Result<StatusCode, Unknown> {
+        Ok(self.post(&format!("/v1/orders/{order}/resolve"), decision).await?.status)
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Result<Answer, Unknown> {
         let mut request = self.http.post(format!("{}{path}", self.url));
         if !self.token.is_empty() {
@@ -276,13 +318,13 @@ impl Driver {
     }
 
     /// A request that has to succeed.
-    pub(crate) async fn must(&self, path: &str, body: &Value) -> Value {
+    pub async fn must(&self, path: &str, body: &Value) -> Value {
         let answer = self.post(path, body).await.unwrap();
         assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.body);
         answer.body
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
@@ -291,7 +333,7 @@ impl Driver {
     }
 
     /// All pages of a list.
-    pub(crate) async fn all(&self, path: &str) -> Vec<Value> {
+    pub async fn all(&self, path: &str) -> Vec<Value> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = self.get(&format!("{path}?limit=500{cursor}")).await;

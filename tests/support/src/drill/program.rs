@@ -1,0 +1,91 @@
+//! The program under test as an operator handles it: start, wait until it is ready, kill, stop.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A debug build on a busy machine needs a second; one that needs this long hangs.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(2);
+
+/// One life of the program.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    pub url: String,
+    /// From the start of the process to the first "ready".
+    pub recovery: Duration,
+}
+
+/// Starts it without waiting for anything; what it complains of is appended to the log.
+#[must_use]
+pub fn spawn(command: &mut Command, log: &Path) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+}
+
+impl Program {
+    /// Waits until what was started on the folder is ready.
+    pub async fn ready(started: Instant, mut child: Child, log: &Path) -> Self {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = tokio::task::spawn_blocking(move || {
+            let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
+                let (_, rest) = line.split_once("Signalbox listens on ")?;
+                rest.split_whitespace().next().map(str::to_owned)
+            });
+            // The pipe is read to its end, so that the program never waits for us.
+            std::thread::spawn(move || lines.for_each(drop));
+            url
+        })
+        .await
+        .unwrap();
+        let Some(url) = url else { panic!("the program did not start: {}", tail(log)) };
+        let http = reqwest::Client::new();
+        let ready = format!("{url}/readyz");
+        while !http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            assert!(started.elapsed() < READY_WITHIN, "not ready: {}", tail(log));
+            tokio::time::sleep(POLL).await;
+        }
+        Self { child, url, recovery: started.elapsed() }
+    }
+
+    /// SIGKILL: no line of the program runs any more.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.code(), None, "the program ended by itself before it was killed: {status}");
+    }
+
+    /// One line on its standard input.
+    pub fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Waits until it ends by itself, and says how.
+    pub async fn ended(self) -> ExitStatus {
+        let Self { mut child, .. } = self;
+        tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn stop(self) -> ExitStatus {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        self.ended().await
+    }
+}
+
+/// The end of a program's log.
+#[must_use]
+pub fn tail(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let from = log.len().saturating_sub(4_000);
+    log.get(from..).unwrap_or(&log).to_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the driver stands outside of the market")]
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
+}
