@@ -45,12 +45,7 @@ async fn a_body_that_is_not_understood_is_refused_by_name() {
             "password_refused",
             Some("/password"),
         ),
-        (
-            r#"{"username":"bob","password":"nul\u0000nul nul","roles":["viewer"]}"#,
-            400,
-            "invalid_field",
-            None,
-        ),
+        (r#"{"username":"bob","password":"nul\u0000nul nul","roles":["viewer"]}"#, 400, "invalid_field", None),
         (
             r#"{"username":"bob","password":"correct horse battery","roles":[]}"#,
             422,
