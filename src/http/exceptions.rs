@@ -17,6 +17,7 @@ use super::dto;
 use super::front::Front;
 use super::intake::who;
 use super::json::{PathName, StrictJson, StrictQuery};
+use super::listing;
 use super::orders::{accounts_of, visible};
 use super::problem::{Code, Problem};
 use super::trading_state::check_reason;
@@ -97,6 +98,9 @@ async fn list_exceptions(
         Some("settled") => false,
         Some(_) => return Err(Problem::new(Code::InvalidQuery).detail("open or settled").field("state")),
     };
+    if let Some(text) = &query.0.account {
+        listing::account(text)?;
+    }
     let accounts = accounts_of(&principal, query.0.account.as_deref(), &front);
     let mut items = Vec::new();
     for exception in front.store.exceptions(accounts.as_deref(), open, EXCEPTIONS_MAX).await? {

@@ -12,6 +12,9 @@ use super::page::{Page, PageQuery, cursor};
 use super::problem::{Code, Problem};
 use crate::store::ListFilter;
 
+/// Of the characters in a list of statuses; all of them together are shorter.
+const STATUS_MAX: usize = 200;
+
 /// What one may ask a list for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -56,9 +59,8 @@ impl ListQuery {
         let page = PageQuery { limit: self.limit, cursor: self.cursor.clone() };
         let limit = page.limit()?;
         let mut filter = ListFilter { limit: limit as u64 + 1, before: before(&page)?, ..ListFilter::default() };
-        // Whether the reader may see the account is another question; here it only has to be a name.
         if let Some(text) = &self.account {
-            AccountId::parse(text).map_err(|_| bad("account", "not the name of an account"))?;
+            account(text)?;
         }
         if let Some(text) = &self.strategy {
             filter.strategy = Some(StrategyId::parse(text).map_err(|_| bad("strategy", "not the name of a strategy"))?);
@@ -67,6 +69,7 @@ impl ListQuery {
             filter.symbol = Some(resolve(text).map_err(|_| bad("symbol", "not a symbol"))?);
         }
         if let Some(text) = &self.status {
+            not_longer(text, STATUS_MAX, "status")?;
             let word = |word: &str| word.parse::<S>().map(Into::into).map_err(|_| bad("status", "no such status"));
             filter.statuses = Some(text.split(',').map(word).collect::<Result<_, _>>()?);
         }
@@ -74,6 +77,20 @@ impl ListQuery {
         filter.to = self.to.as_deref().map(|text| time(text, "to")).transpose()?;
         Ok((filter, limit))
     }
+}
+
+/// Whether the reader may see the account is another question; here it only has to be a name.
+///
+/// # Errors
+/// 400 for what is no name of an account.
+pub fn account(text: &str) -> Result<AccountId, Problem> {
+    AccountId::parse(text).map_err(|_| bad("account", "not the name of an account"))
+}
+
+/// # Errors
+/// 400 for a text that is longer than its schema says.
+pub fn not_longer(text: &str, max: usize, name: &'static str) -> Result<(), Problem> {
+    if text.chars().count() > max { Err(bad(name, "too long")) } else { Ok(()) }
 }
 
 /// A time with an offset, or a day of the mainland.

@@ -16,6 +16,7 @@ use super::auth::{Authenticated, require};
 use super::dto::{self, PriceIn, QtyIn};
 use super::front::Front;
 use super::json::{PathName, StrictJson, StrictQuery};
+use super::listing;
 use super::page::{Page, PageQuery};
 use super::portfolio::band;
 use super::problem::{Code, Problem};
@@ -76,6 +77,9 @@ impl QuoteView {
     }
 }
 
+/// Of the characters in a list of symbols: some hundred names.
+const SYMBOLS_MAX: usize = 4000;
+
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -102,6 +106,9 @@ async fn list_quotes(
 ) -> Result<web::Json<Page<QuoteView>>, Problem> {
     require(&principal, Scope::QuotesRead)?;
     let QuotesQuery { symbols, limit, cursor } = query.0;
+    if let Some(text) = &symbols {
+        listing::not_longer(text, SYMBOLS_MAX, "symbols")?;
+    }
     let wanted: Option<Vec<Symbol>> =
         symbols.as_deref().map(|text| text.split(',').map(resolve).collect::<Result<_, _>>()).transpose().map_err(
             |error: ResolveError| Problem::new(Code::InvalidQuery).detail(error.to_string()).field("symbols"),

@@ -10,6 +10,8 @@ use super::problem::{Code, Problem};
 const LIMIT_DEFAULT: usize = 50;
 /// One page is made and read at once.
 const LIMIT_MAX: usize = 500;
+/// Of its characters; the longest that we make names an instrument and a time.
+const CURSOR_MAX: usize = 400;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,11 +49,12 @@ impl PageQuery {
     /// 400 when it is no cursor of ours.
     pub fn after(&self) -> Result<Option<(i64, String)>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let parsed = BASE64.decode(cursor).ok().and_then(|bytes| {
-            let text = String::from_utf8(bytes).ok()?;
+        let parse = |cursor: &str| {
+            let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
             let (us, name) = text.split_once('.')?;
             Some((us.parse().ok()?, name.to_owned()))
-        });
+        };
+        let parsed = Some(cursor.as_str()).filter(|cursor| cursor.len() <= CURSOR_MAX).and_then(parse);
         parsed.map(Some).ok_or_else(|| Problem::new(Code::InvalidCursor).field("cursor"))
     }
 }

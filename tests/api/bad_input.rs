@@ -135,3 +135,37 @@ async fn wrong_paths_methods_and_queries_are_told_apart() {
         assert!(answer.body["field"].is_string(), "{query}: {answer:?}");
     }
 }
+
+/// What the document says of a query is also what is checked: one character too many, in each parameter of each list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_longer_than_documented_is_refused() {
+    let app = TestApp::start().await;
+    let admin = app.login("admin").await.access;
+    let document = serde_json::to_value(signalbox::http::openapi()).unwrap();
+    let mut tried = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for parameter in operations["get"]["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            let Some(max) = parameter["schema"]["maxLength"].as_u64() else { continue };
+            if parameter["in"] != "query" {
+                continue;
+            }
+            // Each is what the parameter could be, but for its length.
+            let word = match name {
+                "status" => "new,",
+                "symbols" => "600000.SH,",
+                "cursor" => "MTIzLmFh",
+                _ => "0",
+            };
+            let max = usize::try_from(max).unwrap();
+            let mut value = word.repeat(max / word.len() + 1);
+            value.truncate(value.trim_end_matches(',').len());
+            value.push_str(if value.len() <= max { "00" } else { "" });
+            let path = path.replace("{id}", "1").replace("{name}", "a").replace("{symbol}", "600000.SH");
+            let answer = Answer::of(app.send("GET", &format!("{path}?{name}={value}"), Some(&admin), None).await).await;
+            assert!(matches!(answer.status, 400 | 404 | 422), "{path} took {} characters of {name}", value.len());
+            tried += usize::from(answer.status == 400);
+        }
+    }
+    assert!(tried >= 20, "only {tried} parameters were refused");
+}
