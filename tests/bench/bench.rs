@@ -1,6 +1,6 @@
 //! Measures Signalbox against limits measured in the same run: a table of ratios, and a JSON file.
 //!
-//! `./ops/bench [section ..]`; sections are `cores actors journal door slow many memory start`, default all. Figures are
+//! `./ops/bench [section ..]`; sections are `cores actors many journal door postgres slow start memory`, default all. Figures are
 //! medians of interleaved rounds. Nothing here asserts: a measurement informs, a test decides.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot run has nothing to say")]
@@ -40,6 +40,13 @@ fn main() {
     }
     if runs("door") {
         door::run(&mut report, std::time::Duration::ZERO);
+    }
+    // Where a server is at hand: `ops/bench` starts one.
+    if let Ok(server) = std::env::var("SIGNALBOX_BENCH_POSTGRES")
+        && runs("postgres")
+    {
+        desk::postgres(&mut report, &server);
+        door::postgres(&mut report, &server);
     }
     if runs("slow") {
         door::run(&mut report, std::time::Duration::from_millis(5));

@@ -1,8 +1,11 @@
 //! The cores through their actors: with a journal in memory, with the real one, with many accounts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _};
 use signalbox::restore::StoreRestorer;
 use signalbox::store::{NewSignal, Store, StoreConf};
 use signalbox_actors::journal::{Inbox, Journal, MemoryJournal, Restorer};
@@ -87,10 +90,25 @@ const DURABLE_ORDERS: u64 = 40_000;
 pub(crate) fn sqlite(report: &mut Report) {
     let rounds = (0..3).map(|_| durable_round(format!("sqlite:{}", "bench.db"))).collect();
     report.at_least("through the actors, SQLite journal", median(rounds), "orders/s", 8_000.0);
-    // Where a server is at hand; each round needs a database of its own, so one has to do.
-    if let Ok(url) = std::env::var("SIGNALBOX_BENCH_POSTGRES") {
-        report.tell("through the actors, PostgreSQL journal", durable_round(url), "orders/s");
-    }
+}
+
+/// The same on PostgreSQL: `server` is where databases can be made.
+pub(crate) fn postgres(report: &mut Report, server: &str) {
+    let rounds = (0..3).map(|_| durable_round(fresh_database(server))).collect();
+    report.tell("through the actors, PostgreSQL journal", median(rounds), "orders/s");
+}
+
+/// The address of a new database on the server.
+pub(crate) fn fresh_database(server: &str) -> String {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let name = format!("bench_{}", MADE.fetch_add(1, Ordering::Relaxed));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let options: PgConnectOptions = format!("{server}/postgres").parse().unwrap();
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    });
+    format!("{server}/{name}")
 }
 
 fn durable_round(url: String) -> f64 {

@@ -1,7 +1,8 @@
 //! Durable ingest over HTTP: Signalbox with its strategy paused against the barest server that gives the same promise.
 //!
-//! The limit is actix-web, one HMAC, one JSON parse and one group-committed row (WAL, FULL), answered after the commit.
-//! Both are driven by the same client in the same process, in turn.
+//! The limit is actix-web, one HMAC, one JSON parse and one group-committed row, answered after the commit: in SQLite
+//! with WAL and FULL, in PostgreSQL with one statement per commit. Both are driven by the same client in the same
+//! process, in turn.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::{self, ConnectOptions as _};
 use signalbox::conf::Settings;
 use signalbox::http;
 use signalbox::people::Role;
@@ -36,9 +39,25 @@ struct Round {
     p99_us: f64,
 }
 
+/// On PostgreSQL: `server` is where databases can be made.
+pub(crate) fn postgres(report: &mut Report, server: &str) {
+    let limit = serve_limit(postgres_rows(&crate::desk::fresh_database(server)));
+    let ours = serve_signalbox(Duration::ZERO, Some(crate::desk::fresh_database(server)));
+    let login = format!("Authorization: Bearer {}\r\n", ours.token);
+    let (mut bare, mut full) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        bare.push(drive(limit, 64, "").per_second);
+        full.push(drive(ours.address, 64, &login).per_second);
+    }
+    let (bare, full) = (median(bare), median(full));
+    report.tell("bare limit on PostgreSQL, 64 connections", bare, "req/s");
+    report.tell("Signalbox on PostgreSQL, 64 connections", full, "req/s");
+    report.at_least("durable ingest on PostgreSQL, 64 connections / its limit", full / bare, "", 0.40);
+}
+
 pub(crate) fn run(report: &mut Report, flush_delay: Duration) {
-    let limit = serve_limit(flush_delay);
-    let ours = serve_signalbox(flush_delay);
+    let limit = serve_limit(sqlite_rows(flush_delay));
+    let ours = serve_signalbox(flush_delay, None);
     let login = format!("Authorization: Bearer {}\r\n", ours.token);
     let slow = !flush_delay.is_zero();
     let widths: &[usize] = if slow { &[256] } else { &[1, 64] };
@@ -142,29 +161,51 @@ fn sign(body: &[u8]) -> String {
 
 type Waiting = (String, oneshot::Sender<()>);
 
+/// What makes the rows of one commit durable, used on a thread of its own.
+type Rows = Box<dyn FnMut(&[Waiting]) + Send>;
+
+fn sqlite_rows(flush_delay: Duration) -> Rows {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = rusqlite::Connection::open(folder.path().join("limit.db")).unwrap();
+    db.execute_batch(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT)",
+    )
+    .unwrap();
+    Box::new(move |batch| {
+        let _keep = &folder;
+        let tx = db.transaction().unwrap();
+        for (body, _) in batch {
+            tx.prepare_cached("INSERT INTO t(body) VALUES (?)").unwrap().execute([body]).unwrap();
+        }
+        if !flush_delay.is_zero() {
+            std::thread::sleep(flush_delay);
+        }
+        tx.commit().unwrap();
+    })
+}
+
+fn postgres_rows(url: &str) -> Rows {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let options: PgConnectOptions = url.parse().unwrap();
+    let mut connection = runtime.block_on(options.disable_statement_logging().connect()).unwrap();
+    let create = "CREATE TABLE t(id BIGINT PRIMARY KEY GENERATED ALWAYS AS IDENTITY, body TEXT)";
+    runtime.block_on(sqlx::query(create).execute(&mut connection)).unwrap();
+    Box::new(move |batch| {
+        let bodies: Vec<&str> = batch.iter().map(|(body, _)| body.as_str()).collect();
+        let insert = sqlx::query("INSERT INTO t(body) SELECT unnest($1::text[])").bind(bodies);
+        runtime.block_on(insert.execute(&mut connection)).unwrap();
+    })
+}
+
 /// The barest server with the same promise, on a thread of its own.
-fn serve_limit(flush_delay: Duration) -> SocketAddr {
+fn serve_limit(mut rows: Rows) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let folder = Box::leak(Box::new(tempfile::tempdir().unwrap()));
     let (queue, jobs) = mpsc::channel::<Waiting>();
-    let path = folder.path().join("limit.db");
     std::thread::spawn(move || {
-        let mut db = rusqlite::Connection::open(path).unwrap();
-        db.execute_batch(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT)",
-        )
-        .unwrap();
         while let Ok(first) = jobs.recv() {
             let batch: Vec<Waiting> = std::iter::once(first).chain(jobs.try_iter()).collect();
-            let tx = db.transaction().unwrap();
-            for (body, _) in &batch {
-                tx.prepare_cached("INSERT INTO t(body) VALUES (?)").unwrap().execute([body]).unwrap();
-            }
-            if !flush_delay.is_zero() {
-                std::thread::sleep(flush_delay);
-            }
-            tx.commit().unwrap();
+            rows(&batch);
             for (_, answer) in batch {
                 let _ = answer.send(());
             }
@@ -208,7 +249,7 @@ struct Ours {
 }
 
 /// The whole of Signalbox with its strategies paused, on a thread of its own.
-fn serve_signalbox(flush_delay: Duration) -> Ours {
+fn serve_signalbox(flush_delay: Duration, database: Option<String>) -> Ours {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -216,6 +257,7 @@ fn serve_signalbox(flush_delay: Duration) -> Ours {
             let folder = tempfile::tempdir().unwrap();
             let mut settings = Settings::demo().unwrap();
             settings.data_dir = folder.path().to_owned();
+            settings.database = database.unwrap_or(settings.database);
             settings.people.folder = folder.path().to_owned();
             let many = std::num::NonZeroU32::new(100_000_000).unwrap();
             settings.limits.writes_per_s = many;
