@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
-use signalbox_domain::account::{Account, AccountEffects, AccountInput, Alarm, Resolution, Unresolvable};
+use signalbox_domain::account::{
+    Account, AccountEffects, AccountInput, Alarm, Resolution, Settlement, Unresolvable, Unsettleable,
+};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
 use signalbox_domain::order::{Order, Side};
@@ -385,6 +387,35 @@ impl Handler<Resolve> for AccountActor {
         self.act(at, fx, "resolve", ctx);
         if let Some(resolved) = resolved {
             self.board.answer_when_durable(answer, resolved);
+        }
+    }
+}
+
+/// A person settles a break or a ghost.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    /// Of the exception.
+    pub key: Arc<str>,
+    pub settlement: Settlement,
+    pub by: Arc<str>,
+    pub note: Arc<str>,
+    /// Learns whether it could be, once that is durable.
+    pub answer: oneshot::Sender<Result<(), Unsettleable>>,
+}
+
+impl Handler<Settle> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Settle, ctx: &mut Self::Context) {
+        let Settle { key, settlement, by, note, answer } = message;
+        let at = self.board.clock.now();
+        let mut fx = AccountEffects::default();
+        self.decide(at, [AccountInput::Settle { key, settlement, by, note }], &mut fx);
+        let settled = fx.settled.take();
+        self.act(at, fx, "settle", ctx);
+        if let Some(settled) = settled {
+            self.board.answer_when_durable(answer, settled);
         }
     }
 }

@@ -6,11 +6,13 @@
 
 mod doubt;
 mod external;
+mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use doubt::{Resolution, Unresolvable};
+pub use settle::{Settlement, Unsettleable};
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
@@ -53,6 +55,13 @@ pub enum AccountInput {
         by: Arc<str>,
         note: Arc<str>,
     },
+    /// A person settles a break or a ghost, named by the key of its exception. Answered by [`AccountEffects::settled`].
+    Settle {
+        key: Arc<str>,
+        settlement: Settlement,
+        by: Arc<str>,
+        note: Arc<str>,
+    },
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
@@ -77,6 +86,8 @@ pub struct AccountEffects {
     pub canceling: Vec<OrderId>,
     /// The answer to [`AccountInput::Resolve`].
     pub resolved: Option<Result<(), Unresolvable>>,
+    /// The answer to [`AccountInput::Settle`].
+    pub settled: Option<Result<(), Unsettleable>>,
     pub wake_at: Option<Timestamp>,
 }
 
@@ -294,6 +305,9 @@ impl Account {
             AccountInput::Read(result) => self.read(at, ledger, result, fx),
             AccountInput::Resolve { order, resolution, by, note } => {
                 fx.resolved = Some(self.resolve(at, order, &resolution, &by, &note, fx));
+            }
+            AccountInput::Settle { key, settlement, by, note } => {
+                fx.settled = Some(self.settle(at, ledger, &key, &settlement, &by, &note, fx));
             }
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),

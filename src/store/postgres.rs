@@ -28,6 +28,10 @@ const LOCK: i64 = 0x7369_676e_616c_6278;
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
+/// The writer looks rows up by their keys and by nothing else. A plan that was made while a table was empty would read
+/// the whole of it for every commit, for as long as nobody has counted its rows.
+const BY_KEY: [(&str, &str); 3] = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+
 pub(super) struct Postgres {
     runtime: Runtime,
     connection: PgConnection,
@@ -67,7 +71,7 @@ impl Postgres {
 
 async fn connect(url: &str, claim: &Claim) -> Result<(PgConnection, Opened), StoreError> {
     let context = "the database cannot be opened";
-    let options = options(url)?.options([("synchronous_commit", "on")]);
+    let options = options(url)?.options([("synchronous_commit", "on")]).options(BY_KEY);
     let mut connection = options.connect().await.map_err(failed(context))?;
     for (setting, must) in [("synchronous_commit", true), ("fsync", false), ("full_page_writes", false)] {
         let row = connection.fetch_one(AssertSqlSafe(format!("SHOW {setting}"))).await.map_err(failed(context))?;

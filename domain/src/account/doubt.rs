@@ -50,15 +50,15 @@ pub enum Unresolvable {
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     seen: SeenRows,
-    last: Option<Arc<Snapshot>>,
+    pub(super) last: Option<Arc<Snapshot>>,
     /// When the last valid read ended, whatever it was good for.
     valid_at: Option<Timestamp>,
     invalid: Option<InvalidKind>,
     pub(super) reading: bool,
     asked_at: Option<Timestamp>,
-    wanted: bool,
+    pub(super) wanted: bool,
     compared_at: Option<Timestamp>,
-    compare_now: bool,
+    pub(super) compare_now: bool,
     /// The trading day before the account's.
     day_before: Option<TradeDate>,
     watches: BTreeMap<OrderId, Watch>,
@@ -66,11 +66,13 @@ pub(super) struct Lists {
     unseen: BTreeMap<OrderId, Timestamp>,
     claims: HashMap<(TradeDate, BrokerOrderId), OrderId>,
     /// Open, and those of the day that name rows of others.
-    exceptions: BTreeMap<Arc<str>, Exception>,
+    pub(super) exceptions: BTreeMap<Arc<str>, Exception>,
     /// Orders of persons, with what of them is booked.
     pub(super) external: BTreeMap<BrokerOrderId, Exception>,
     /// Differences that one read showed.
-    differed: BTreeMap<String, Break>,
+    pub(super) differed: BTreeMap<String, Break>,
+    /// A person has said that many differences at once are really there: each stands by itself until none is left.
+    pub(super) itemized: bool,
     frozen: bool,
     frozen_symbols: BTreeSet<Symbol>,
 }
@@ -501,9 +503,10 @@ impl Account {
             by_hand.filter(|row| row.cum_qty.is_positive()).map(|row| row.symbol).collect();
         // Fees are reckoned to the cent and brokers round as they like.
         let cash_tolerance = Money::from_units(1);
-        let known = Known { moving: &moving, external: &external, cash_tolerance };
+        let known = Known { moving: &moving, external: &external, cash_tolerance, itemized: self.lists.itemized };
         let found: BTreeMap<String, Break> =
             compare(ledger, snapshot, known).into_iter().map(|b| (b.key(), b)).collect();
+        self.lists.itemized &= found.values().any(|differs| differs.class() == BreakClass::Unexplained);
         for (key, differs) in &found {
             let twice = self.lists.differed.get(key) == Some(differs);
             let class = differs.class();
@@ -732,7 +735,7 @@ impl Account {
         self.decide(at, key, how, &"signalbox".into(), &"".into(), fx);
     }
 
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         at: Timestamp,
         key: &str,
@@ -754,7 +757,7 @@ impl Account {
         fx.rows.push(Row::Exception(exception));
     }
 
-    fn refreeze(&mut self) {
+    pub(super) fn refreeze(&mut self) {
         let open = self.lists.exceptions.values();
         self.lists.frozen = open.clone().any(Exception::freezes_account);
         let symbols = open.filter_map(|e| match &e.evidence.differs {
