@@ -165,10 +165,11 @@ async fn take_over(connection: &mut PgConnection, claim: &Claim) -> Result<Opene
 
 impl Backend for Postgres {
     fn begin(&mut self) -> Result<(), StoreError> {
+        // Locked, so that a successor's new epoch waits for this commit and no later one of ours passes. In one text,
+        // since each way to the server and back is time in which nothing is written.
+        const BEGIN: &str = "BEGIN; SELECT epoch FROM lease WHERE id = 1 FOR UPDATE";
         let epoch = self.wait("a transaction cannot begin", async |connection| {
-            connection.execute("BEGIN").await?;
-            // Locked, so that a successor's new epoch waits for this commit and no later one of ours passes.
-            sqlx::query_scalar::<_, i64>("SELECT epoch FROM lease WHERE id = 1 FOR UPDATE").fetch_one(connection).await
+            sqlx::raw_sql(BEGIN).fetch_one(connection).await?.try_get::<i64, _>(0)
         })?;
         if epoch == self.epoch { Ok(()) } else { Err(StoreError::Fenced { ours: self.epoch as u64 }) }
     }
