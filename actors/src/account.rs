@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use signalbox_domain::account::{
-    Account, AccountEffects, AccountInput, Alarm, Resolution, Settlement, Unresolvable, Unsettleable,
+    self, Account, AccountEffects, AccountInput, Alarm, Resolution, Unresolvable, Unsettleable,
 };
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
@@ -395,11 +395,7 @@ impl Handler<Resolve> for AccountActor {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Settle {
-    /// Of the exception.
-    pub key: Arc<str>,
-    pub settlement: Settlement,
-    pub by: Arc<str>,
-    pub note: Arc<str>,
+    pub decision: account::Settle,
     /// Learns whether it could be, once that is durable.
     pub answer: oneshot::Sender<Result<(), Unsettleable>>,
 }
@@ -407,11 +403,10 @@ pub struct Settle {
 impl Handler<Settle> for AccountActor {
     type Result = ();
 
-    fn handle(&mut self, message: Settle, ctx: &mut Self::Context) {
-        let Settle { key, settlement, by, note, answer } = message;
+    fn handle(&mut self, Settle { decision, answer }: Settle, ctx: &mut Self::Context) {
         let at = self.board.clock.now();
         let mut fx = AccountEffects::default();
-        self.decide(at, [AccountInput::Settle { key, settlement, by, note }], &mut fx);
+        self.decide(at, [AccountInput::Settle(decision)], &mut fx);
         let settled = fx.settled.take();
         self.act(at, fx, "settle", ctx);
         if let Some(settled) = settled {

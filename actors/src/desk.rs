@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message};
-use signalbox_domain::account::{Resolution, Settlement, Unresolvable, Unsettleable};
+use signalbox_domain::account::{Resolution, Settle, Unresolvable, Unsettleable};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
@@ -112,16 +112,8 @@ impl Desk {
     }
 
     /// Settles a break or a ghost, as a person decides.
-    pub async fn settle(
-        &self,
-        account: AccountId,
-        key: Arc<str>,
-        settlement: Settlement,
-        by: Arc<str>,
-        note: Arc<str>,
-    ) -> Result<Result<(), Unsettleable>, DeskError> {
-        self.ask(|answer| Command::Settle { account, message: account::Settle { key, settlement, by, note, answer } })
-            .await
+    pub async fn settle(&self, account: AccountId, decision: Settle) -> Result<Result<(), Unsettleable>, DeskError> {
+        self.ask(|answer| Command::Settle { account, message: account::Settle { decision, answer } }).await
     }
 
     pub async fn cancel_all(

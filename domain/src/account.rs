@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use doubt::{Resolution, Unresolvable};
-pub use settle::{Settlement, Unsettleable};
+pub use settle::{Settle, Settlement, Unsettleable};
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
@@ -55,13 +55,8 @@ pub enum AccountInput {
         by: Arc<str>,
         note: Arc<str>,
     },
-    /// A person settles a break or a ghost, named by the key of its exception. Answered by [`AccountEffects::settled`].
-    Settle {
-        key: Arc<str>,
-        settlement: Settlement,
-        by: Arc<str>,
-        note: Arc<str>,
-    },
+    /// A person settles a break or a ghost. Answered by [`AccountEffects::settled`].
+    Settle(Settle),
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
@@ -306,9 +301,7 @@ impl Account {
             AccountInput::Resolve { order, resolution, by, note } => {
                 fx.resolved = Some(self.resolve(at, order, &resolution, &by, &note, fx));
             }
-            AccountInput::Settle { key, settlement, by, note } => {
-                fx.settled = Some(self.settle(at, ledger, &key, &settlement, &by, &note, fx));
-            }
+            AccountInput::Settle(decision) => fx.settled = Some(self.settle(at, ledger, &decision, fx)),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
             AccountInput::Wake => self.find_doubts(at, states, fx),

@@ -1,7 +1,7 @@
 //! The schema of the database, one file per change, applied in order when the store is opened.
 
+pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
-pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m20261121_000001_create_core;
 mod m20261121_000002_create_people;

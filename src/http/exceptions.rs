@@ -3,7 +3,7 @@
 use actix_web::{get, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use signalbox_domain::account::{Resolution, Settlement, Unresolvable, Unsettleable};
+use signalbox_domain::account::{Resolution, Settle, Settlement, Unresolvable, Unsettleable};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, StrategyId};
 use signalbox_domain::reconcile::Baseline;
 use signalbox_domain::reconcile::breaks::Break;
@@ -319,9 +319,10 @@ async fn settle_exception(
         SettlementIn::External => Settlement::External,
     };
     let by = who(principal.client());
+    let decision = Settle { key: open.key.clone(), settlement, by, note: note.into() };
     front
         .desk
-        .settle(open.account.clone(), open.key.clone(), settlement, by, note.into())
+        .settle(open.account.clone(), decision)
         .await?
         .map_err(|cannot: Unsettleable| Problem::new(Code::Conflict).detail(cannot.to_string()))?;
     let now = front.store.exception(&open.account, &open.key, open.opened_at).await?.unwrap_or(open);

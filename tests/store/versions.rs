@@ -3,7 +3,7 @@
 use sea_orm::ConnectionTrait;
 use signalbox::store::Store;
 use signalbox_actors::journal::Journal as _;
-use signalbox_migrations::{MigrationTrait as _, Migrator, MigratorTrait as _};
+use signalbox_migrations::{Migrator, MigratorTrait as _};
 
 use crate::support::{Database, durable, entry};
 

@@ -36,6 +36,16 @@ pub enum Settlement {
     External,
 }
 
+/// One decision about one exception.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settle {
+    /// Of the exception.
+    pub key: Arc<str>,
+    pub settlement: Settlement,
+    pub by: Arc<str>,
+    pub note: Arc<str>,
+}
+
 /// Why it cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unsettleable {
@@ -64,13 +74,11 @@ impl Account {
         &mut self,
         at: Timestamp,
         ledger: &mut Ledger,
-        key: &str,
-        settlement: &Settlement,
-        by: &Arc<str>,
-        note: &Arc<str>,
+        decision: &Settle,
         fx: &mut AccountEffects,
     ) -> Result<(), Unsettleable> {
-        let exception = self.lists.exceptions.get(key).cloned().ok_or(Unsettleable::NotOpen)?;
+        let Settle { key, settlement, by, note } = decision;
+        let exception = self.lists.exceptions.get(&**key).cloned().ok_or(Unsettleable::NotOpen)?;
         match (settlement, exception.kind, &exception.evidence.differs) {
             (Settlement::Adjust { book, qty, cost }, ExceptionKind::Break, Some(differs)) => {
                 self.still_shown(key, differs)?;
@@ -82,11 +90,11 @@ impl Account {
                     Break::Bulk { .. } => return Err(Unsettleable::Unfit),
                 };
                 let whole = adjustment.gap() == differs.gap();
-                self.adjust(at, ledger, adjustment, &exception, by, note, fx);
+                self.adjust(at, ledger, adjustment, &exception, decision, fx);
                 if whole {
                     self.decide(at, key, "adjust", by, note, fx);
                 }
-                self.lists.differed.remove(key);
+                self.lists.differed.remove(&**key);
             }
             (Settlement::Itemize, ExceptionKind::Break, Some(differs @ Break::Bulk { .. })) => {
                 self.still_shown(key, differs)?;
@@ -151,15 +159,13 @@ impl Account {
         listed.filter(|position| position.symbol == symbol).map(|position| position.qty - position.sellable).sum()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what is booked, why, and who said so")]
     fn adjust(
         &self,
         at: Timestamp,
         ledger: &mut Ledger,
         adjustment: Adjustment,
         exception: &Exception,
-        by: &Arc<str>,
-        note: &Arc<str>,
+        decision: &Settle,
         fx: &mut AccountEffects,
     ) {
         if let Some(book) = ledger.adjust(&adjustment) {
@@ -171,8 +177,8 @@ impl Account {
             adjustment: Arc::new(adjustment),
             exception: exception.key.clone(),
             read_at: exception.evidence.read_at,
-            by: by.clone(),
-            note: note.clone(),
+            by: decision.by.clone(),
+            note: decision.note.clone(),
         });
     }
 }

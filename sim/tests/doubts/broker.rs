@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use signalbox_domain::account::{AccountConf, AccountInput, Alarm, Resolution, Settlement, Unresolvable, Unsettleable};
+use signalbox_domain::account::{
+    AccountConf, AccountInput, Alarm, Resolution, Settle, Settlement, Unresolvable, Unsettleable,
+};
 use signalbox_domain::broker::{
     BrokerReport, BrokerRequest, Capabilities, Level, ListedCash, ListedOrder, ListedPosition, ListedStatus,
     ListedTrade, ReadFailed, Report, Snapshot,
@@ -275,7 +277,7 @@ impl Bench {
     pub(crate) fn settle(&mut self, key: &str, settlement: Settlement) -> Result<(), Unsettleable> {
         let (by, note) = ("ann".into(), "looked at the terminal".into());
         let before = self.desk.settled.len();
-        self.tell(AccountInput::Settle { key: key.into(), settlement, by, note });
+        self.tell(AccountInput::Settle(Settle { key: key.into(), settlement, by, note }));
         self.desk.settled.get(before).cloned().expect("an answer")
     }
 
