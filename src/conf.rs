@@ -51,6 +51,7 @@ pub struct Settings {
     pub data_dir: PathBuf,
     pub database: String,
     pub disk_floor_bytes: u64,
+    pub ballast_bytes: u64,
     pub people: PeopleConf,
     pub limits: LimitsConf,
     pub paper: VenueConf,
@@ -131,6 +132,7 @@ struct RawStore {
     data_dir: PathBuf,
     url: String,
     disk_floor_mib: u64,
+    ballast_mib: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -219,6 +221,9 @@ fn fixed_ratio() -> String {
     "fixed_ratio".to_owned()
 }
 
+/// A terabyte: whoever wants to keep more free meant another unit.
+const DISK_MAX_MIB: u64 = 1 << 20;
+
 impl Raw {
     fn check(self) -> Result<Settings, ConfError> {
         let listen: SocketAddr =
@@ -234,6 +239,13 @@ impl Raw {
         }
         if !self.store.url.starts_with("sqlite:") && !self.store.url.starts_with("postgres") {
             return Err(field("store.url", "begins with neither sqlite: nor postgres://"));
+        }
+        for (name, mib) in
+            [("store.disk_floor_mib", self.store.disk_floor_mib), ("store.ballast_mib", self.store.ballast_mib)]
+        {
+            if mib > DISK_MAX_MIB {
+                return Err(field(name, format!("has to be at most {DISK_MAX_MIB}")));
+            }
         }
         let participation = ratio("paper.participation", &self.paper.participation)?;
         if !(Ratio::ZERO..=Ratio::ONE).contains(&participation) {
@@ -264,6 +276,7 @@ impl Raw {
             data_dir: self.store.data_dir,
             database: self.store.url,
             disk_floor_bytes: self.store.disk_floor_mib << 20,
+            ballast_bytes: self.store.ballast_mib << 20,
             limits: LimitsConf { behind_proxy: self.server.behind_proxy, ..self.limits },
             paper: VenueConf { participation, queue: self.paper.queue },
             accounts,
@@ -435,6 +448,7 @@ mod tests {
             ("[server]\nlisten = \"nowhere\"", "server.listen: "),
             ("[server]\nlisten = \"0.0.0.0:80\"", "server.listen: another address"),
             ("[server]\nworkers = 0", "server.workers: "),
+            ("[store]\nballast_mib = 1048577", "store.ballast_mib: "),
             ("[store]\nurl = \"mysql://x\"", "store.url: "),
             ("[paper]\nparticipation = \"1.5\"", "paper.participation: "),
             ("[[accounts]]\nid = \"a b\"\ncash = \"1\"", "accounts[0].id: "),

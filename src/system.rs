@@ -59,6 +59,7 @@ impl Signalbox {
             url: settings.database.clone(),
             data_dir: settings.data_dir.clone(),
             disk_floor_bytes: settings.disk_floor_bytes,
+            ballast_bytes: settings.ballast_bytes,
         })
         .await?;
         Self::on_store(settings, store, start).await

@@ -4,6 +4,9 @@
 
 #[path = "store/change.rs"]
 mod change;
+#[cfg(target_os = "linux")]
+#[path = "store/faults.rs"]
+mod faults;
 #[path = "store/inbox.rs"]
 mod inbox;
 #[path = "store/ingest.rs"]

@@ -14,19 +14,29 @@ use signalbox_domain::order::{Order, Side};
 use signalbox_domain::risk::{Approved, ApprovedOrder};
 use signalbox_domain::units::{Timestamp, TradeDate};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::board::Board;
 use crate::gate::Waiter;
 use crate::journal::{Entry, Ticket};
 use crate::port::tell;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::{risk, strategy};
 
 #[derive(Debug)]
 enum Ask {
     Call(BrokerRequest),
     Read,
+}
+
+/// What is asked of the broker once its facts are durable.
+#[derive(Debug)]
+struct Held {
+    ticket: Ticket,
+    /// When it was decided.
+    since: Instant,
+    ask: Ask,
 }
 
 /// What the broker said within one step.
@@ -56,7 +66,7 @@ pub struct AccountActor {
     session: Session,
     board: Rc<Board>,
     /// What is asked of the broker once its facts are durable, in order.
-    held: VecDeque<(Ticket, Ask)>,
+    held: VecDeque<Held>,
     at_gate: bool,
     wake: Option<(Timestamp, SpawnHandle)>,
     /// What a resumed life has to do before anything else.
@@ -94,7 +104,7 @@ impl AccountActor {
         loop {
             self.raise(&fx.alarms);
             let ticket = if fx.events.is_empty() && fx.rows.is_empty() {
-                self.held.back().map(|(ticket, _)| *ticket)
+                self.held.back().map(|held| held.ticket)
             } else {
                 let (events, rows) = (std::mem::take(&mut fx.events), std::mem::take(&mut fx.rows));
                 Some(self.board.journal.append(Entry {
@@ -115,9 +125,10 @@ impl AccountActor {
             }
             self.arm(fx.wake_at, ctx);
             let ticket = ticket.unwrap_or(0);
-            self.held.extend(fx.broker.drain(..).map(|request| (ticket, Ask::Call(request))));
+            let since = session::now();
+            self.held.extend(fx.broker.drain(..).map(|request| Held { ticket, since, ask: Ask::Call(request) }));
             if fx.read {
-                self.held.push_back((ticket, Ask::Read));
+                self.held.push_back(Held { ticket, since, ask: Ask::Read });
             }
             let heard = self.perform_durable(at, ctx);
             if heard.is_empty() {
@@ -133,18 +144,17 @@ impl AccountActor {
     fn perform_durable(&mut self, at: Timestamp, ctx: &mut Context<Self>) -> Heard {
         let mut heard = Heard::default();
         let durable = self.board.journal.durable();
-        while self.held.front().is_some_and(|(ticket, _)| *ticket <= durable) {
-            match self.held.pop_front() {
-                Some((_, Ask::Call(request))) => heard.reports.append(&mut self.session.call(at, request)),
-                Some((_, Ask::Read)) => heard.read_failed = self.session.read(),
-                None => {}
+        while let Some(Held { since, ask, .. }) = self.held.pop_front_if(|held| held.ticket <= durable) {
+            match ask {
+                Ask::Call(request) => heard.reports.append(&mut self.session.call(at, since, request)),
+                Ask::Read => heard.read_failed = self.session.read(since),
             }
         }
-        if let Some((ticket, _)) = self.held.front()
+        if let Some(held) = self.held.front()
             && !self.at_gate
         {
             self.at_gate = true;
-            self.board.gate.wait(*ticket, Waiter::Account(ctx.address()));
+            self.board.gate.wait(held.ticket, Waiter::Account(ctx.address()));
         }
         heard
     }

@@ -140,15 +140,17 @@ impl Session {
         Self::Apart(Apart { asked: tx, task: actix::spawn(runner.run()) })
     }
 
-    /// Carries a request out, or has it carried out: then the answer comes as a message.
-    pub fn call(&mut self, at: Timestamp, request: BrokerRequest) -> Vec<BrokerReport> {
+    /// Carries a request out, or has it carried out: then the answer comes as a message. Its patience counts from
+    /// `since`, when it was decided: a journal that was slow, or a process that was stopped meanwhile, makes it as late
+    /// as a queue does.
+    pub fn call(&mut self, at: Timestamp, since: Instant, request: BrokerRequest) -> Vec<BrokerReport> {
         match self {
             // An adapter that does not answer at once is dropped half-way here, and that counts as lost.
             Self::InPlace(broker) => match broker.call(at, &request).now_or_never() {
                 Some(reports) => reports,
                 None => vec![lost(&request, "the broker did not answer at once")],
             },
-            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Call(request), since: now() }) {
+            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Call(request), since }) {
                 Ok(()) => Vec::new(),
                 Err(full) => match full.into_inner().what {
                     Ask::Call(request) => vec![lost(&request, "never sent: too much waits for the broker")],
@@ -159,10 +161,10 @@ impl Session {
     }
 
     /// Has the lists read. What is returned is the answer already.
-    pub fn read(&mut self) -> Option<ReadFailed> {
+    pub fn read(&mut self, since: Instant) -> Option<ReadFailed> {
         match self {
             Self::InPlace(_) => Some(ReadFailed("this broker has no lists".into())),
-            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Read, since: now() }) {
+            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Read, since }) {
                 Ok(()) => None,
                 Err(_) => Some(ReadFailed("too much waits for the broker".into())),
             },
@@ -333,7 +335,7 @@ impl Runner {
     }
 
     fn too_late(&self, what: &Ask) {
-        let why = "never sent: there was no session in time";
+        let why = "never sent: its turn came too late";
         match what {
             Ask::Call(request) => self.tell(Answered(vec![lost(request, why)])),
             Ask::Read => self.tell(ListsRead(Err(ReadFailed(why.into())))),
@@ -420,6 +422,6 @@ fn lost(request: &BrokerRequest, cause: impl Into<Arc<str>>) -> BrokerReport {
 }
 
 #[expect(clippy::disallowed_methods, reason = "patience is real time: it is no market event")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

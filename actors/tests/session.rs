@@ -341,6 +341,20 @@ async fn what_waited_too_long_for_a_session_is_not_sent_any_more() {
 }
 
 #[actix::test]
+async fn what_waited_too_long_for_the_journal_is_not_sent_any_more() {
+    tokio::time::pause();
+    let far = Far::new();
+    let shop = open(1, &far).await;
+    shop.store.hold();
+    shop.buy().await;
+    shop.pass(2_100).await;
+    shop.store.release_for_ever();
+    shop.pass(15_000).await;
+    assert_eq!(shop.doubts(), 1, "what was decided then is lost");
+    assert_eq!((shop.holds(0), far.desk().submits), (100, 1), "it was looked up, not found, and is sent once");
+}
+
+#[actix::test]
 async fn a_session_that_does_not_hold_is_opened_ever_more_slowly() {
     tokio::time::pause();
     let far = Far::new();

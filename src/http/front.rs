@@ -245,7 +245,13 @@ pub fn may_read(principal: &Principal, facts: &StrategyFacts) -> bool {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::internal(&error)
+        match error {
+            StoreError::Away { .. } => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a request could not be answered");
+                Self::new(Code::Unavailable).detail(error.to_string())
+            }
+            error => Self::internal(&error),
+        }
     }
 }
 

@@ -200,6 +200,7 @@ impl SigningKey {
         let mut file = options.open(&draft).map_err(failed)?;
         file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         std::fs::rename(&draft, path).map_err(failed)?;
+        path.parent().map_or(Ok(()), crate::store::sync_folder).map_err(failed)?;
         Self::from_secret(text)
     }
 }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags, ffi};
 
 /// Pages of 4 KiB in the log at which folding begins: 8 MiB, so that its two flushes are shared by many commits.
-const BEGIN_PAGES: i32 = 2_048;
+pub(super) const BEGIN_PAGES: i32 = 2_048;
 
 /// Pages at which the writer waits for the thread: 48 MiB. The log stays below 64 MiB, whatever the disk does.
 const WAIT_PAGES: i32 = 12_288;
@@ -21,6 +21,7 @@ const WAIT_PAGES: i32 = 12_288;
 pub(super) struct Folder {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    begin_pages: i32,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +41,7 @@ enum State {
 }
 
 impl Folder {
-    pub(super) fn start(file: &Path) -> rusqlite::Result<Self> {
+    pub(super) fn start(file: &Path, begin_pages: i32) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags)?;
         // Pages are copied through no cache of its own, so it needs none.
@@ -60,14 +61,14 @@ impl Folder {
             }
         });
         match thread {
-            Ok(thread) => Ok(Self { shared, thread: Some(thread) }),
+            Ok(thread) => Ok(Self { shared, thread: Some(thread), begin_pages }),
             Err(error) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
         }
     }
 
     /// After each commit, with the pages that are in the log now: whether the writer has to fold the rest itself.
     pub(super) fn after_commit(&self, pages: i32) -> bool {
-        if pages < BEGIN_PAGES {
+        if pages < self.begin_pages {
             return false;
         }
         let mut state = self.shared.lock();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use sea_orm::{DatabaseConnection, DbErr, Statement};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, Statement, sqlx};
 use signalbox_actors::journal::{Entry, Journal, Ticket};
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::InstallationTag;
@@ -16,6 +16,7 @@ use signalbox_domain::units::Timestamp;
 use tokio::sync::{broadcast, oneshot};
 
 mod backend;
+mod ballast;
 mod batch;
 mod chain;
 mod columns;
@@ -39,12 +40,14 @@ pub use batch::JournalLine;
 pub use door::{FreeBytes, INGEST_BATCH_MAX, IngestError, Ingested, NewSignal};
 pub use events::{ChainError, EventFilter, Replay, Replayed, Verified};
 pub use inbox::{Poke, StoreInbox};
-pub use open::Hooks;
+pub use open::{Hooks, LogHooks};
 pub use read::{
     ListFilter, PAGE_MAX, StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState,
 };
 pub use restore::{Restored, RestoredAccount, RestoredSignal};
 pub use writer::{Committed, Listener};
+
+pub(crate) use open::sync_folder;
 
 use door::Disk;
 use queue::{Queue, Refused};
@@ -60,6 +63,8 @@ pub struct StoreConf {
     /// Below this much free space in the data folder new signals are refused: what is left is for the results of the
     /// orders that are out already. Not looked at for PostgreSQL, whose disk we cannot see.
     pub disk_floor_bytes: u64,
+    /// Kept in a file for a full disk; 0 keeps nothing.
+    pub ballast_bytes: u64,
 }
 
 impl StoreConf {
@@ -67,7 +72,7 @@ impl StoreConf {
 
     #[must_use]
     pub fn new(url: impl Into<String>, data_dir: impl Into<PathBuf>) -> Self {
-        Self { url: url.into(), data_dir: data_dir.into(), disk_floor_bytes: 512 << 20 }
+        Self { url: url.into(), data_dir: data_dir.into(), disk_floor_bytes: 512 << 20, ballast_bytes: 0 }
     }
 }
 
@@ -92,6 +97,8 @@ pub enum StoreError {
     Migration { source: DbErr },
     #[error("{context}")]
     Database { context: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the database cannot be reached now")]
+    Away { source: DbErr },
     #[error(
         "the database file {} is damaged: {detail}. Nothing was changed; restore it from a backup, or start with an \
          empty folder",
@@ -117,7 +124,26 @@ impl StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(source: DbErr) -> Self {
-        Self::database("reading the database failed", source)
+        if is_away(&source) { Self::Away { source } } else { Self::database("reading the database failed", source) }
+    }
+}
+
+/// Whether the server or the way to it is what failed.
+fn is_away(error: &DbErr) -> bool {
+    let error = match error {
+        DbErr::ConnectionAcquire(_) => return true,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
+        _ => return false,
+    };
+    match &**error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        // PostgreSQL: connection exception; shutdown, crash of the server, not yet up.
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+        }
+        _ => false,
     }
 }
 

@@ -11,13 +11,14 @@ use signalbox_migrations::{Migrator, MigratorTrait};
 use tokio::sync::{broadcast, oneshot};
 
 use super::backend::{Backend, Opened};
+use super::ballast::Ballast;
 use super::door::{Disk, FreeBytes};
 use super::events::STREAM_COMMITS;
 use super::queue::Queue;
 use super::writer::{Listeners, Writer};
 use crate::clock::WallClock as _;
 
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, postgres, sqlite};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, fold, postgres, sqlite};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -25,6 +26,22 @@ pub struct Hooks {
     pub free_bytes: FreeBytes,
     /// Added to each flush: a slow disk, for measurements.
     pub flush_delay: std::time::Duration,
+    pub log: LogHooks,
+}
+
+/// The same for SQLite's write-ahead log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogHooks {
+    /// Pages in the log at which folding begins.
+    pub fold_pages: i32,
+    /// Less than `FULL` loses what was answered, and a test of the disk has to see that.
+    pub synchronous: &'static str,
+}
+
+impl Default for LogHooks {
+    fn default() -> Self {
+        Self { fold_pages: fold::BEGIN_PAGES, synchronous: "FULL" }
+    }
 }
 
 impl std::fmt::Debug for Hooks {
@@ -39,6 +56,7 @@ impl Default for Hooks {
             on_fatal: Box::new(end_process),
             free_bytes: Box::new(|folder| fs4::available_space(folder)),
             flush_delay: std::time::Duration::ZERO,
+            log: LogHooks::default(),
         }
     }
 }
@@ -83,21 +101,28 @@ impl Store {
             // An error means that nobody listens.
             move |committed| drop(stream.send(committed.clone()))
         }));
+        let ballast = Ballast::of(&conf);
+        // Where the space cannot be measured, nothing is kept back.
+        let free_bytes = (hooks.free_bytes)(&conf.data_dir).unwrap_or(0);
         let disk = Disk::new(&conf, hooks.free_bytes);
 
         // The connection lives on the thread that uses it, from the first byte on.
         let (started, start) = oneshot::channel();
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn({
             let (conf, queue, listeners) = (conf.clone(), queue.clone(), listeners.clone());
-            move || match connect(&conf, &claim) {
+            move || match connect_with_room(&conf, &claim, hooks.log, &ballast) {
                 Ok(Connected { backend, opened, unchecked }) => {
+                    ballast.take(free_bytes, conf.disk_floor_bytes);
                     let on_fatal = once(hooks.on_fatal);
                     if let Some(file) = unchecked {
                         check_the_rest(file, queue.clone(), on_fatal.clone());
                     }
                     let writer = Writer::new(backend, &opened, queue, listeners, hooks.flush_delay);
                     if started.send(Ok(opened)).is_ok() {
-                        writer.run(Box::new(move |error| on_fatal(error)));
+                        writer.run(Box::new(move |error| {
+                            ballast.give_back_if_full(error);
+                            on_fatal(error);
+                        }));
                     }
                     // The next process may come in once nothing is written any more.
                     drop(folder);
@@ -165,7 +190,20 @@ fn check_the_rest(file: PathBuf, queue: Arc<Queue>, on_fatal: Fatal) {
     }
 }
 
-fn connect(conf: &StoreConf, claim: &Claim) -> Result<Connected, StoreError> {
+/// A start on a full disk has another try with the room that was kept.
+fn connect_with_room(
+    conf: &StoreConf,
+    claim: &Claim,
+    log: LogHooks,
+    ballast: &Ballast,
+) -> Result<Connected, StoreError> {
+    match connect(conf, claim, log) {
+        Err(error) if ballast.give_back_if_full(&error) => connect(conf, claim, log),
+        other => other,
+    }
+}
+
+fn connect(conf: &StoreConf, claim: &Claim, log: LogHooks) -> Result<Connected, StoreError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -181,7 +219,9 @@ fn connect(conf: &StoreConf, claim: &Claim) -> Result<Connected, StoreError> {
         migrate(&connection).await?;
         connection.close().await.map_err(StoreError::from)
     })?;
-    let (backend, opened) = sqlite::Sqlite::open(&file, claim)?;
+    let (backend, opened) = sqlite::Sqlite::open(&file, claim, log)?;
+    // The log is a new file, and SQLite does not care whether its name could be flushed.
+    sync_folder(&conf.data_dir).map_err(io("the data folder cannot be flushed"))?;
     Ok(Connected { backend: Box::new(backend), opened, unchecked: (!whole).then_some(file) })
 }
 
@@ -204,7 +244,11 @@ async fn connect_readers(conf: &StoreConf) -> Result<DatabaseConnection, StoreEr
 fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
     let context = || format!("the data folder {} cannot be used", folder.display());
     let wrap = |source| StoreError::Io { context: context(), source };
-    std::fs::create_dir_all(folder).map_err(wrap)?;
+    if !folder.is_dir() {
+        std::fs::create_dir_all(folder).map_err(wrap)?;
+        // Or a power cut takes the new folder away, with everything that was flushed in it.
+        folder.canonicalize().and_then(|folder| folder.parent().map_or(Ok(()), sync_folder)).map_err(wrap)?;
+    }
     let mut lock = OpenOptions::new()
         .read(true)
         .write(true)
@@ -232,6 +276,11 @@ fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
         at_us: crate::clock::SystemClock.now().us(),
     };
     Ok((lock, claim))
+}
+
+/// Makes the names in a folder durable: a file's own flush does not.
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn new_tag() -> Result<String, StoreError> {

@@ -16,7 +16,7 @@ use super::batch::{Batch, JournalLine, SignalInsert};
 use super::chain::GENESIS;
 use super::columns::{self, OrderColumns};
 use super::fold::{Folder, fold};
-use super::open::Claim;
+use super::open::{Claim, LogHooks};
 use super::{ChangeError, Expect, StoreError};
 
 /// Up to 3.51.2 a checkpoint could lose a committed write (WAL-reset fault).
@@ -100,6 +100,9 @@ fn look_at_pages(file: &Path, within: Option<std::time::Duration>) -> Result<boo
     }
 }
 
+/// Waits of `busy_timeout` for another process that holds the database's lock: a minute, longer than any backup holds it.
+const LOCK_WAITS: u32 = 12;
+
 #[derive(Debug)]
 pub(super) struct Sqlite {
     connection: Connection,
@@ -117,18 +120,18 @@ fn failed(context: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
 }
 
 impl Sqlite {
-    pub(super) fn open(file: &Path, claim: &Claim) -> Result<(Self, Opened), StoreError> {
+    pub(super) fn open(file: &Path, claim: &Claim, log: LogHooks) -> Result<(Self, Opened), StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection =
             Connection::open_with_flags(file, flags).map_err(failed("the database file cannot be opened"))?;
         check_version(&connection)?;
-        configure(&connection)?;
+        configure(&connection, log.synchronous)?;
         let opened = take_over(&mut connection, claim).map_err(failed("the lease cannot be taken"))?;
         connection.wal_hook(Some(|_, pages| {
             LOG_PAGES.set(pages);
             Ok(())
         }));
-        let folder = Folder::start(file).map_err(failed("the log's folder cannot start"))?;
+        let folder = Folder::start(file, log.fold_pages).map_err(failed("the log's folder cannot start"))?;
         Ok((Self { connection, epoch: opened.epoch as i64, folder }, opened))
     }
 
@@ -153,7 +156,15 @@ impl Sqlite {
 impl Backend for Sqlite {
     fn begin(&mut self) -> Result<(), StoreError> {
         let context = "a transaction cannot begin";
-        self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])).map_err(failed(context))?;
+        let mut waits = 0;
+        while let Err(error) = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])) {
+            waits += 1;
+            // What has not begun is not in doubt, and is begun again.
+            if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) || waits == LOCK_WAITS {
+                return Err(failed(context)(error));
+            }
+            tracing::warn!("another process holds the database's lock: nothing is stored until it lets go");
+        }
         let epoch: i64 = self
             .connection
             .prepare_cached("SELECT epoch FROM lease WHERE id = 1")
@@ -260,17 +271,17 @@ fn version(text: &str) -> [u32; 3] {
     std::array::from_fn(|_| parts.next().unwrap_or(0))
 }
 
-fn configure(connection: &Connection) -> Result<(), StoreError> {
+fn configure(connection: &Connection, synchronous: &'static str) -> Result<(), StoreError> {
     // Name, what to set, what to read afterwards: a setting that is silently ignored must not be relied on.
-    const SETTINGS: [(&str, &str, &str); 5] = [
+    let settings = [
         ("journal_mode", "WAL", "wal"),
-        ("synchronous", "FULL", "2"),
+        ("synchronous", synchronous, if synchronous == "FULL" { "2" } else { "1" }),
         ("foreign_keys", "ON", "1"),
         ("busy_timeout", "5000", "5000"),
         ("trusted_schema", "OFF", "0"),
     ];
     let context = "the database cannot be configured";
-    for (setting, set, wanted) in SETTINGS {
+    for (setting, set, wanted) in settings {
         connection.pragma_update_and_check(None, setting, set, |_| Ok(())).or_else(|error| match error {
             rusqlite::Error::QueryReturnedNoRows => Ok(()),
             other => Err(failed(context)(other)),

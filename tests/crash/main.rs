@@ -11,10 +11,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(target_os = "linux")]
+mod disk;
 mod drill;
+#[cfg(unix)]
+mod locked;
 mod orderly;
+#[cfg(unix)]
+mod postgres;
 mod program;
 mod reckoning;
 mod torture;
+#[cfg(unix)]
+mod two;
 
 use signalbox_support::drill::{Dice, driver};

@@ -7,14 +7,24 @@ pub(crate) use signalbox_support::drill::PASSWORD;
 use signalbox_support::drill::program;
 pub(crate) use signalbox_support::drill::program::{Program, now};
 
+/// The setting of the database's address.
+pub(crate) const DATABASE: &str = "SIGNALBOX__STORE__URL";
+
 const BINARY: &str = env!("CARGO_BIN_EXE_signalbox");
 
 /// Starts on the folder without waiting for anything.
 #[must_use]
 pub(crate) fn spawn(data: &Path, clock: &str) -> Child {
+    program::spawn(&mut command(data, clock), &log_of(data))
+}
+
+/// What is started, for a test that has something to add.
+#[must_use]
+pub(crate) fn command(data: &Path, clock: &str) -> Command {
     let mut command = Command::new(BINARY);
     command.args(["demo", "--no-strategies", "--listen", "127.0.0.1:0", "--clock", clock, "--data"]).arg(data);
-    program::spawn(command.env("SIGNALBOX_ADMIN_PASSWORD", PASSWORD), &log_of(data))
+    command.env("SIGNALBOX_ADMIN_PASSWORD", PASSWORD);
+    command
 }
 
 /// Beside the data folder, because that is what is under test.
@@ -30,7 +40,18 @@ pub(crate) async fn start(data: &Path, clock: &str) -> Program {
 /// Runs a subcommand to its end.
 #[must_use]
 pub(crate) fn run(args: &[&str], data: &Path) -> Output {
-    Command::new(BINARY).args(args).arg("--data").arg(data).env("RUST_LOG", "error").output().unwrap()
+    run_on(args, data, None)
+}
+
+/// The same on another database than the folder's.
+#[must_use]
+pub(crate) fn run_on(args: &[&str], data: &Path, database: Option<&str>) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(args).arg("--data").arg(data).env("RUST_LOG", "error");
+    if let Some(database) = database {
+        command.env(DATABASE, database);
+    }
+    command.output().unwrap()
 }
 
 /// Runs a subcommand that has to succeed; what it printed.

@@ -84,3 +84,17 @@ async fn f47_what_is_too_much_is_refused() {
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     assert_eq!(store.ingest(new_signal("0")).await.unwrap_err(), IngestError::DiskLow);
 }
+
+#[tokio::test]
+async fn room_is_kept_for_a_full_disk_where_that_leaves_enough() {
+    const MIB: u64 = 1 << 20;
+    let database = Database::sqlite();
+    let held = || std::fs::metadata(database.folder().join("ballast")).map_or(0, |found| found.len());
+    for (ballast, free, wanted) in [(2, 11, 0), (2, 12, 2), (2, 10, 2), (2, 9, 2), (3, 10, 2), (3, 11, 3), (0, 99, 0)] {
+        let mut conf = database.conf.clone();
+        (conf.disk_floor_bytes, conf.ballast_bytes) = (10 * MIB, ballast * MIB);
+        let hooks = Hooks { free_bytes: Box::new(move |_| Ok(free * MIB)), ..Hooks::default() };
+        Store::open_with(conf, hooks).await.unwrap().close();
+        assert_eq!(held(), wanted * MIB, "{ballast} MiB wanted, {free} free");
+    }
+}

@@ -2,7 +2,9 @@
 
 pub mod conformance;
 pub mod desk;
+pub mod disk;
 pub mod drill;
 pub mod fake_broker;
+pub mod postgres;
 pub mod store;
 pub mod torture;

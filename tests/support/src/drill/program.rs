@@ -27,7 +27,18 @@ pub fn spawn(command: &mut Command, log: &Path) -> Child {
 
 impl Program {
     /// Waits until what was started on the folder is ready.
-    pub async fn ready(started: Instant, mut child: Child, log: &Path) -> Self {
+    pub async fn ready(started: Instant, child: Child, log: &Path) -> Self {
+        match Self::comes_up(started, child, log).await {
+            Ok(program) => program,
+            Err(status) => panic!("the program did not start ({status}): {}", tail(log)),
+        }
+    }
+
+    /// The same for a program that may have a reason not to start.
+    ///
+    /// # Errors
+    /// How it ended before it was ready.
+    pub async fn comes_up(started: Instant, mut child: Child, log: &Path) -> Result<Self, ExitStatus> {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = tokio::task::spawn_blocking(move || {
             let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
@@ -40,14 +51,24 @@ impl Program {
         })
         .await
         .unwrap();
-        let Some(url) = url else { panic!("the program did not start: {}", tail(log)) };
+        // Without that line its output has ended, and so has it.
+        let Some(url) = url else { return Err(child.wait().unwrap()) };
         let http = reqwest::Client::new();
         let ready = format!("{url}/readyz");
         while !http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if let Some(status) = child.try_wait().unwrap() {
+                return Err(status);
+            }
             assert!(started.elapsed() < READY_WITHIN, "not ready: {}", tail(log));
             tokio::time::sleep(POLL).await;
         }
-        Self { child, url, recovery: started.elapsed() }
+        Ok(Self { child, url, recovery: started.elapsed() })
+    }
+
+    /// Its number, for signals that a test sends.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL: no line of the program runs any more.
@@ -55,6 +76,11 @@ impl Program {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), None, "the program ended by itself before it was killed: {status}");
+    }
+
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// One line on its standard input.
