@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use crate::board::Board;
+use crate::crash::crash_point;
 use crate::gate::Waiter;
 use crate::journal::{Entry, Ticket};
 use crate::port::tell;
@@ -97,13 +98,16 @@ impl AccountActor {
                 self.held.back().map(|(ticket, _)| *ticket)
             } else {
                 let (events, rows) = (std::mem::take(&mut fx.events), std::mem::take(&mut fx.rows));
-                Some(self.board.journal.append(Entry {
+                crash_point("account.before_append");
+                let ticket = self.board.journal.append(Entry {
                     at,
                     actor: self.name.clone(),
                     cause: cause.into(),
                     events,
                     rows,
-                }))
+                });
+                crash_point("account.appended");
+                Some(ticket)
             };
             for order in fx.observed.drain(..) {
                 if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
@@ -135,8 +139,18 @@ impl AccountActor {
         let durable = self.board.journal.durable();
         while self.held.front().is_some_and(|(ticket, _)| *ticket <= durable) {
             match self.held.pop_front() {
-                Some((_, Ask::Call(request))) => heard.reports.append(&mut self.session.call(at, request)),
-                Some((_, Ask::Read)) => heard.read_failed = self.session.read(),
+                Some((_, Ask::Call(request))) => {
+                    crash_point(match request {
+                        BrokerRequest::Submit { .. } => "submit.durable",
+                        BrokerRequest::Cancel { .. } => "cancel.durable",
+                        BrokerRequest::Find { .. } => "find.durable",
+                    });
+                    heard.reports.append(&mut self.session.call(at, request));
+                }
+                Some((_, Ask::Read)) => {
+                    crash_point("read.durable");
+                    heard.read_failed = self.session.read();
+                }
                 None => {}
             }
         }
@@ -170,12 +184,14 @@ impl AccountActor {
         for alarm in alarms {
             match alarm {
                 Alarm::InDoubt { order, cause } => {
+                    crash_point("doubt.before_append");
                     warn!(account.id = %self.id, order.id = %order, "order {order} is in doubt: {cause}");
                 }
                 Alarm::Unexplained { order, what } => {
                     error!(account.id = %self.id, order.id = %order, "unexplained report for order {order}: {what}");
                 }
                 Alarm::Parked { order, reason } => {
+                    crash_point("park.before_append");
                     error!(account.id = %self.id, order.id = %order, %reason, "order {order} is parked: {reason}");
                 }
                 Alarm::Ghost { order, no } => {
@@ -255,6 +271,7 @@ impl Handler<Answered> for AccountActor {
     type Result = ();
 
     fn handle(&mut self, message: Answered, ctx: &mut Self::Context) {
+        crash_point("answer.told");
         self.step(message.0.into_iter().map(AccountInput::Broker), "broker_reply", ctx);
     }
 }

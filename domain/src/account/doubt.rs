@@ -138,28 +138,24 @@ impl Account {
         }
     }
 
-    /// What is written down with a send at a broker below L3, if a read is young enough.
+    /// What is written down with a send at a broker below L4, if a read is young enough.
     pub(super) fn baseline(&self, at: Timestamp, symbol: Symbol) -> Option<Arc<Baseline>> {
-        if self.conf.capabilities.level >= Level::L3 {
-            return None;
-        }
-        let snapshot = self.lists.last.as_ref()?;
+        let snapshot = self.young_read(at).filter(|_| self.below_l4())?;
+        Some(Arc::new(Baseline { at: snapshot.ended, sums: sums(snapshot, symbol) }))
+    }
+
+    /// Where no id is enforced an order is sent upon a young valid read only: later it could not be told apart from what
+    /// came with it, and not be proved absent.
+    pub(super) fn needs_baseline(&self, at: Timestamp) -> bool {
+        self.conf.capabilities.level < Level::L3 && self.reads() && self.young_read(at).is_none()
+    }
+
+    fn young_read(&self, at: Timestamp) -> Option<&Arc<Snapshot>> {
         let oldest = match self.conf.capabilities.level {
             Level::L0 | Level::L1 => self.conf.doubt.baseline_for,
             _ => self.conf.doubt.read_every.max(self.conf.doubt.baseline_for),
         };
-        if at.since(snapshot.ended) > oldest {
-            return None;
-        }
-        Some(Arc::new(Baseline { at: snapshot.ended, sums: sums(snapshot, symbol) }))
-    }
-
-    /// Without tags an order is sent upon a young valid read only: what came with it could not be told apart later.
-    pub(super) fn needs_baseline(&self, at: Timestamp) -> bool {
-        let level = self.conf.capabilities.level;
-        level <= Level::L1
-            && self.reads()
-            && self.lists.last.as_ref().is_none_or(|s| at.since(s.ended) > self.conf.doubt.baseline_for)
+        self.lists.last.as_ref().filter(|snapshot| at.since(snapshot.ended) <= oldest)
     }
 
     /// The broker gave an order its number. False when another order has that number: then it says nothing.
@@ -356,7 +352,13 @@ impl Account {
             let new = |row: &&&ListedOrder| {
                 by_tag || self.lists.seen.get(&row.no).is_none_or(|seen| baseline.is_none_or(|b| seen.first_at > b))
             };
-            let fresh: Vec<&ListedOrder> = free.iter().filter(new).copied().collect();
+            // What another order of ours on the other side explains is no trade by hand.
+            let explained = |row: &&&ListedOrder| {
+                let unanswered = self.orders.values().filter(|o| o.in_flight == Some(InFlight::New));
+                let mut others = unanswered.filter(|o| o.terms.side != order.terms.side);
+                others.any(|other| candidate(other, row, &self.conf.doubt).differs.is_empty())
+            };
+            let fresh: Vec<&ListedOrder> = free.iter().filter(new).filter(|row| !explained(row)).copied().collect();
             let like = |o: &&Order| {
                 o.id() != id
                     && o.in_doubt

@@ -144,7 +144,7 @@ impl Watch {
 
     /// One more valid read without the order.
     pub fn nothing(&mut self, case: Case<'_>) -> Verdict {
-        let Case { conf, order, snapshot, .. } = case;
+        let Case { level, conf, order, snapshot, .. } = case;
         if self.found.take().is_some() {
             return Verdict::Park(ParkReason::NumbersVanished);
         }
@@ -154,7 +154,12 @@ impl Watch {
         }
         self.empty += 1;
         let since = *self.empty_since.get_or_insert(snapshot.began);
-        let Some(baseline) = &order.baseline else { return Verdict::Park(ParkReason::NoBaseline) };
+        let Some(baseline) = &order.baseline else {
+            // The same id again settles it for as long as the broker enforces it.
+            let lives = snapshot.ended.since(sent_at).us() < conf.id_lives.us() - conf.id_margin.us();
+            let waits = level == Level::L3 && lives;
+            return if waits { Verdict::Wait } else { Verdict::Park(ParkReason::NoBaseline) };
+        };
         let conservation = conserved(order, baseline, snapshot);
         self.conservation = Some(conservation);
         if self.empty < EMPTY_READS_MIN || snapshot.ended.since(since) < conf.absent_not_before() {

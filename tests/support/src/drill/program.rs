@@ -27,7 +27,18 @@ pub fn spawn(command: &mut Command, log: &Path) -> Child {
 
 impl Program {
     /// Waits until what was started on the folder is ready.
-    pub async fn ready(started: Instant, mut child: Child, log: &Path) -> Self {
+    pub async fn ready(started: Instant, child: Child, log: &Path) -> Self {
+        match Self::begun(started, child, log).await {
+            Ok(program) => program,
+            Err(status) => panic!("the program did not start: {status}: {}", tail(log)),
+        }
+    }
+
+    /// The same for one that may end before it is ready.
+    ///
+    /// # Errors
+    /// How it ended.
+    pub async fn begun(started: Instant, mut child: Child, log: &Path) -> Result<Self, ExitStatus> {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = tokio::task::spawn_blocking(move || {
             let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
@@ -40,21 +51,47 @@ impl Program {
         })
         .await
         .unwrap();
-        let Some(url) = url else { panic!("the program did not start: {}", tail(log)) };
+        let Some(url) = url else { return Err(child.wait().unwrap()) };
         let http = reqwest::Client::new();
         let ready = format!("{url}/readyz");
         while !http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if let Some(status) = child.try_wait().unwrap() {
+                return Err(status);
+            }
             assert!(started.elapsed() < READY_WITHIN, "not ready: {}", tail(log));
             tokio::time::sleep(POLL).await;
         }
-        Self { child, url, recovery: started.elapsed() }
+        Ok(Self { child, url, recovery: started.elapsed() })
     }
 
     /// SIGKILL: no line of the program runs any more.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        let status = self.child.wait().unwrap();
+    pub fn kill(self) {
+        let status = self.killed();
         assert_eq!(status.code(), None, "the program ended by itself before it was killed: {status}");
+    }
+
+    /// SIGKILL, and how it ended: by that, or by itself before.
+    pub fn killed(mut self) -> ExitStatus {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// How it ended by itself, if it does so in time.
+    pub async fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let began = now();
+        loop {
+            let status = self.child.try_wait().unwrap();
+            if status.is_some() || began.elapsed() > limit {
+                return status;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// One line on its standard input.
@@ -70,8 +107,7 @@ impl Program {
 
     /// SIGTERM, and how it ended.
     pub async fn stop(self) -> ExitStatus {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(told.success());
+        self.signal("TERM");
         self.ended().await
     }
 }
