@@ -51,7 +51,7 @@ pub enum Unresolvable {
 pub(super) struct Lists {
     seen: SeenRows,
     pub(super) last: Option<Arc<Snapshot>>,
-    /// When the last valid read ended, whatever it was good for.
+    /// When the last valid read ended, whatever it was good for; before the first one, when this life began.
     valid_at: Option<Timestamp>,
     invalid: Option<InvalidKind>,
     pub(super) reading: bool,
@@ -93,6 +93,8 @@ impl Account {
     }
 
     pub(super) fn resume_lists(&mut self, at: Timestamp, exceptions: Vec<Exception>) {
+        // Nobody was blind while nobody looked.
+        self.lists.valid_at = Some(at);
         for exception in exceptions {
             if exception.kind == ExceptionKind::External {
                 let no = exception.evidence.row.as_ref().map(|row| row.no.clone());
@@ -145,9 +147,14 @@ impl Account {
     }
 
     /// Where no id is enforced an order is sent upon a young valid read only: later it could not be told apart from what
-    /// came with it, and not be proved absent.
+    /// came with it, and not be proved absent. Where one is enforced for a while, a read that fails is not waited for.
     pub(super) fn needs_baseline(&self, at: Timestamp) -> bool {
-        self.conf.capabilities.level < Level::L3 && self.reads() && self.young_read(at).is_none()
+        let waits = match self.conf.capabilities.level {
+            Level::L0 | Level::L1 | Level::L2 => true,
+            Level::L3 => self.lists.invalid.is_none(),
+            Level::L4 => false,
+        };
+        waits && self.reads() && self.young_read(at).is_none()
     }
 
     fn young_read(&self, at: Timestamp) -> Option<&Arc<Snapshot>> {

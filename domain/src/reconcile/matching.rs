@@ -40,6 +40,8 @@ pub struct Watch {
     /// Valid reads without any match, one after the other, and when the first of them began.
     empty: u32,
     empty_since: Option<Timestamp>,
+    /// Reads, one after the other, whose cash or shares said something else than their orders.
+    disagreed: u32,
     pub candidates: Vec<Candidate>,
     pub conservation: Option<Conservation>,
 }
@@ -157,7 +159,7 @@ impl Watch {
         let Some(baseline) = &order.baseline else {
             // The same id again settles it for as long as the broker enforces it.
             let lives = snapshot.ended.since(sent_at).us() < conf.id_lives.us() - conf.id_margin.us();
-            let waits = level == Level::L3 && lives;
+            let waits = level == Level::L3 && lives && !order.cancel_wanted;
             return if waits { Verdict::Wait } else { Verdict::Park(ParkReason::NoBaseline) };
         };
         let conservation = conserved(order, baseline, snapshot);
@@ -166,7 +168,10 @@ impl Watch {
             return Verdict::Wait;
         }
         if !conservation.agrees {
-            return Verdict::Park(ParkReason::NotConserved);
+            // A fill between two of its lists tears one read, and not the next.
+            self.disagreed += 1;
+            let sure = self.disagreed >= EMPTY_READS_MIN;
+            return if sure { Verdict::Park(ParkReason::NotConserved) } else { Verdict::Wait };
         }
         Verdict::Absent(
             format!("not in {} valid reads of the broker's lists, and cash and shares are unchanged", self.empty)

@@ -57,6 +57,9 @@ struct Args {
     /// Where all sides write; kept when something is wrong.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Keep the folder in any case.
+    #[arg(long)]
+    keep: bool,
 }
 
 fn fault(text: &str) -> Result<Fault, String> {
@@ -97,7 +100,9 @@ async fn main() -> ExitCode {
         std::fs::write(path, format!("{report:#}\n")).unwrap();
     }
     if wrong.is_empty() {
-        std::fs::remove_dir_all(&folder).unwrap();
+        if !args.keep {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
         return ExitCode::SUCCESS;
     }
     eprintln!("torture: kept in {}\n{}", folder.display(), wrong.join("\n"));

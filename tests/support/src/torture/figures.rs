@@ -43,6 +43,7 @@ pub struct Account {
 pub struct Park {
     pub reason: String,
     pub justified: bool,
+    pub evidence: Value,
 }
 
 /// What is counted anew in each folder.
@@ -92,11 +93,12 @@ impl Account {
             let how = if park.justified { "" } else { " unjustified" };
             *reasons.entry(format!("{}{how}", park.reason)).or_default() += 1;
         }
+        let unjustified = self.parks.values().filter(|park| !park.justified).map(|park| park.evidence.clone());
         let counts = self.counts();
         json!({
             "orders": counts.orders, "orders_at_broker": counts.at_broker, "order_ends": counts.ends, "fills": counts.fills,
             "doubts": self.doubts.len(), "parks": self.parks.len(), "unjustified_parks": self.unjustified(),
-            "park_reasons": reasons, "lost": counts.lost, "doubled": counts.doubled, "wrong_binds": counts.wrong_binds,
+            "park_reasons": reasons, "unjustified": unjustified.take(5).collect::<Vec<_>>(), "lost": counts.lost, "doubled": counts.doubled, "wrong_binds": counts.wrong_binds,
             "other_faults": counts.other_faults,
         })
     }

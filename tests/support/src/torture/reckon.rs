@@ -122,7 +122,8 @@ pub async fn exceptions(driver: &Driver, account: &str, figures: &mut Figures) {
             // Orders have the same numbers in each folder.
             let id = format!("{folder} {}", text(&item["id"]));
             if let Some(reason) = item["parked"].as_str() {
-                let park = Park { reason: reason.to_owned(), justified: justified(account, reason, item) };
+                let (justified, evidence) = (justified(account, reason, item), item.clone());
+                let park = Park { reason: reason.to_owned(), justified, evidence };
                 noted.parks.entry(id.clone()).or_insert(park);
             }
             noted.doubts.insert(id);
@@ -245,7 +246,7 @@ fn at_rest(order: &Value, made: &[&OrderTruth], fault: &mut impl FnMut(Kind, Str
 fn nobody_knows(order: &Value, made: &[&OrderTruth], fault: &mut impl FnMut(Kind, String)) {
     let (id, status) = (text(&order["id"]), text(&order["status"]));
     let allowed: &[&str] = match made.is_empty() {
-        true => &["parked", "absent", "never_sent", "denied", "rejected"],
+        true => &["parked", "pending_new", "absent", "never_sent", "denied", "rejected"],
         false => &["parked", "new", "canceled"],
     };
     if !allowed.contains(&status) {

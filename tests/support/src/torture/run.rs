@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::database::Database;
 use super::figures::Figures;
+use super::gives_nothing;
 use super::line::Line;
 use super::person::Person;
 use super::points::{When, when};
@@ -34,7 +35,7 @@ const SHARES: i64 = 1_000_000;
 const OPENS_MINUTE: u64 = 9 * 60 + 31;
 const SESSION: Duration = Duration::from_secs(115 * 60);
 /// What is not sent by then is taken back unsent.
-const DRAINS_WITHIN: Duration = Duration::from_secs(30);
+const DRAINS_WITHIN: Duration = Duration::from_secs(15);
 /// A named point that is not passed within this time of traffic is missed.
 const PASSED_WITHIN: Duration = Duration::from_secs(4);
 /// Told to end, or robbed of its database, it is gone after so long.
@@ -160,6 +161,9 @@ impl<'a> Run<'a> {
         let over = self.plan.over.unwrap_or(SESSION).min(SESSION);
         if self.plan.kills == 0 {
             self.live_calmly(self.plan.over.unwrap_or(Duration::from_secs(30))).await?;
+        } else {
+            // The clients get their key.
+            let _ = self.start().await?.killed(); // just killed
         }
         for cycle in 0.. {
             let of_folder = self.figures.killed() - self.first_kill;
@@ -301,7 +305,10 @@ impl<'a> Run<'a> {
         let status = match self.try_start(command).await {
             Err(status) => status,
             Ok(mut program) => {
-                let clients = self.clients(cycle).await;
+                let mut clients = self.clients(cycle).await;
+                if point.starts_with("change") {
+                    clients.push(tokio::spawn(log_in_until_it_dies(self.driver().clone())));
+                }
                 let limit = match when(point) {
                     When::Starting | When::Trading => PASSED_WITHIN,
                     When::Ending => {
@@ -385,7 +392,8 @@ impl<'a> Run<'a> {
         };
         asked.await.map_err(|Unknown| vec!["the program does not answer".to_owned()])?;
         self.drain(&driver).await;
-        for account in &self.accounts {
+        // Where the broker gives nothing, a cancel only makes one more doubt that nobody can settle.
+        for account in self.accounts.iter().filter(|account| !gives_nothing(account)) {
             driver.must(&format!("/v1/accounts/{account}/cancel-all"), &Value::Null).await;
         }
         let mut person = self.person.lock().await;
@@ -412,7 +420,7 @@ impl<'a> Run<'a> {
             let orders = driver.all("/v1/orders").await;
             let waits = |order: &&Value| {
                 ["pending_new", "in_doubt", "parked"].iter().any(|status| order["status"] == *status)
-                    && (order["in_flight"] != "cancel")
+                    && !order["account"].as_str().is_some_and(gives_nothing)
             };
             if !orders.iter().any(|order| waits(&order)) {
                 return;
@@ -470,6 +478,11 @@ async fn decide_until_it_dies(driver: Driver, broker: Teller, person: Arc<Mutex<
         }
         tokio::time::sleep(LOOKS_EVERY).await;
     }
+}
+
+/// Each login is a change that people make.
+async fn log_in_until_it_dies(driver: Driver) {
+    while driver.log_in().await.is_ok() {}
 }
 
 /// Points that nothing leads to here.
