@@ -120,6 +120,8 @@ impl Account {
         self.lists.reading = false;
         self.lists.wanted = true;
         self.lists.compare_now = true;
+        // What could not be read before the session was lost says nothing of this one.
+        self.lists.invalid = None;
     }
 
     pub(super) fn day_began(&mut self, before: Option<TradeDate>) {
@@ -208,7 +210,8 @@ impl Account {
             && order.in_doubt
             && order.parked.is_none()
             && order.in_flight == Some(InFlight::New)
-            && order.send_no < super::SENDS_AT_ONCE;
+            // Without a read before the first send, only the broker's answer to the id can settle it.
+            && (order.send_no < super::SENDS_AT_ONCE || order.baseline.is_none());
         if !(lives && wanted && again) {
             return false;
         }

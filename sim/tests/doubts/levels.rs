@@ -233,14 +233,15 @@ fn f13_at_l3_a_send_without_a_read_before_it_is_a_persons_only_when_its_id_has_l
     bench.pass(70);
     let order = bench.buy(100);
     bench.broken = None;
-    for _ in 0..3 {
+    for _ in 0..5 {
         bench.lose(order);
         bench.pass(3);
     }
-    bench.pass(120);
-    assert_eq!((bench.submits(order), bench.status(order)), (3, "in_doubt"));
+    assert_eq!((bench.submits(order), bench.status(order)), (6, "pending_new"), "only the same id can settle it");
     bench.pass(8 * 60);
-    assert_eq!(bench.parked(order), Some(ParkReason::NoBaseline));
+    bench.lose(order);
+    bench.pass(30);
+    assert_eq!((bench.submits(order), bench.parked(order)), (6, Some(ParkReason::NoBaseline)));
 }
 
 #[test]

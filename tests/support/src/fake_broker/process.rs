@@ -32,7 +32,8 @@ impl Process {
     #[must_use]
     pub fn start_with(exe: &Path, ledger: &Path, options: &'static [&'static str]) -> Self {
         let (child, at) = spawn(exe, ledger, options, "127.0.0.1:0");
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        // A kept connection may have died with an earlier life.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         Self { exe: exe.to_owned(), ledger: ledger.to_owned(), options, at, child, http }
     }
 

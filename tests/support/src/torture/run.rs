@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
             self.live_calmly(self.plan.over.unwrap_or(Duration::from_secs(30))).await?;
         } else {
             // The clients get their key.
-            let _ = self.start().await?.killed(); // just killed
+            let _ = self.start().await?.killed(); // by us
         }
         for cycle in 0.. {
             let of_folder = self.figures.killed() - self.first_kill;
