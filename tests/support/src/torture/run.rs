@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         let database_name = format!("torture_{}_{n}", plan.seed);
         let url = database.make(&database_name).await;
         let (conf, log) = (folder.join("signalbox.toml"), folder.join("signalbox.log"));
-        std::fs::write(&conf, settings(folder, &url, &line.url(), &accounts)).unwrap();
+        std::fs::write(&conf, settings(folder, &url, &line.url(), &accounts, plan.is_calm())).unwrap();
         let mut command = Command::new(&plan.exes.shipped);
         command
             .args(["user", "add", "admin", "--role", "admin", "--clock", &clock(Duration::ZERO), "--conf"])
@@ -511,7 +511,14 @@ fn clock(elapsed: Duration) -> String {
 }
 
 /// A few hundred milliseconds are to this drill what ten seconds are to a terminal on a desk.
-fn settings(folder: &Path, database: &str, broker: &str, accounts: &[String]) -> String {
+fn settings(folder: &Path, database: &str, broker: &str, accounts: &[String], calm: bool) -> String {
+    // When nothing goes wrong, a busy machine alone shall not make an answer late.
+    let patience = if calm {
+        ""
+    } else {
+        ", answer_ms = 400, connect_ms = 500, call_ms = 1000, read_ms = 1000, queue_ms = 2000, backoff_ms = 20, \
+         backoff_max_ms = 200"
+    };
     let data = folder.join("data");
     let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[store]\ndata_dir = {:?}\nurl = {database:?}\ndisk_floor_mib = 1\n\
@@ -524,9 +531,7 @@ fn settings(folder: &Path, database: &str, broker: &str, accounts: &[String]) ->
         let level = account.to_uppercase();
         text.push_str(&format!(
             "[[accounts]]\nid = {account:?}\ncash = \"{CASH}\"\n\
-             broker = {{ kind = \"fake\", url = {broker:?}, account = {account:?}, level = {level:?}, answer_ms = 400, \
-             connect_ms = 500, call_ms = 1000, read_ms = 1000, queue_ms = 2000, backoff_ms = 20, \
-             backoff_max_ms = 200 }}\n\
+             broker = {{ kind = \"fake\", url = {broker:?}, account = {account:?}, level = {level:?}{patience} }}\n\
              holdings = [{{ symbol = \"{SYMBOL}\", strategy = \"to-{account}\", quantity = {SHARES}, cost = \"10.00\" }}]\n\
              doubt = {{ visibility_ms = 100, quiet_ms = 60, absent_after_ms = 300, blind_after_ms = 10000, \
              seen_within_ms = 2000, read_in_doubt_ms = 100, read_every_ms = 500, compare_every_ms = 2000, \
