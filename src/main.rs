@@ -16,6 +16,7 @@ use signalbox::replay::{self, Proof, Rows};
 use signalbox::sim::{self, Sim};
 use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
+use signalbox_actors::crash::crash_point;
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::units::Timestamp;
 use tracing::{error, info, warn};
@@ -129,6 +130,8 @@ enum User {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     signalbox::telemetry::install();
+    #[cfg(feature = "crash-points")]
+    signalbox_actors::crash::arm();
     // All actors run on this thread; tasks of the store and of feeds use the pool.
     let runtime = || {
         #[expect(clippy::expect_used, reason = "without a runtime there is nothing to say it with")]
@@ -338,6 +341,7 @@ fn parse_clock(text: &str) -> anyhow::Result<Timestamp> {
 }
 
 async fn listen_until_told_to_stop(system: Signalbox, listen: SocketAddr, workers: usize) -> anyhow::Result<()> {
+    crash_point("door.before_listen");
     let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let server = signalbox::http::serve(listener, workers, signalbox::http::install(&system)?)?;
@@ -347,6 +351,7 @@ async fn listen_until_told_to_stop(system: Signalbox, listen: SocketAddr, worker
     std::io::stdout().flush()?;
 
     told_to_stop().await?;
+    crash_point("drain.told");
     println!("Stopping: what is decided is made durable.");
     // Nothing new comes in; requests in progress are answered.
     handle.stop(true).await;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use signalbox_actors::clock::{Clock, MarketClock};
+use signalbox_actors::crash::crash_point;
 use signalbox_actors::desk::Desk;
 use signalbox_actors::journal::{Journal, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot, boot};
@@ -85,6 +86,7 @@ impl Signalbox {
         start: ClockStart,
     ) -> anyhow::Result<Self> {
         let mut rest = rest(&store).await?;
+        crash_point("restore.read");
         let clock = Arc::new(match start {
             ClockStart::Now => MarketClock::starting_at(SystemClock.now(), 1),
             ClockStart::At { start, speed } => {
@@ -166,6 +168,7 @@ impl Signalbox {
         if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
             error!("the store did not close in an orderly way");
         }
+        crash_point("drain.closed");
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use signalbox_actors::crash::POINTS;
 
 /// One crate and all that it may use, tests apart. A new line here is a decision, not a formality.
 struct MayUse {
@@ -34,7 +35,8 @@ const TABLE: &[MayUse] = &[
     MayUse {
         package: "signalbox-actors",
         ours: &["signalbox-brokers", "signalbox-domain"],
-        others: Some(&["actix", "async-trait", "futures-util", "thiserror", "tokio", "tracing"]),
+        // fail for drills only, behind a feature that nothing shipped has
+        others: Some(&["actix", "async-trait", "fail", "futures-util", "thiserror", "tokio", "tracing"]),
     },
     MayUse { package: "signalbox-migrations", ours: &[], others: Some(&["sea-orm-migration"]) },
     MayUse {
@@ -241,6 +243,25 @@ fn every_way_to_fail_has_its_test_or_its_reason() {
         }
     }
     report((1..=WAYS).filter(|way| !held.contains(way)).map(|way| format!("F{way:02}: neither a test nor a reason")));
+}
+
+#[test]
+fn every_crash_point_stands_in_the_code_and_no_other_does() {
+    let product = files(&["rs"]).into_iter().filter(|file| {
+        let ours = file.name.starts_with("src/") || file.name.starts_with("actors/src/");
+        ours && file.name != "actors/src/crash.rs" && file.text.contains("crash_point(")
+    });
+    let texts: String = product.map(|file| file.text).collect();
+    let quoted = texts.split('"').skip(1).step_by(2);
+    let shaped = |text: &&str| {
+        text.split_once('.').is_some_and(|(a, b)| {
+            [a, b].iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        })
+    };
+    let (placed, listed): (BTreeSet<&str>, BTreeSet<&str>) =
+        (quoted.filter(shaped).collect(), POINTS.iter().copied().collect());
+    assert_eq!(placed, listed);
+    assert_eq!(listed.len(), POINTS.len(), "each once");
 }
 
 /// A text file of the project.

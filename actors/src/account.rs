@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::board::Board;
+use crate::crash::crash_point;
 use crate::gate::Waiter;
 use crate::journal::{Entry, Ticket};
 use crate::port::tell;
@@ -107,13 +108,16 @@ impl AccountActor {
                 self.held.back().map(|held| held.ticket)
             } else {
                 let (events, rows) = (std::mem::take(&mut fx.events), std::mem::take(&mut fx.rows));
-                Some(self.board.journal.append(Entry {
+                crash_point("account.before_append");
+                let ticket = self.board.journal.append(Entry {
                     at,
                     actor: self.name.clone(),
                     cause: cause.into(),
                     events,
                     rows,
-                }))
+                });
+                crash_point("account.appended");
+                Some(ticket)
             };
             for order in fx.observed.drain(..) {
                 if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
@@ -146,8 +150,18 @@ impl AccountActor {
         let durable = self.board.journal.durable();
         while let Some(Held { since, ask, .. }) = self.held.pop_front_if(|held| held.ticket <= durable) {
             match ask {
-                Ask::Call(request) => heard.reports.append(&mut self.session.call(at, since, request)),
-                Ask::Read => heard.read_failed = self.session.read(since),
+                Ask::Call(request) => {
+                    crash_point(match request {
+                        BrokerRequest::Submit { .. } => "submit.durable",
+                        BrokerRequest::Cancel { .. } => "cancel.durable",
+                        BrokerRequest::Find { .. } => "find.durable",
+                    });
+                    heard.reports.append(&mut self.session.call(at, since, request));
+                }
+                Ask::Read => {
+                    crash_point("read.durable");
+                    heard.read_failed = self.session.read(since);
+                }
             }
         }
         if let Some(held) = self.held.front()
@@ -180,12 +194,14 @@ impl AccountActor {
         for alarm in alarms {
             match alarm {
                 Alarm::InDoubt { order, cause } => {
+                    crash_point("doubt.before_append");
                     warn!(account.id = %self.id, order.id = %order, "order {order} is in doubt: {cause}");
                 }
                 Alarm::Unexplained { order, what } => {
                     error!(account.id = %self.id, order.id = %order, "unexplained report for order {order}: {what}");
                 }
                 Alarm::Parked { order, reason } => {
+                    crash_point("park.before_append");
                     error!(account.id = %self.id, order.id = %order, %reason, "order {order} is parked: {reason}");
                 }
                 Alarm::Ghost { order, no } => {
@@ -265,6 +281,7 @@ impl Handler<Answered> for AccountActor {
     type Result = ();
 
     fn handle(&mut self, message: Answered, ctx: &mut Self::Context) {
+        crash_point("answer.told");
         self.step(message.0.into_iter().map(AccountInput::Broker), "broker_reply", ctx);
     }
 }

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod board;
 pub mod clock;
+pub mod crash;
 pub mod desk;
 pub mod gate;
 pub mod journal;

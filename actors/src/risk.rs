@@ -12,6 +12,7 @@ use signalbox_domain::risk::{Check, Risk, RiskEffects, RiskInput};
 use tokio::sync::oneshot;
 
 use crate::board::Board;
+use crate::crash::crash_point;
 use crate::journal::Entry;
 use crate::port::{Permit, tell};
 use crate::{account, strategy};
@@ -67,6 +68,9 @@ impl RiskActor {
         if !fx.events.is_empty() || !fx.rows.is_empty() {
             let (events, rows) = (fx.events, fx.rows);
             self.board.journal.append(Entry { at, actor: self.name.clone(), cause: cause.into(), events, rows });
+        }
+        if !fx.approved.is_empty() {
+            crash_point("risk.approved");
         }
         for approved in fx.approved {
             // An account between two lives finds the approval in the journal.

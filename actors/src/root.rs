@@ -23,6 +23,7 @@ use tracing::{error, info};
 use crate::account::{AccountActor, StartDay};
 use crate::board::{Board, Directory};
 use crate::clock::Clock;
+use crate::crash::crash_point;
 use crate::gate::Gate;
 use crate::journal::{AccountRest, Entry, Inbox, Journal, Restorer, StrategyRest};
 use crate::market::{EndOfDay, MarketActor};
@@ -132,6 +133,7 @@ pub async fn boot(boot: Boot) -> Root {
     });
     rely_on("the gate", crate::gate::keep_open(board.clone(), committed), on_fatal.clone());
 
+    crash_point("boot.before");
     let at = board.clock.now();
     let mut limits = HashMap::new();
     let mut lives = Vec::new();
@@ -161,6 +163,7 @@ pub async fn boot(boot: Boot) -> Root {
     let market = start_fail_stop("the market feed", MarketActor::new(board.clone(), exchange), on_fatal.clone());
     let root = Root { board, market, accounts: ids, on_fatal: Fatal(on_fatal.clone()), strategies: known };
     rely_on("the calendar", root.clone().roll_days(), on_fatal);
+    crash_point("boot.started");
     root
 }
 
@@ -433,8 +436,10 @@ impl Root {
     /// Takes nothing new up and waits until everything decided is durable. Requests to brokers that are durable by
     /// then have gone out or wait in a session; whatever else is open is found again at the next start.
     pub async fn drain(&self) {
+        crash_point("drain.door_closed");
         self.board.draining.set(true);
         risk_idle(&self.board).await;
         flushed(&self.board).await;
+        crash_point("drain.drained");
     }
 }

@@ -27,6 +27,7 @@ use tracing::{error, info, warn};
 
 use crate::account::{Answered, Connected, ListsRead, LiveOrders, Reported};
 use crate::board::Board;
+use crate::crash::crash_point;
 use crate::port::tell;
 use crate::supervise::panic_text;
 
@@ -228,9 +229,11 @@ impl Runner {
             let orders = self.live_orders().await?;
             let at = self.board.clock.now();
             let (adapter, open, limit) = (known.take(), self.open.clone(), self.patience.connect);
+            crash_point("broker.before_connect");
             let trial = self.beside(connect(adapter, open, at, orders, limit)).await?;
             let why = match trial {
                 Ok(broker) => {
+                    crash_point("broker.connected");
                     info!(account.id = %self.account, "the session is open");
                     self.tell(Connected);
                     return Ok(broker);
@@ -285,6 +288,7 @@ impl Runner {
                 biased;
                 said = AssertUnwindSafe(broker.next()).catch_unwind() => match said {
                     Ok(Ok(reports)) => {
+                        crash_point("broker.said");
                         self.tell(Reported(reports));
                         continue;
                     }
@@ -308,11 +312,18 @@ impl Runner {
     }
 
     async fn call(&self, broker: &mut Box<dyn Broker>, request: &BrokerRequest) -> Option<Over> {
+        let [before, after] = match request {
+            BrokerRequest::Submit { .. } => ["broker.before_submit", "broker.after_submit"],
+            BrokerRequest::Cancel { .. } => ["broker.before_cancel", "broker.after_cancel"],
+            BrokerRequest::Find { .. } => ["broker.before_find", "broker.after_find"],
+        };
+        crash_point(before);
         let call = AssertUnwindSafe(async { broker.call(self.board.clock.now(), request).await }).catch_unwind();
         let (reports, over) = match within(self.patience.call, call).await {
             Ok(reports) => (reports, None),
             Err(over) => (vec![lost(request, over.cause())], Some(over)),
         };
+        crash_point(after);
         if !reports.is_empty() {
             self.tell(Answered(reports));
         }
@@ -320,11 +331,13 @@ impl Runner {
     }
 
     async fn read(&self, broker: &mut Box<dyn Broker>) -> Option<Over> {
+        crash_point("broker.before_read");
         let read = AssertUnwindSafe(async { broker.read(self.board.clock.now()).await }).catch_unwind();
         let (read, over) = match within(self.patience.read, read).await {
             Ok(read) => (read, None),
             Err(over) => (Err(ReadFailed(over.cause().into())), Some(over)),
         };
+        crash_point("broker.after_read");
         // An adapter is not told the time again while it reads.
         let ended = self.board.clock.now();
         self.tell(ListsRead(read.map(|mut snapshot| {

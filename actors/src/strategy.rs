@@ -12,6 +12,7 @@ use signalbox_domain::units::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::board::Board;
+use crate::crash::crash_point;
 use crate::gate::{Waiter, congested};
 use crate::journal::{Entry, Inbox, Ticket};
 use crate::port::{Permits, tell};
@@ -85,6 +86,9 @@ impl StrategyActor {
                 tell(&account, account::Cancel { order, reason, answer: None });
             }
         }
+        if !fx.check.is_empty() {
+            crash_point("strategy.planned");
+        }
         self.unchecked.extend(fx.check);
         self.ask_risk();
         self.arm(ctx);
@@ -121,6 +125,7 @@ impl StrategyActor {
         let signals = self.inbox.take(&self.id, SIGNALS_PER_STEP);
         let more = signals.len() == SIGNALS_PER_STEP;
         if !signals.is_empty() {
+            crash_point("strategy.taken");
             self.step(signals.into_iter().map(StrategyInput::Signal), "signal", ctx);
         }
         if more {

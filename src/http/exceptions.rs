@@ -3,6 +3,7 @@
 use actix_web::{get, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use signalbox_actors::crash::crash_point;
 use signalbox_domain::account::{Resolution, Settle, Settlement, Unresolvable, Unsettleable};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, StrategyId};
 use signalbox_domain::reconcile::Baseline;
@@ -243,11 +244,13 @@ async fn resolve_order(
         DecisionIn::External => Resolution::External,
     };
     let by = who(principal.client());
+    crash_point("resolve.asked");
     front
         .desk
         .resolve(terms.account.clone(), terms.id, resolution, by, note.into())
         .await?
         .map_err(|cannot: Unresolvable| Problem::new(Code::Conflict).detail(cannot.to_string()))?;
+    crash_point("resolve.before_answer");
     let now = front.store.order(terms.id).await?.unwrap_or(order);
     Ok(web::Json(OrderView::of(&now, &front)))
 }

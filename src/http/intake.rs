@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use signalbox_actors::crash::crash_point;
 use signalbox_domain::ids::{ClientId, SignalId};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::signal::{Signal, Size};
@@ -199,6 +200,7 @@ pub async fn replay_or(refusal: Problem, front: &Front, signal: &Signal) -> Resu
 /// 503 when it could not be made durable.
 pub async fn ingest(front: &Front, signal: Signal) -> Result<Ingested, Problem> {
     let body_hash = body_hash(&signal);
+    crash_point("door.before_ingest");
     Ok(front.store.ingest(NewSignal { signal, body_hash }).await?)
 }
 
@@ -226,6 +228,7 @@ pub fn answer(ingested: Ingested) -> Result<HttpResponse, Problem> {
         Ingested::Replayed(signal) => (signal, true),
         Ingested::Reused => return Err(reused()),
     };
+    crash_point("door.before_answer");
     let mut response = HttpResponse::Accepted();
     response.insert_header((header::LOCATION, location(signal.id)));
     if replayed {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
+use signalbox_actors::crash::crash_point;
 use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
 use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
 use signalbox_domain::strategy::StrategyState;
@@ -252,6 +253,7 @@ async fn send_signals(
     for (index, ingested) in places.into_iter().zip(front.store.ingest_batch(new).await?) {
         items[index] = item_of(index, ingested);
     }
+    crash_point("door.before_answer");
     Ok(HttpResponse::Accepted().json(BatchAnswer { items }))
 }
 
@@ -400,10 +402,12 @@ async fn cancel_signal(
     if !allowed {
         return Err(Problem::forbidden("you may see this signal, not cancel it"));
     }
+    crash_point("cancel.asked");
     if !stored.row.status.is_final() {
         front.desk.cancel_signal(signal.strategy.clone(), signal.id, intake::who(principal.client())).await?;
     }
     let now = front.store.signal(signal.id).await?.unwrap_or(stored.clone());
+    crash_point("cancel.before_answer");
     Ok(HttpResponse::Accepted().json(Accepted {
         id: signal.id.to_string(),
         status: now.row.status.into(),

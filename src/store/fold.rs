@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags, ffi};
+use signalbox_actors::crash::crash_point;
 
 /// Pages of 4 KiB in the log at which folding begins: 8 MiB, so that its two flushes are shared by many commits.
 pub(super) const BEGIN_PAGES: i32 = 2_048;
@@ -125,9 +126,12 @@ impl Shared {
 
 /// Folds what can be folded without anybody waiting for it.
 pub(super) fn fold(connection: &Connection) -> rusqlite::Result<()> {
-    match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+    crash_point("fold.before");
+    let folded = match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
         // The other one is at it.
         Err(rusqlite::Error::SqliteFailure(error, _)) if error.extended_code & 0xff == ffi::SQLITE_BUSY => Ok(()),
         other => other,
-    }
+    };
+    crash_point("fold.after");
+    folded
 }

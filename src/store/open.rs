@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::DatabaseConnection;
+use signalbox_actors::crash::crash_point;
 use signalbox_domain::ids::InstallationTag;
 use signalbox_migrations::{Migrator, MigratorTrait};
 use tokio::sync::{broadcast, oneshot};
@@ -93,6 +94,7 @@ impl Store {
     /// As [`Store::open`].
     pub async fn open_with(conf: StoreConf, hooks: Hooks) -> Result<Self, StoreError> {
         let (folder, claim) = lock_folder(&conf.data_dir)?;
+        crash_point("open.locked");
         let queue = Arc::new(Queue::default());
         let listeners = Arc::new(Listeners::default());
         let stream = broadcast::Sender::new(STREAM_COMMITS);
@@ -112,6 +114,7 @@ impl Store {
             let (conf, queue, listeners) = (conf.clone(), queue.clone(), listeners.clone());
             move || match connect_with_room(&conf, &claim, hooks.log, &ballast) {
                 Ok(Connected { backend, opened, unchecked }) => {
+                    crash_point("open.leased");
                     ballast.take(free_bytes, conf.disk_floor_bytes);
                     let on_fatal = once(hooks.on_fatal);
                     if let Some(file) = unchecked {
@@ -214,6 +217,7 @@ fn connect(conf: &StoreConf, claim: &Claim, log: LogHooks) -> Result<Connected, 
     }
     let file = sqlite::file(&conf.url, &conf.data_dir)?;
     let whole = sqlite::check_pages(&file)?;
+    crash_point("open.checked");
     runtime.block_on(async {
         let connection = sqlite::connect_for_migrations(&file).await?;
         migrate(&connection).await?;
@@ -230,7 +234,9 @@ fn is_postgres(url: &str) -> bool {
 }
 
 pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), StoreError> {
-    Migrator::up(connection, None).await.map_err(|source| StoreError::Migration { source })
+    Migrator::up(connection, None).await.map_err(|source| StoreError::Migration { source })?;
+    crash_point("open.migrated");
+    Ok(())
 }
 
 async fn connect_readers(conf: &StoreConf) -> Result<DatabaseConnection, StoreError> {

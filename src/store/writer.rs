@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sea_orm::Statement;
+use signalbox_actors::crash::crash_point;
 use signalbox_actors::journal::Ticket;
 use signalbox_actors::supervise::panic_text;
 use signalbox_domain::event::Event;
@@ -145,11 +146,14 @@ impl Writer {
                 }
             }
         }
+        crash_point("journal.before_write");
         self.backend.write(&self.batch)?;
         if !self.flush_delay.is_zero() {
             std::thread::sleep(self.flush_delay);
         }
+        around_commit(&self.batch, |[before, _]| before);
         self.backend.commit()?;
+        around_commit(&self.batch, |[_, after]| after);
         self.publish(answers);
         self.backend.tidy()
     }
@@ -162,6 +166,7 @@ impl Writer {
             lines: std::mem::take(&mut self.batch.lines),
         });
         self.batch.clear();
+        crash_point("commit.before_told");
         self.queue.set_durable(self.ticket);
         for answer in answers {
             // Whoever hung up does not want to know; the fact stands.
@@ -170,6 +175,7 @@ impl Writer {
                 Answer::Change(to, result) => drop(to.send(result)),
             }
         }
+        crash_point("commit.told");
         self.listeners.call(&committed);
     }
 
@@ -270,6 +276,24 @@ impl Writer {
         self.last_seq = line.seq;
         self.last_hash = line.hash;
         self.batch.lines.push(line);
+    }
+}
+
+/// The crash points of a commit, by what is in it.
+fn around_commit(batch: &Batch, which: impl Fn([&'static str; 2]) -> &'static str) {
+    if !cfg!(feature = "crash-points") {
+        return;
+    }
+    let any = |what: fn(&JournalLine) -> bool| batch.lines.iter().any(what);
+    let points = [
+        (!batch.signals.is_empty(), ["inbox.before_commit", "inbox.committed"]),
+        (any(|line| line.kind == "order_sending"), ["sending.before_commit", "sending.committed"]),
+        (any(|line| line.cause.starts_with("broker_")), ["result.before_commit", "result.committed"]),
+        (any(|line| line.cause == "change"), ["change.before_commit", "change.committed"]),
+        (true, ["journal.before_commit", "journal.committed"]),
+    ];
+    for (_, names) in points.into_iter().filter(|(passed, _)| *passed) {
+        crash_point(which(names));
     }
 }
 

@@ -135,7 +135,9 @@ impl FakeBroker {
         }
         let (symbol, side) = (book.order.symbol, book.order.side);
         acc.move_shares(symbol, side, fill.qty, fill.px);
-        let trade = Trade { no: fill.no, exec: fill.exec.clone(), symbol, side, qty: fill.qty, px: fill.px, at };
+        acc.cash -= fill.fee;
+        let MadeFill { no, exec, qty, px, fee, .. } = fill.clone();
+        let trade = Trade { no, exec, symbol, side, qty, px, fee, at };
         acc.trades.push(trade);
         let px = if said == Said::WithoutPrice { Price::ZERO } else { fill.px };
         let what = PushWhat::Filled { exec: fill.exec.clone(), qty: fill.qty, px, at };
@@ -148,6 +150,7 @@ impl FakeBroker {
         let trade = acc.trades.remove(place);
         let back = if trade.side == Side::Buy { Side::Sell } else { Side::Buy };
         acc.move_shares(trade.symbol, back, trade.qty, trade.px);
+        acc.cash += trade.fee;
         if let Some(book) = acc.orders.get_mut(&no) {
             book.cum_qty -= trade.qty;
             // What is taken back does not work again.

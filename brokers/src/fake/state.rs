@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use signalbox_domain::broker::Level;
+use signalbox_domain::fees::FeeRules;
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Span, Timestamp};
@@ -31,6 +32,8 @@ pub struct FakeConf {
     pub px: Price,
     /// How long an id is enforced at level L3.
     pub id_lives: Span,
+    /// What trading costs. Nothing when there are none.
+    pub fees: Option<FeeRules>,
 }
 
 impl Default for FakeConf {
@@ -41,6 +44,7 @@ impl Default for FakeConf {
             fills: FillPolicy::AtOnce,
             px: Price::from_e4(100_000),
             id_lives: Span::from_secs(600),
+            fees: None,
         }
     }
 }
@@ -139,6 +143,7 @@ pub(super) struct Trade {
     pub(super) side: Side,
     pub(super) qty: Qty,
     pub(super) px: Price,
+    pub(super) fee: Money,
     pub(super) at: Timestamp,
 }
 
@@ -667,8 +672,17 @@ impl FakeBroker {
             }
             _ => {}
         }
-        let fill = MadeFill { no, exec, qty, px, bust_at };
+        let fill = MadeFill { no, exec, qty, px, fee: self.fee(account, no, px.times(qty)), bust_at };
         self.write(Truth::Filled { at: self.now, account: account.to_owned(), fill, said });
+    }
+
+    /// The fee that a further fill of the order costs.
+    fn fee(&self, account: &str, no: u64, amount: Money) -> Money {
+        let Some((rules, acc)) = self.conf.fees.zip(self.accounts.get(account)) else { return Money::ZERO };
+        let Some(book) = acc.orders.get(&no) else { return Money::ZERO };
+        let before = acc.trades.iter().filter(|trade| trade.no == no);
+        let before = before.fold(Money::ZERO, |sum, trade| sum + trade.px.times(trade.qty));
+        rules.fill_fees(book.order.side, before, before + amount).total()
     }
 
     pub(super) fn session_is_over(&self, account: &str) -> bool {

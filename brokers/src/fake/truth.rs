@@ -140,6 +140,9 @@ pub struct MadeFill {
     pub exec: String,
     pub qty: Qty,
     pub px: Price,
+    /// What the broker takes for it.
+    #[serde(default)]
+    pub fee: Money,
     /// Taken back then.
     pub bust_at: Option<Timestamp>,
 }

@@ -51,7 +51,7 @@ pub enum Unresolvable {
 pub(super) struct Lists {
     seen: SeenRows,
     pub(super) last: Option<Arc<Snapshot>>,
-    /// When the last valid read ended, whatever it was good for.
+    /// When the last valid read ended, whatever it was good for; before the first one, when this life began.
     valid_at: Option<Timestamp>,
     invalid: Option<InvalidKind>,
     pub(super) reading: bool,
@@ -93,6 +93,8 @@ impl Account {
     }
 
     pub(super) fn resume_lists(&mut self, at: Timestamp, exceptions: Vec<Exception>) {
+        // Nobody was blind while nobody looked.
+        self.lists.valid_at = Some(at);
         for exception in exceptions {
             if exception.kind == ExceptionKind::External {
                 let no = exception.evidence.row.as_ref().map(|row| row.no.clone());
@@ -118,6 +120,8 @@ impl Account {
         self.lists.reading = false;
         self.lists.wanted = true;
         self.lists.compare_now = true;
+        // What could not be read before the session was lost says nothing of this one.
+        self.lists.invalid = None;
     }
 
     pub(super) fn day_began(&mut self, before: Option<TradeDate>) {
@@ -138,28 +142,29 @@ impl Account {
         }
     }
 
-    /// What is written down with a send at a broker below L3, if a read is young enough.
+    /// What is written down with a send at a broker below L4, if a read is young enough.
     pub(super) fn baseline(&self, at: Timestamp, symbol: Symbol) -> Option<Arc<Baseline>> {
-        if self.conf.capabilities.level >= Level::L3 {
-            return None;
-        }
-        let snapshot = self.lists.last.as_ref()?;
+        let snapshot = self.young_read(at).filter(|_| self.below_l4())?;
+        Some(Arc::new(Baseline { at: snapshot.ended, sums: sums(snapshot, symbol) }))
+    }
+
+    /// Where no id is enforced an order is sent upon a young valid read only: later it could not be told apart from what
+    /// came with it, and not be proved absent. Where one is enforced for a while, a read that fails is not waited for.
+    pub(super) fn needs_baseline(&self, at: Timestamp) -> bool {
+        let waits = match self.conf.capabilities.level {
+            Level::L0 | Level::L1 | Level::L2 => true,
+            Level::L3 => self.lists.invalid.is_none(),
+            Level::L4 => false,
+        };
+        waits && self.reads() && self.young_read(at).is_none()
+    }
+
+    fn young_read(&self, at: Timestamp) -> Option<&Arc<Snapshot>> {
         let oldest = match self.conf.capabilities.level {
             Level::L0 | Level::L1 => self.conf.doubt.baseline_for,
             _ => self.conf.doubt.read_every.max(self.conf.doubt.baseline_for),
         };
-        if at.since(snapshot.ended) > oldest {
-            return None;
-        }
-        Some(Arc::new(Baseline { at: snapshot.ended, sums: sums(snapshot, symbol) }))
-    }
-
-    /// Without tags an order is sent upon a young valid read only: what came with it could not be told apart later.
-    pub(super) fn needs_baseline(&self, at: Timestamp) -> bool {
-        let level = self.conf.capabilities.level;
-        level <= Level::L1
-            && self.reads()
-            && self.lists.last.as_ref().is_none_or(|s| at.since(s.ended) > self.conf.doubt.baseline_for)
+        self.lists.last.as_ref().filter(|snapshot| at.since(snapshot.ended) <= oldest)
     }
 
     /// The broker gave an order its number. False when another order has that number: then it says nothing.
@@ -205,7 +210,8 @@ impl Account {
             && order.in_doubt
             && order.parked.is_none()
             && order.in_flight == Some(InFlight::New)
-            && order.send_no < super::SENDS_AT_ONCE;
+            // Without a read before the first send, only the broker's answer to the id can settle it.
+            && (order.send_no < super::SENDS_AT_ONCE || order.baseline.is_none());
         if !(lives && wanted && again) {
             return false;
         }
@@ -356,7 +362,13 @@ impl Account {
             let new = |row: &&&ListedOrder| {
                 by_tag || self.lists.seen.get(&row.no).is_none_or(|seen| baseline.is_none_or(|b| seen.first_at > b))
             };
-            let fresh: Vec<&ListedOrder> = free.iter().filter(new).copied().collect();
+            // What another order of ours on the other side explains is no trade by hand.
+            let explained = |row: &&&ListedOrder| {
+                let unanswered = self.orders.values().filter(|o| o.in_flight == Some(InFlight::New));
+                let mut others = unanswered.filter(|o| o.terms.side != order.terms.side);
+                others.any(|other| candidate(other, row, &self.conf.doubt).differs.is_empty())
+            };
+            let fresh: Vec<&ListedOrder> = free.iter().filter(new).filter(|row| !explained(row)).copied().collect();
             let like = |o: &&Order| {
                 o.id() != id
                     && o.in_doubt

@@ -40,6 +40,8 @@ pub struct Watch {
     /// Valid reads without any match, one after the other, and when the first of them began.
     empty: u32,
     empty_since: Option<Timestamp>,
+    /// Reads, one after the other, whose cash or shares said something else than their orders.
+    disagreed: u32,
     pub candidates: Vec<Candidate>,
     pub conservation: Option<Conservation>,
 }
@@ -144,7 +146,7 @@ impl Watch {
 
     /// One more valid read without the order.
     pub fn nothing(&mut self, case: Case<'_>) -> Verdict {
-        let Case { conf, order, snapshot, .. } = case;
+        let Case { level, conf, order, snapshot, .. } = case;
         if self.found.take().is_some() {
             return Verdict::Park(ParkReason::NumbersVanished);
         }
@@ -154,14 +156,22 @@ impl Watch {
         }
         self.empty += 1;
         let since = *self.empty_since.get_or_insert(snapshot.began);
-        let Some(baseline) = &order.baseline else { return Verdict::Park(ParkReason::NoBaseline) };
+        let Some(baseline) = &order.baseline else {
+            // The same id again settles it for as long as the broker enforces it.
+            let lives = snapshot.ended.since(sent_at).us() < conf.id_lives.us() - conf.id_margin.us();
+            let waits = level == Level::L3 && lives && !order.cancel_wanted;
+            return if waits { Verdict::Wait } else { Verdict::Park(ParkReason::NoBaseline) };
+        };
         let conservation = conserved(order, baseline, snapshot);
         self.conservation = Some(conservation);
         if self.empty < EMPTY_READS_MIN || snapshot.ended.since(since) < conf.absent_not_before() {
             return Verdict::Wait;
         }
         if !conservation.agrees {
-            return Verdict::Park(ParkReason::NotConserved);
+            // A fill between two of its lists tears one read, and not the next.
+            self.disagreed += 1;
+            let sure = self.disagreed >= EMPTY_READS_MIN;
+            return if sure { Verdict::Park(ParkReason::NotConserved) } else { Verdict::Wait };
         }
         Verdict::Absent(
             format!("not in {} valid reads of the broker's lists, and cash and shares are unchanged", self.empty)

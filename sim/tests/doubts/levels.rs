@@ -4,6 +4,7 @@ use signalbox_domain::account::Alarm;
 use signalbox_domain::broker::{Level, Report};
 use signalbox_domain::order::Side;
 use signalbox_domain::reconcile::ParkReason;
+use signalbox_domain::units::Span;
 
 use crate::broker::{Bench, no};
 
@@ -88,6 +89,19 @@ fn f35_at_l1_a_row_of_another_price_or_quantity_or_side_is_a_persons() {
 }
 
 #[test]
+fn f13_at_l1_a_buy_and_a_sell_in_doubt_at_once_are_no_trades_by_hand_to_each_other() {
+    let mut bench = Bench::at(Level::L1);
+    let (buy, sell) = (bench.buy(100), bench.signal(Side::Sell, 100, Some(101_000)));
+    bench.list("N1", Side::Buy, 100, 100_000);
+    bench.list("N2", Side::Sell, 100, 101_000);
+    bench.lose(buy);
+    bench.lose(sell);
+    bench.pass(20);
+    assert_eq!([bench.status(buy), bench.status(sell)], ["new", "new"]);
+    assert_eq!([bench.order(buy), bench.order(sell)].map(|o| o.broker_order_id), [Some(no("N1")), Some(no("N2"))]);
+}
+
+#[test]
 fn f13_at_l1_what_was_listed_before_the_send_is_never_it() {
     let mut bench = Bench::at(Level::L1);
     bench.list("N0", Side::Buy, 100, 100_000);
@@ -124,6 +138,34 @@ fn f30_a_failed_read_is_no_answer_and_a_long_blindness_is_a_persons() {
     bench.broken = None;
     bench.pass(600);
     assert_eq!(bench.parked(order), Some(ParkReason::Blind), "only a person ends it here");
+}
+
+#[test]
+fn f30_at_l2_nothing_is_sent_that_could_never_be_proved_absent() {
+    let mut bench = Bench::at(Level::L2);
+    bench.broken = Some("the session is lost");
+    bench.pass(70);
+    let order = bench.buy(100);
+    bench.pass(30);
+    assert_eq!(bench.submits(order), 0);
+    bench.broken = None;
+    bench.pass(10);
+    assert_eq!(bench.submits(order), 1);
+}
+
+#[test]
+fn f30_an_old_doubt_is_no_persons_because_nobody_looked_while_the_process_was_down() {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(100);
+    bench.lose(order);
+    bench.desk.set_clock(bench.desk.at.plus(Span::from_secs(300)));
+    bench.desk.restart();
+    bench.broken = Some("the session opens");
+    bench.pass(1);
+    assert_eq!(bench.status(order), "in_doubt");
+    bench.broken = None;
+    bench.pass(90);
+    assert_eq!(bench.status(order), "absent");
 }
 
 #[test]
@@ -169,6 +211,37 @@ fn f13_at_l3_the_same_id_is_sent_again_while_the_broker_enforces_it() {
     bench.say(order, Report::Accepted { broker_order_id: no("N1") });
     assert_eq!(bench.status(order), "new");
     assert!(bench.open().is_empty());
+}
+
+#[test]
+fn f13_at_l3_an_order_that_never_shows_is_absent_after_three_sends_and_the_full_proof() {
+    let mut bench = Bench::at(Level::L3);
+    let order = bench.buy(100);
+    for _ in 0..3 {
+        bench.lose(order);
+        bench.pass(3);
+    }
+    assert_eq!((bench.submits(order), bench.status(order)), (3, "in_doubt"));
+    bench.pass(80);
+    assert_eq!((bench.submits(order), bench.status(order)), (3, "absent"));
+}
+
+#[test]
+fn f13_at_l3_a_send_without_a_read_before_it_is_a_persons_only_when_its_id_has_lapsed() {
+    let mut bench = Bench::at(Level::L3);
+    bench.broken = Some("the session is lost");
+    bench.pass(70);
+    let order = bench.buy(100);
+    bench.broken = None;
+    for _ in 0..5 {
+        bench.lose(order);
+        bench.pass(3);
+    }
+    assert_eq!((bench.submits(order), bench.status(order)), (6, "pending_new"), "only the same id can settle it");
+    bench.pass(8 * 60);
+    bench.lose(order);
+    bench.pass(30);
+    assert_eq!((bench.submits(order), bench.parked(order)), (6, Some(ParkReason::NoBaseline)));
 }
 
 #[test]

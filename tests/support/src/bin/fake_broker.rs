@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 use signalbox_brokers::fake::wire::{Control, FillPolicy};
 use signalbox_brokers::fake::{FakeBroker, FakeConf};
 use signalbox_domain::broker::Level;
-use signalbox_domain::units::{Money, Span};
+use signalbox_domain::fees::FeeRules;
+use signalbox_domain::units::{Money, Ratio, Span};
 use signalbox_support::fake_broker::{read, start};
 
 #[derive(Debug, Parser)]
@@ -38,6 +39,9 @@ enum Sub {
         /// How long ids are enforced at level L3.
         #[arg(long, default_value_t = 600)]
         id_lives_s: u32,
+        /// Takes the fees that a stock has cost since 2023-08-28, with a commission of 0.025 %.
+        #[arg(long)]
+        fees: bool,
         /// NAME:LEVEL:CASH, as often as wanted.
         #[arg(long, value_parser = account)]
         account: Vec<Control>,
@@ -51,15 +55,23 @@ enum Sub {
     },
 }
 
+const FEES: FeeRules = FeeRules {
+    commission: FeeRules::COMMISSION_DEFAULT,
+    commission_cap: Ratio::from_e6(3_000),
+    commission_min: Money::from_units(5),
+    stamp_duty_sell: Ratio::from_e6(500),
+    transfer_fee: Ratio::from_e6(10),
+};
+
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     match Args::parse().command {
-        Sub::Serve { listen, ledger, seed, fills, cash, id_lives_s, account } => {
+        Sub::Serve { listen, ledger, seed, fills, cash, id_lives_s, fees, account } => {
             if !listen.ip().is_loopback() {
                 return Err(io::Error::other("play money stays on the loopback"));
             }
             let id_lives = Span::from_secs(i64::from(id_lives_s));
-            let conf = FakeConf { seed, fills, cash, id_lives, ..FakeConf::default() };
+            let conf = FakeConf { seed, fills, cash, id_lives, fees: fees.then_some(FEES), ..FakeConf::default() };
             let running = start(listen, &ledger, conf, account)?;
             println!("fake-broker listens on http://{}", running.at);
             running.server.await

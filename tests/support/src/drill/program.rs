@@ -72,15 +72,38 @@ impl Program {
     }
 
     /// SIGKILL: no line of the program runs any more.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        let status = self.child.wait().unwrap();
+    pub fn kill(self) {
+        let status = self.killed();
         assert_eq!(status.code(), None, "the program ended by itself before it was killed: {status}");
     }
 
     /// How it ended, if it has.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
+    }
+
+    /// SIGKILL, and how it ended: by that, or by itself before.
+    pub fn killed(mut self) -> ExitStatus {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// How it ended by itself, if it does so in time.
+    pub async fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let began = now();
+        loop {
+            let status = self.child.try_wait().unwrap();
+            if status.is_some() || began.elapsed() > limit {
+                return status;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// One line on its standard input.
@@ -96,8 +119,7 @@ impl Program {
 
     /// SIGTERM, and how it ended.
     pub async fn stop(self) -> ExitStatus {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(told.success());
+        self.signal("TERM");
         self.ended().await
     }
 }

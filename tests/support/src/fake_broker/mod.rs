@@ -7,4 +7,4 @@ mod process;
 
 pub use http::{Running, start};
 pub use ledger::{Ledger, read};
-pub use process::{Control, Process};
+pub use process::{Control, Process, Teller};

@@ -15,6 +15,7 @@ pub use signalbox_brokers::fake::wire::Control;
 pub struct Process {
     exe: PathBuf,
     ledger: PathBuf,
+    options: &'static [&'static str],
     at: SocketAddr,
     child: Child,
     http: reqwest::Client,
@@ -24,9 +25,16 @@ impl Process {
     /// Starts the program at `exe` on a ledger, at any free port.
     #[must_use]
     pub fn start(exe: &Path, ledger: &Path) -> Self {
-        let (child, at) = spawn(exe, ledger, "127.0.0.1:0");
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { exe: exe.to_owned(), ledger: ledger.to_owned(), at, child, http }
+        Self::start_with(exe, ledger, &[])
+    }
+
+    /// The same with options of `fake-broker serve`.
+    #[must_use]
+    pub fn start_with(exe: &Path, ledger: &Path, options: &'static [&'static str]) -> Self {
+        let (child, at) = spawn(exe, ledger, options, "127.0.0.1:0");
+        // A kept connection may have died with an earlier life.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
+        Self { exe: exe.to_owned(), ledger: ledger.to_owned(), options, at, child, http }
     }
 
     #[must_use]
@@ -37,7 +45,7 @@ impl Process {
     /// SIGKILL, and up again at the same address.
     pub fn kill_and_restart(&mut self) {
         self.kill();
-        (self.child, self.at) = spawn(&self.exe, &self.ledger, &self.at.to_string());
+        (self.child, self.at) = spawn(&self.exe, &self.ledger, self.options, &self.at.to_string());
     }
 
     pub fn kill(&mut self) {
@@ -58,11 +66,36 @@ impl Process {
         self.control(&Control::Arm(arm)).await;
     }
 
+    #[must_use]
+    pub const fn at(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// Somebody who asks for the truth while this is killed and restarted.
+    #[must_use]
+    pub fn teller(&self) -> Teller {
+        Teller { url: self.url(), http: self.http.clone() }
+    }
+
     /// # Panics
     /// When the broker does not tell.
     pub async fn truth(&self) -> BTreeMap<String, AccountTruth> {
         let answer = self.http.get(format!("{}/truth", self.url())).send().await.expect("an answer");
         answer.json().await.expect("the truth")
+    }
+}
+
+/// See [`Process::teller`].
+#[derive(Debug, Clone)]
+pub struct Teller {
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Teller {
+    /// `None` while the broker is not there.
+    pub async fn truth(&self) -> Option<BTreeMap<String, AccountTruth>> {
+        self.http.get(format!("{}/truth", self.url)).send().await.ok()?.json().await.ok()
     }
 }
 
@@ -72,9 +105,9 @@ impl Drop for Process {
     }
 }
 
-fn spawn(exe: &Path, ledger: &Path, listen: &str) -> (Child, SocketAddr) {
+fn spawn(exe: &Path, ledger: &Path, options: &[&str], listen: &str) -> (Child, SocketAddr) {
     let mut command = Command::new(exe);
-    command.args(["serve", "--listen", listen, "--ledger"]).arg(ledger);
+    command.args(["serve", "--listen", listen, "--ledger"]).arg(ledger).args(options);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the fake broker");
     let out = child.stdout.take().expect("its output");
     let mut line = String::new();
