@@ -6,6 +6,8 @@
 
 mod doubt;
 mod external;
+mod lookup;
+mod numbers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -471,7 +473,7 @@ impl Account {
 
     fn send_cancel_now(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         if let Some(order) = self.orders.get(&id) {
-            let broker_order_id = order.broker_order_id.clone();
+            let broker_order_id = order.broker_order_id.as_ref().map(|no| self.shown(no));
             self.count_extra(at);
             self.fact(at, id, OrderFact::CancelSending, fx);
             fx.broker.push(BrokerRequest::Cancel { order: id, broker_order_id });
@@ -502,11 +504,22 @@ impl Account {
             self.report_of_ended(at, ledger, report, fx);
             return;
         };
+        if self.only_lists_tell(order, &report.what) {
+            return self.ask_lists(at, id);
+        }
         let in_flight = order.in_flight;
         match report.what {
             Report::Accepted { broker_order_id } => {
+                self.lists.absences.remove(&id);
                 // Said again: by a lookup, or because a resend met the first copy.
                 if order.broker_order_id.as_ref() == Some(&broker_order_id) {
+                    // It was acknowledged and not listed, and is found.
+                    if order.in_doubt && in_flight.is_none() {
+                        self.lists.unseen.remove(&id);
+                        self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
+                        self.send_cancel(at, id, fx);
+                        return;
+                    }
                     // It still works, so the cancel whose answer was lost has not come through. A cancel can be sent
                     // again: two of them end no more than one order.
                     if order.in_doubt && in_flight == Some(InFlight::Cancel) {
@@ -561,6 +574,9 @@ impl Account {
             fx.alarms.push(Alarm::Unexplained { order: id, what: format!("{:?}", report.what) });
             return;
         };
+        if self.only_lists_tell(order, &report.what) {
+            return self.ask_lists(at, id);
+        }
         match report.what {
             Report::Filled { exec_id, qty, px, at: filled_at } => {
                 self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
@@ -571,26 +587,6 @@ impl Account {
                 self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
             }
             _ => {}
-        }
-    }
-
-    /// The broker remembers every id of the day and has none like this: the order does not exist.
-    fn not_found(&mut self, at: Timestamp, states: &TradingStates, id: OrderId, fx: &mut AccountEffects) {
-        let Some(order) = self.orders.get(&id) else { return };
-        match (order.in_flight, order.in_doubt) {
-            (Some(InFlight::New), true) if self.conf.capabilities.level == Level::L4 => {
-                if order.cancel_wanted || refusal(at, states, &order.terms).is_some() {
-                    let evidence = "looked up by id: the broker has no such order".into();
-                    self.fact(at, id, OrderFact::Absent { evidence }, fx);
-                } else {
-                    // The broker enforces the id, so the same id again can make one order at the most.
-                    let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
-                    self.count_extra(at);
-                    self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
-                    fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
-                }
-            }
-            _ => fx.alarms.push(Alarm::Unexplained { order: id, what: "the broker does not know it".into() }),
         }
     }
 
@@ -611,30 +607,6 @@ impl Account {
             self.find_again = Some(at.plus(FIND_AGAIN));
         } else {
             self.find(id, fx);
-        }
-    }
-
-    fn find(&mut self, id: OrderId, fx: &mut AccountEffects) {
-        if self.finding.insert(id) {
-            fx.broker.push(BrokerRequest::Find { order: id });
-        }
-    }
-
-    fn find_doubts(&mut self, at: Timestamp, states: &TradingStates, fx: &mut AccountEffects) {
-        if self.find_again.is_some_and(|due| due <= at) {
-            self.find_again = None;
-            let mut open = std::mem::take(&mut self.ask_again);
-            open.extend(self.orders.values().filter(|o| o.in_doubt).map(Order::id));
-            for order in open {
-                if self.resend_same(at, states, order, fx) {
-                    continue;
-                }
-                if self.looks_up() {
-                    self.find(order, fx);
-                } else {
-                    self.want_read();
-                }
-            }
         }
     }
 

@@ -24,6 +24,7 @@ use signalbox_domain::market::Market;
 use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
+use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::RiskInput;
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
@@ -626,6 +627,24 @@ impl Day {
             };
             let input = AccountInput::Resolve { order: id, resolution, by: "ann".into(), note: "seen".into() };
             self.desk.tell_account(&order.terms.account, input);
+            self.work()?;
+        }
+        self.person_lays_ghosts()
+    }
+
+    /// Rows that fit an order which was proved absent: he knows his own.
+    fn person_lays_ghosts(&mut self) -> Result<(), String> {
+        let tables = self.desk.tables();
+        let open = tables.exceptions.values().filter(|e| e.kind == ExceptionKind::Ghost && e.is_open());
+        let ghosts: Vec<_> =
+            open.filter_map(|e| Some((e.account.clone(), e.order?, e.evidence.row.clone()?.no))).collect();
+        for (account, order, no) in ghosts {
+            self.met("ghost");
+            let ours =
+                self.true_orders(order).iter().any(|(of, truth)| of.as_str() == account.as_str() && *truth.no == *no.0);
+            let resolution = if ours { Resolution::Bind(no) } else { Resolution::External };
+            let input = AccountInput::Resolve { order, resolution, by: "ann".into(), note: "seen".into() };
+            self.desk.tell_account(&account, input);
             self.work()?;
         }
         Ok(())
