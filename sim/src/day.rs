@@ -15,7 +15,7 @@ use rand_chacha::rand_core::RngCore as _;
 use signalbox_brokers::fake::adapter::{Facts, FakeAdapter};
 use signalbox_brokers::fake::fault::Arm;
 use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, PushRequest, Status};
-use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth};
+use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth, renumbered};
 use signalbox_domain::account::{AccountInput, Resolution};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, Report, Snapshot};
 use signalbox_domain::event::{Scope, TradingState};
@@ -86,6 +86,7 @@ enum Happening {
     Kill(bool),
     Cancel,
     Crash,
+    Suspend,
 }
 
 #[derive(Debug)]
@@ -112,6 +113,9 @@ struct Day {
     line: Line,
     sessions: Vec<Session>,
     life: u32,
+    now: Timestamp,
+    /// The desk's clock before the world's.
+    ahead: Span,
     agenda: BTreeMap<(Timestamp, u64), Happening>,
     next_entry: u64,
     next_signal: u64,
@@ -122,6 +126,7 @@ struct Day {
     clients: ChaCha8Rng,
     network: ChaCha8Rng,
     order: ChaCha8Rng,
+    time: ChaCha8Rng,
     last: [i64; 3],
     tally: Tally,
 }
@@ -177,6 +182,8 @@ impl Day {
         let line = Line::to(broker);
         let sessions = levels.iter().enumerate().map(|(n, level)| Session::new(n, *level, &line)).collect();
         let mut day = Self {
+            now: desk.at,
+            ahead: Span::from_us(0),
             desk,
             oracle: Oracle::default(),
             seen: 0,
@@ -192,6 +199,7 @@ impl Day {
             clients: stream(seed, 2),
             network: stream(seed, 3),
             order: stream(seed, 4),
+            time: stream(seed, 5),
             last: [100_000; 3],
             tally: Tally { days: 1, ..Tally::default() },
         };
@@ -208,7 +216,7 @@ impl Day {
 
     /// When whoever acts from outside will act.
     fn plan(&mut self, dice: &mut ChaCha8Rng) {
-        let open = self.desk.at;
+        let open = self.now;
         let within =
             |dice: &mut ChaCha8Rng, secs: u32| open.plus(Span::from_ms(i64::from(dice.next_u32() % (secs * 1_000))));
         for n in 0..self.sessions.len() {
@@ -238,6 +246,12 @@ impl Day {
             self.at(at, Happening::Kill(true));
             self.at(at.plus(Span::from_secs(i64::from(dice.next_u32() % 120))), Happening::Kill(false));
         }
+        if self.faults.has(Trouble::Suspends) {
+            for _ in 0..1 + self.time.next_u32() % 4 {
+                let at = open.plus(Span::from_ms(i64::from(self.time.next_u32() % 1_300_000)));
+                self.at(at, Happening::Suspend);
+            }
+        }
         if self.faults.has(Trouble::Cancels) {
             for _ in 0..1 + dice.next_u32() % 6 {
                 let at = within(dice, 1_300);
@@ -247,7 +261,7 @@ impl Day {
     }
 
     fn pass(&mut self) -> Result<(), String> {
-        let troubled_until = self.desk.at.plus(Span::from_secs(1_350));
+        let troubled_until = self.now.plus(Span::from_secs(1_350));
         self.run_until(troubled_until)?;
         self.calm();
         self.run_until(troubled_until.plus(CALM))?;
@@ -257,7 +271,7 @@ impl Day {
             must!(order.parked.is_some(), "ten minutes without trouble, and order {id} is in doubt and nobody's");
         }
         self.person_settles()?;
-        self.run_until(self.desk.at.plus(Span::from_secs(120)))?;
+        self.run_until(self.now.plus(Span::from_secs(120)))?;
         self.person_settles()?;
         let blind = |order: &Order| self.sessions[place(&order.terms.account)].level == Level::L0;
         // When the broker does what nobody asked for, a person may be asked for good.
@@ -266,20 +280,20 @@ impl Day {
         let left = self.open_doubts().into_iter().filter(open);
         must!(left.count() == 0, "a person settled everything, and doubts are left");
         self.close();
-        self.run_until(self.desk.at.plus(Span::from_secs(180)))?;
+        self.run_until(self.now.plus(Span::from_secs(180)))?;
         self.compare()?;
         self.crash(true)?;
-        self.run_until(self.desk.at.plus(Span::from_secs(30)))?;
+        self.run_until(self.now.plus(Span::from_secs(30)))?;
         self.agree()
     }
 
     fn at(&mut self, at: Timestamp, happening: Happening) {
         self.next_entry += 1;
-        self.agenda.insert((at.max(self.desk.at), self.next_entry), happening);
+        self.agenda.insert((at.max(self.now), self.next_entry), happening);
     }
 
     fn soon(&mut self, ms: u64, happening: Happening) {
-        let at = self.desk.at.plus(Span::from_ms(i64::try_from(ms).unwrap_or(0)));
+        let at = self.now.plus(Span::from_ms(i64::try_from(ms).unwrap_or(0)));
         self.at(at, happening);
     }
 
@@ -287,7 +301,7 @@ impl Day {
     fn run_until(&mut self, end: Timestamp) -> Result<(), String> {
         loop {
             self.work()?;
-            let wakes = self.desk.wake_at();
+            let wakes = self.desk.wake_at().map(|at| at.plus(Span::from_us(-self.ahead.us())));
             let due = self.line.broker(|broker| broker.next_due());
             let next = self.agenda.keys().next().map(|(at, _)| *at);
             let Some(at) = [wakes, due, next].into_iter().flatten().min().filter(|at| *at <= end) else {
@@ -303,9 +317,11 @@ impl Day {
     }
 
     fn advance(&mut self, at: Timestamp) {
-        self.desk.set_clock(at);
+        self.now = self.now.max(at);
+        let now = self.now;
+        self.desk.set_clock(now.plus(self.ahead));
+        self.line.broker(|broker| broker.tick(now));
         let at = self.desk.at;
-        self.line.broker(|broker| broker.tick(at));
         for n in 0..3 {
             self.desk.quotes.put(Quote {
                 symbol: symbol(n),
@@ -367,7 +383,7 @@ impl Day {
 
     /// Asks the account's next question, if its line is free.
     fn start(&mut self, n: usize) {
-        let (at, life) = (self.desk.at, self.life);
+        let (at, life) = (self.now, self.life);
         if self.sessions[n].busy {
             return;
         }
@@ -385,6 +401,7 @@ impl Day {
                     vec![BrokerReport { order: request.order(), what }]
                 };
                 session.asked = (fate == Fate::Lost).then_some(request);
+                self.may_come_late(n);
                 if reports.iter().any(|r| matches!(r.what, Report::Lost { .. })) {
                     self.met("answer lost");
                 }
@@ -392,7 +409,10 @@ impl Day {
             }
             Job::Read => {
                 let read = if self.sessions[n].connected {
-                    now(self.sessions[n].adapter.read_lists(at)).map(Arc::new)
+                    // Our own clock tells when it was, whatever the broker's shows.
+                    let (began, ended) = (self.desk.at, self.desk.at);
+                    let read = now(self.sessions[n].adapter.read_lists(at));
+                    read.map(|snapshot| Arc::new(Snapshot { began, ended, ..snapshot }))
                 } else {
                     Err(ReadFailed("there is no session".into()))
                 };
@@ -404,6 +424,15 @@ impl Day {
         };
         let ms = ms + 1 + u64::from(self.network.next_u32() % 80);
         self.soon(ms, happening);
+    }
+
+    /// A question that nobody answered in time may be on its way still.
+    fn may_come_late(&mut self, n: usize) {
+        let comes = self.troubled && self.faults.has(Trouble::LateArrivals) && self.time.next_u32().is_multiple_of(3);
+        if let Some(request) = self.sessions[n].asked.clone().filter(|_| comes) {
+            let ms = 5_000 + u64::from(self.time.next_u32() % 15_000);
+            self.soon(ms, Happening::Late { account: n, request });
+        }
     }
 
     fn fate(&mut self) -> Fate {
@@ -443,7 +472,7 @@ impl Day {
                 self.line.next(Fate::Arrives);
                 // Nobody hears the answer.
                 let mut stranger = Session::new(account, self.sessions[account].level, &self.line);
-                now(stranger.adapter.ask(self.desk.at, &request));
+                now(stranger.adapter.ask(self.now, &request));
             }
             Happening::Signal => self.signal(),
             Happening::Hand if self.troubled => self.by_hand(),
@@ -453,6 +482,7 @@ impl Day {
             }
             Happening::Cancel if self.troubled => self.cancel(),
             Happening::Crash if self.troubled => return self.crash(false),
+            Happening::Suspend if self.troubled => self.suspend(),
             _ => {}
         }
         Ok(())
@@ -473,7 +503,7 @@ impl Day {
         let fate = self.fate();
         self.line.next(fate);
         let working: Vec<Order> = self.desk.accounts[&id].live().cloned().collect();
-        let (at, life) = (self.desk.at, self.life);
+        let (at, life) = (self.now, self.life);
         if now(self.sessions[n].adapter.open(at, &working)).is_ok() {
             self.sessions[n].connected = true;
             self.desk.tell_account(&id, AccountInput::Connected);
@@ -518,7 +548,7 @@ impl Day {
             qty: Qty::new(100),
             px: Price::from_e4(100_000),
         };
-        let at = self.desk.at;
+        let at = self.now;
         if self.line.broker(|broker| broker.control(at, control)).is_ok() {
             self.met("trade by hand");
         }
@@ -555,6 +585,9 @@ impl Day {
                 }
             }
         }
+        if !orderly && self.faults.has(Trouble::ClockJumps) {
+            self.restart_with_another_time();
+        }
         self.desk.restart();
         let mut oracle = Oracle::default();
         oracle.enforced.clone_from(&self.oracle.enforced);
@@ -583,10 +616,44 @@ impl Day {
         Ok(())
     }
 
+    /// The process stands still for a while, and the world does not. Whether its clock goes on is the machine's choice.
+    fn suspend(&mut self) {
+        self.met("suspended");
+        let for_ms = [3_000, 40_000, 400_000, 900_000][self.time.next_u32() as usize % 4];
+        let span = Span::from_ms(1 + i64::from(self.time.next_u32() % for_ms));
+        self.world_goes_on(span);
+        if self.time.next_u32().is_multiple_of(2) {
+            self.ahead = Span::from_us(self.ahead.us() - span.us());
+        }
+    }
+
+    /// Somebody set the wall clock while the process was down. A new life begins where the stored one ended, or later.
+    fn restart_with_another_time(&mut self) {
+        self.met("clock set");
+        let down = Span::from_ms(i64::from(self.time.next_u32() % 120_000));
+        self.world_goes_on(down);
+        let by = i64::from(self.time.next_u32() % 1_200_000) - 600_000;
+        let stored = self.desk.journal[..self.desk.durable()].last().map_or(self.now, |entry| entry.at);
+        self.desk.at = self.now.plus(self.ahead).plus(Span::from_ms(by)).max(stored);
+        self.ahead = self.desk.at.since(self.now);
+    }
+
+    /// The broker's clock runs on, and nobody here does anything.
+    fn world_goes_on(&mut self, span: Span) {
+        let until = self.now.plus(span);
+        while let Some(due) = self.line.broker(|broker| broker.next_due()).filter(|due| *due < until) {
+            self.line.broker(|broker| broker.tick(due));
+        }
+        self.now = until;
+        for (key, happening) in std::mem::take(&mut self.agenda) {
+            self.agenda.insert((key.0.max(until), key.1), happening);
+        }
+    }
+
     /// No more trouble from now on.
     fn calm(&mut self) {
         self.troubled = false;
-        let at = self.desk.at;
+        let at = self.now;
         self.line.broker(|broker| broker.control(at, Control::Disarm)).expect("calm");
         self.set_trading_state(TradingState::Active);
     }
@@ -652,7 +719,7 @@ impl Day {
 
     /// The session ends: what works at the broker is taken out of it.
     fn close(&mut self) {
-        let at = self.desk.at;
+        let at = self.now;
         let truth = self.line.broker(|broker| broker.truth());
         for (account, acc) in truth {
             for order in acc.orders.iter().filter(|order| order.status == Status::Working) {
@@ -679,7 +746,9 @@ impl Day {
             match here.first() {
                 Some((_, there)) => {
                     if let Some(no) = &order.broker_order_id {
-                        must!(*no.0 == *there.no, "order {id} is bound to {no}, and is {}", there.no);
+                        // A terminal that was restarted has shown it under this number.
+                        let same = *no.0 == *there.no || *no.0 == *renumbered(&there.no);
+                        must!(same, "order {id} is bound to {no}, and is {}", there.no);
                     }
                     must!(
                         !matches!(order.status, OrdStatus::NeverSent | OrdStatus::Absent),

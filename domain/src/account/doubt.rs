@@ -56,6 +56,8 @@ pub(super) struct Lists {
     last: Option<Arc<Snapshot>>,
     /// What the terminal calls what we call otherwise, since the last valid read.
     pub(super) renumbered: Renumbered,
+    /// When this life took up what an earlier one left.
+    began_at: Option<Timestamp>,
     /// When the last valid read ended, whatever it was good for.
     valid_at: Option<Timestamp>,
     invalid: Option<InvalidKind>,
@@ -103,6 +105,7 @@ impl Account {
     }
 
     pub(super) fn resume_lists(&mut self, at: Timestamp, exceptions: Vec<Exception>) {
+        self.lists.began_at = Some(at);
         for exception in exceptions {
             if exception.kind == ExceptionKind::External {
                 if let Some(row) = &exception.evidence.row {
@@ -154,9 +157,9 @@ impl Account {
         }
     }
 
-    /// What is written down with a send at a broker below L3, if a read is young enough.
+    /// What is written down with a send at a broker below L4, if a read is young enough.
     pub(super) fn baseline(&self, at: Timestamp, symbol: Symbol) -> Option<Arc<Baseline>> {
-        if self.conf.capabilities.level >= Level::L3 {
+        if self.conf.capabilities.level >= Level::L4 {
             return None;
         }
         let snapshot = self.lists.last.as_ref()?;
@@ -198,7 +201,9 @@ impl Account {
     ) -> bool {
         let Some(order) = self.orders.get(&id) else { return false };
         let conf = &self.conf.doubt;
-        let lives = order.sent_at.is_some_and(|sent| at.since(sent).us() < conf.id_lives.us() - conf.id_margin.us());
+        // How long it was between two lives nobody can measure: clocks are set.
+        let sent = order.sent_at.filter(|sent| self.lists.began_at.is_none_or(|began| *sent >= began));
+        let lives = sent.is_some_and(|sent| at.since(sent).us() < conf.id_lives.us() - conf.id_margin.us());
         let wanted = !order.cancel_wanted && refusal(at, states, &order.terms).is_none();
         let again = self.conf.capabilities.level == Level::L3
             && order.in_doubt
