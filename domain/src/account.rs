@@ -527,6 +527,12 @@ impl Account {
                     }
                     return;
                 }
+                // It has a number, and nobody doubts it: a terminal may show another one since.
+                if order.broker_order_id.is_some() && (in_flight.is_some() || !order.in_doubt) {
+                    let what = format!("it is told under a second number, {broker_order_id}");
+                    fx.alarms.push(Alarm::Unexplained { order: id, what });
+                    return;
+                }
                 if !self.claim(at, id, &broker_order_id) {
                     let cause: Arc<str> = format!("the broker named {broker_order_id}, which is another order").into();
                     if !order_in_doubt(self.orders.get(&id)) && in_flight.is_some() {

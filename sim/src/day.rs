@@ -264,7 +264,8 @@ impl Day {
         let troubled_until = self.now.plus(Span::from_secs(1_350));
         self.run_until(troubled_until)?;
         self.calm();
-        self.run_until(troubled_until.plus(CALM))?;
+        // A process that stood still wakes up later.
+        self.run_until(self.now.plus(CALM))?;
         // An order that still lives after all this waits for a person, or works at the broker.
         for id in self.open_doubts() {
             let order = self.find(id).ok_or("no such order")?;

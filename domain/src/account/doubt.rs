@@ -344,9 +344,8 @@ impl Account {
         }
         // Trades may lag behind the order: its end is taken over when all of them are there.
         if !quiet(snapshot, &row.no) || order.cum_qty != row.cum_qty {
-            // The broker took a trade back, and we have booked it.
-            let waited = order.doubt_since.is_some_and(|since| at.since(since) >= self.conf.doubt.blind_after);
-            if order.cum_qty > row.cum_qty && waited {
+            // Or the broker took a trade back, or gave two of them one number: nothing here will agree by itself.
+            if order.doubt_since.is_some_and(|since| at.since(since) >= self.conf.doubt.blind_after) {
                 self.park(at, id, ParkReason::NotConserved, fx);
             }
             return;
