@@ -60,6 +60,10 @@ pub enum AccountInput {
     DayStart(TradeDate),
     /// A trading state was set somewhere: what waits and is not permitted any more ends now.
     TradingStateSet,
+    /// The wall clock and the monotonic one went apart by so much: somebody set the clock, or the machine slept.
+    ClockJumped {
+        by: Span,
+    },
     Wake,
 }
 
@@ -115,6 +119,10 @@ pub enum Alarm {
     /// Books and broker differ, and nothing explains it: the symbol is frozen.
     Break {
         what: String,
+    },
+    /// How long ago something was sent cannot be told any more.
+    ClockJumped {
+        by: Span,
     },
 }
 
@@ -299,6 +307,10 @@ impl Account {
             }
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
+            AccountInput::ClockJumped { by } => {
+                self.distrust_durations(at);
+                fx.alarms.push(Alarm::ClockJumped { by });
+            }
             AccountInput::Wake => self.find_doubts(at, states, fx),
         }
         self.send(at, states, ledger, fx);

@@ -430,7 +430,8 @@ impl Day {
     /// A question that nobody answered in time may be on its way still.
     fn may_come_late(&mut self, n: usize) {
         let comes = self.troubled && self.faults.has(Trouble::LateArrivals) && self.time.next_u32().is_multiple_of(3);
-        if let Some(request) = self.sessions[n].asked.clone().filter(|_| comes) {
+        // It comes once, or at the end of the process.
+        if let Some(request) = self.sessions[n].asked.take_if(|_| comes) {
             let ms = 5_000 + u64::from(self.time.next_u32() % 15_000);
             self.soon(ms, Happening::Late { account: n, request });
         }
@@ -625,6 +626,10 @@ impl Day {
         self.world_goes_on(span);
         if self.time.next_u32().is_multiple_of(2) {
             self.ahead = Span::from_us(self.ahead.us() - span.us());
+            // The shell notices, because the wall clock went on.
+            for name in ACCOUNTS {
+                self.desk.tell_account(&account(name), AccountInput::ClockJumped { by: span });
+            }
         }
     }
 

@@ -56,8 +56,8 @@ pub(super) struct Lists {
     last: Option<Arc<Snapshot>>,
     /// What the terminal calls what we call otherwise, since the last valid read.
     pub(super) renumbered: Renumbered,
-    /// When this life took up what an earlier one left.
-    began_at: Option<Timestamp>,
+    /// How long it is since something before this nobody can tell: another life sent it, or the clock jumped.
+    measured_from: Option<Timestamp>,
     /// When the last valid read ended, whatever it was good for.
     valid_at: Option<Timestamp>,
     invalid: Option<InvalidKind>,
@@ -105,7 +105,7 @@ impl Account {
     }
 
     pub(super) fn resume_lists(&mut self, at: Timestamp, exceptions: Vec<Exception>) {
-        self.lists.began_at = Some(at);
+        self.distrust_durations(at);
         for exception in exceptions {
             if exception.kind == ExceptionKind::External {
                 if let Some(row) = &exception.evidence.row {
@@ -131,6 +131,11 @@ impl Account {
         }
         self.lists.wanted = true;
         self.refreeze();
+    }
+
+    /// F37, F38: what was sent until now may have been sent long ago.
+    pub(super) const fn distrust_durations(&mut self, at: Timestamp) {
+        self.lists.measured_from = Some(at);
     }
 
     pub(super) fn connected(&mut self) {
@@ -201,8 +206,7 @@ impl Account {
     ) -> bool {
         let Some(order) = self.orders.get(&id) else { return false };
         let conf = &self.conf.doubt;
-        // How long it was between two lives nobody can measure: clocks are set.
-        let sent = order.sent_at.filter(|sent| self.lists.began_at.is_none_or(|began| *sent >= began));
+        let sent = order.sent_at.filter(|sent| self.lists.measured_from.is_none_or(|from| *sent > from));
         let lives = sent.is_some_and(|sent| at.since(sent).us() < conf.id_lives.us() - conf.id_margin.us());
         let wanted = !order.cancel_wanted && refusal(at, states, &order.terms).is_none();
         let again = self.conf.capabilities.level == Level::L3

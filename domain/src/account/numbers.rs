@@ -115,14 +115,17 @@ impl Account {
     }
 
     fn looks_like(&self, order: &Order, row: &ListedOrder) -> bool {
-        let conf = &self.conf.doubt;
         // It may be listed late, but not before it was sent.
-        let early = order.sent_at.is_none_or(|sent| row.at.since(sent).us() < -conf.skew.us());
-        !early && candidate(order, row, conf).differs.iter().all(|field| *field == Field::Time)
+        let early = order.sent_at.is_none_or(|sent| row.at.since(sent).us() < -self.conf.doubt.skew.us());
+        !early && self.same_shape(order, row)
+    }
+
+    fn same_shape(&self, order: &Order, row: &ListedOrder) -> bool {
+        candidate(order, row, &self.conf.doubt).differs.iter().all(|field| *field == Field::Time)
     }
 
     /// Rows that look like an order of ours whose number is not listed: it may have another number now, and may as well
-    /// be a person's own.
+    /// be a person's own. Times say nothing here: the broker's clock may be far from ours.
     pub(super) fn unsure(
         &self,
         snapshot: &Snapshot,
@@ -139,7 +142,7 @@ impl Account {
         let missing: Vec<&Order> = self.of_day(snapshot.trade_date).filter(missing).collect();
         let strange = |row: &&ListedOrder| !claims.contains_key(&row.no) && !self.lists.external.contains_key(&row.no);
         let unsure =
-            snapshot.orders.iter().filter(strange).filter(|row| missing.iter().any(|o| self.looks_like(o, row)));
+            snapshot.orders.iter().filter(strange).filter(|row| missing.iter().any(|o| self.same_shape(o, row)));
         unsure.map(|row| row.no.clone()).collect()
     }
 
