@@ -478,7 +478,8 @@ impl Account {
     /// and needs no permission: risk never blocks a cancel.
     fn send_cancel(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
-        if order.cancel_wanted && order.in_flight.is_none() && is_working(order) {
+        // What is in doubt may be another's order by its number: the cancel follows when it is not.
+        if order.cancel_wanted && order.in_flight.is_none() && !order.in_doubt && is_working(order) {
             self.send_cancel_now(at, id, fx);
         }
     }

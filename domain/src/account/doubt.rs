@@ -276,7 +276,8 @@ impl Account {
         self.lists.valid_at = Some(at);
         self.close(at, "reads", "a valid read", fx);
 
-        self.lists.said.retain(|_, said| at.since(*said) < self.conf.doubt.blind_after);
+        let (orders, lasts) = (&self.orders, self.conf.doubt.blind_after);
+        self.lists.said.retain(|id, said| orders.contains_key(id) || at.since(*said) < lasts);
         self.disown_misread(at, &snapshot, fx);
         let mut rows: BTreeMap<OrderId, &ListedOrder> = BTreeMap::new();
         let claims = self.claims_of(snapshot.trade_date);
@@ -472,7 +473,7 @@ impl Account {
         let wanted = order.cancel_wanted;
         match (order.in_flight, order.in_doubt) {
             (None, false) => {}
-            (Some(InFlight::Cancel), true) => {
+            (Some(InFlight::Cancel), in_doubt) if in_doubt || self.lists.said.contains_key(&id) => {
                 // What is not there cannot be taken back: the order itself is the question now.
                 let text = "there is no order in the broker's list to cancel".into();
                 self.fact(at, id, OrderFact::CancelRejected { text }, fx);

@@ -115,9 +115,9 @@ impl Account {
     }
 
     fn looks_like(&self, order: &Order, row: &ListedOrder) -> bool {
-        // It may be listed late, but not before it was sent.
-        let early = order.sent_at.is_none_or(|sent| row.at.since(sent).us() < -self.conf.doubt.skew.us());
-        !early && self.same_shape(order, row)
+        let before = order.baseline.as_ref().zip(self.lists.seen.get(&row.no));
+        let older = before.is_some_and(|(baseline, seen)| seen.first_at <= baseline.at);
+        !older && self.same_shape(order, row)
     }
 
     fn same_shape(&self, order: &Order, row: &ListedOrder) -> bool {
