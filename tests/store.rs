@@ -16,3 +16,5 @@ mod lists;
 mod restart;
 #[path = "store/support.rs"]
 mod support;
+#[path = "store/versions.rs"]
+mod versions;

@@ -212,6 +212,37 @@ fn no_file_knows_the_machine_that_it_was_written_on() {
     report(wrong);
 }
 
+/// The reliability design numbers the ways in which an order can be lost or doubled. Each has a test that bears its
+/// number, or a line in the scoreboard that says why it cannot occur here or yet.
+#[test]
+fn every_way_to_fail_has_its_test_or_its_reason() {
+    const WAYS: u32 = 67;
+    let mut held: BTreeSet<u32> = BTreeSet::new();
+    for file in files(&["rs"]) {
+        for line in file.text.lines().map(str::trim) {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            // A function, or a story by its name.
+            let name = line.strip_prefix("fn ").or_else(|| line.ends_with(": \"").then_some(line));
+            let mut rest = name.unwrap_or_default();
+            while let Some(number) = rest.strip_prefix('f').and_then(|rest| rest.get(..2)?.parse().ok()) {
+                held.insert(number);
+                rest = rest.get(4..).unwrap_or_default();
+            }
+        }
+    }
+    let board = fs::read_to_string(root().join("docs/VERIFICATION.md")).expect("the scoreboard");
+    for line in board.lines() {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let number = cells.next().and_then(|cell| cell.strip_prefix('F')?.parse::<u32>().ok());
+        if let (Some(number), Some(reason)) = (number, cells.next())
+            && reason.len() > 20
+        {
+            held.insert(number);
+        }
+    }
+    report((1..=WAYS).filter(|way| !held.contains(way)).map(|way| format!("F{way:02}: neither a test nor a reason")));
+}
+
 /// A text file of the project.
 struct File {
     path: PathBuf,

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
-use signalbox_domain::account::{Account, AccountEffects, AccountInput, Alarm, Resolution, Unresolvable};
+use signalbox_domain::account::{
+    self, Account, AccountEffects, AccountInput, Alarm, Resolution, Unresolvable, Unsettleable,
+};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
 use signalbox_domain::order::{Order, Side};
@@ -405,6 +407,30 @@ impl Handler<Resolve> for AccountActor {
         self.act(at, fx, "resolve", ctx);
         if let Some(resolved) = resolved {
             self.board.answer_when_durable(answer, resolved);
+        }
+    }
+}
+
+/// A person settles a break or a ghost.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    pub decision: account::Settle,
+    /// Learns whether it could be, once that is durable.
+    pub answer: oneshot::Sender<Result<(), Unsettleable>>,
+}
+
+impl Handler<Settle> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, Settle { decision, answer }: Settle, ctx: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let mut fx = AccountEffects::default();
+        self.decide(at, [AccountInput::Settle(decision)], &mut fx);
+        let settled = fx.settled.take();
+        self.act(at, fx, "settle", ctx);
+        if let Some(settled) = settled {
+            self.board.answer_when_durable(answer, settled);
         }
     }
 }

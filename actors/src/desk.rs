@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message};
-use signalbox_domain::account::{Resolution, Unresolvable};
+use signalbox_domain::account::{Resolution, Settle, Unresolvable, Unsettleable};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
@@ -111,6 +111,11 @@ impl Desk {
         .await
     }
 
+    /// Settles a break or a ghost, as a person decides.
+    pub async fn settle(&self, account: AccountId, decision: Settle) -> Result<Result<(), Unsettleable>, DeskError> {
+        self.ask(|answer| Command::Settle { account, message: account::Settle { decision, answer } }).await
+    }
+
     pub async fn cancel_all(
         &self,
         account: AccountId,
@@ -209,6 +214,7 @@ enum Command {
     CancelSignal { strategy: StrategyId, message: strategy::CancelSignal },
     Cancel { account: AccountId, message: account::Cancel },
     Resolve { account: AccountId, message: account::Resolve },
+    Settle { account: AccountId, message: account::Settle },
     CancelAll { account: AccountId, message: account::CancelAll },
     SetTradingState(risk::SetTradingState),
     TradingState { scope: Scope, answer: oneshot::Sender<TradingState> },
@@ -253,6 +259,11 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::Resolve { account, message } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, message);
+                }
+            }
+            Command::Settle { account, message } => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, message);
                 }

@@ -137,7 +137,7 @@ async fn nothing_reaches_the_broker_before_it_is_durable() {
 }
 
 #[actix::test]
-async fn an_account_that_panics_is_rebuilt_and_finds_what_it_missed_while_the_others_trade_on() {
+async fn f07_f44_an_account_that_panics_is_rebuilt_and_finds_what_it_missed_while_the_others_trade_on() {
     let shop = open(2).await;
     let resting = shop.buy(99_000).await;
     shop.panic_account(0);
@@ -241,7 +241,7 @@ async fn a_strategy_that_panics_before_its_orders_are_durable_does_not_ask_twice
 }
 
 #[actix::test]
-async fn a_panic_in_risk_ends_the_process() {
+async fn f45_a_panic_in_risk_ends_the_process() {
     let (fatal, heard) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
     let (words, count) = (fatal.clone(), heard.clone());
     let shop = open_with(1, |boot| {

@@ -8,11 +8,13 @@ mod doubt;
 mod external;
 mod lookup;
 mod numbers;
+mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use doubt::{Resolution, Unresolvable};
+pub use settle::{Settle, Settlement, Unsettleable};
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
 use crate::event::Event;
@@ -55,6 +57,8 @@ pub enum AccountInput {
         by: Arc<str>,
         note: Arc<str>,
     },
+    /// A person settles a break or a ghost. Answered by [`AccountEffects::settled`].
+    Settle(Settle),
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
@@ -83,6 +87,8 @@ pub struct AccountEffects {
     pub canceling: Vec<OrderId>,
     /// The answer to [`AccountInput::Resolve`].
     pub resolved: Option<Result<(), Unresolvable>>,
+    /// The answer to [`AccountInput::Settle`].
+    pub settled: Option<Result<(), Unsettleable>>,
     pub wake_at: Option<Timestamp>,
 }
 
@@ -305,6 +311,7 @@ impl Account {
             AccountInput::Resolve { order, resolution, by, note } => {
                 fx.resolved = Some(self.resolve(at, order, &resolution, &by, &note, fx));
             }
+            AccountInput::Settle(decision) => fx.settled = Some(self.settle(at, ledger, &decision, fx)),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
             AccountInput::ClockJumped { by } => {

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_after_the_close_belongs_to_the_next_trading_day() {
+    fn f62_an_order_after_the_close_belongs_to_the_next_trading_day() {
         let calendar = calendar();
         assert_eq!(calendar.trade_date(at("2019-02-01", 0)), Some(date("2019-02-01")));
         assert_eq!(calendar.trade_date(at("2019-02-01", 145_959)), Some(date("2019-02-01")));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::broker::ListedTrade;
 use crate::denial::Denial;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::OpeningHolding;
+use crate::ledger::{Adjustment, OpeningHolding};
 use crate::order::{Approval, OrderFact, OrderTerms};
 use crate::parent::Leg;
 use crate::reconcile::exception::Exception;
@@ -98,6 +98,16 @@ pub enum Event {
         account: AccountId,
         trade: Arc<ListedTrade>,
     },
+    /// A person corrected the books to what the broker's lists show.
+    Adjusted {
+        account: AccountId,
+        adjustment: Arc<Adjustment>,
+        /// The key of what was settled by it, with the read that shows it.
+        exception: Arc<str>,
+        read_at: Option<Timestamp>,
+        by: Arc<str>,
+        note: Arc<str>,
+    },
     // People and programs: what an administrator or a login changed. `detail` never holds a secret.
     Administered {
         who: Arc<str>,
@@ -133,7 +143,7 @@ impl Event {
             Self::TradingStateSet { scope: Scope::Account(account), .. } => Some(account),
             Self::SignalAccepted(signal) => signal.account.as_ref(),
             Self::Exception(exception) => Some(&exception.account),
-            Self::ExternalTraded { account, .. } => Some(account),
+            Self::ExternalTraded { account, .. } | Self::Adjusted { account, .. } => Some(account),
             _ => None,
         }
     }

@@ -49,6 +49,36 @@ impl Book {
     }
 }
 
+/// A correction of the books, as a person decides and the broker's lists show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adjustment {
+    /// Shares into a book, or with a negative `qty` out of it at their average cost. No profit comes of it.
+    Shares {
+        symbol: Symbol,
+        book: StrategyId,
+        qty: Qty,
+        /// Part of the added shares that may not be sold on this day.
+        bought_today: Qty,
+        /// What the added shares cost, all together.
+        cost: Money,
+    },
+    Cash {
+        amount: Money,
+    },
+}
+
+impl Adjustment {
+    /// By how much the books grow: in shares, or in 1/10,000 of the currency.
+    #[must_use]
+    pub const fn gap(&self) -> i64 {
+        match self {
+            Self::Shares { qty, .. } => qty.get(),
+            Self::Cash { amount } => amount.e4(),
+        }
+    }
+}
+
 /// Cash and books of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
@@ -137,6 +167,29 @@ impl Ledger {
                     return vec![own.clone()];
                 }
                 self.sell_across(strategy, symbol, qty, amount - fee)
+            }
+        }
+    }
+
+    /// Books a correction. Returns the book that changed.
+    pub fn adjust(&mut self, adjustment: &Adjustment) -> Option<Book> {
+        match adjustment {
+            Adjustment::Cash { amount } => {
+                self.cash += *amount;
+                None
+            }
+            Adjustment::Shares { symbol, book, qty, bought_today, cost } => {
+                let book = self.book_mut(*symbol, book);
+                if qty.is_positive() {
+                    book.qty += *qty;
+                    book.bought_today += *bought_today;
+                    book.cost += *cost;
+                } else {
+                    let (pnl, qty) = (book.realized_pnl, -*qty);
+                    book.sell(qty, Money::ZERO);
+                    book.realized_pnl = pnl;
+                }
+                Some(book.clone())
             }
         }
     }

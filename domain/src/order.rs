@@ -452,10 +452,6 @@ impl Order {
                 self.broker_order_id = Some(broker_order_id.clone());
                 self.acked_at.get_or_insert(at);
             }
-            // A person says that a ghost is this order after all. It may gain its fills.
-            (S::Absent, None, F::Accepted { broker_order_id }) => {
-                self.broker_order_id = Some(broker_order_id.clone());
-            }
             (S::Initialized, Some(I::New), F::Rejected { text }) => self.end(S::Rejected, Some(text)),
             // Brokers take an order and refuse it later (废单 after the acknowledgement).
             (S::New, _, F::Rejected { text }) => self.end(S::Rejected, Some(text)),

@@ -255,7 +255,7 @@ impl PaperVenue {
     fn new_order(&mut self, at: Timestamp, order: VenueOrder, out: &mut Vec<VenueEvent>) {
         let key = (order.order, order.account.clone());
         if let Some(record) = self.register.get(&key) {
-            out.push(answer_again(order.account, order.order, record));
+            out.push(answer_again(order.account, order.order, &record));
             return;
         }
         let market_known = || self.books.get(&order.symbol).is_some_and(Book::is_known);
@@ -295,11 +295,11 @@ impl PaperVenue {
 
     fn cancel(&mut self, account: AccountId, order: OrderId, out: &mut Vec<VenueEvent>) {
         let key = (order, account);
-        let removed = match self.register.get(&key).map(|record| &record.fate) {
+        let removed = match self.register.get(&key).map(|record| record.fate) {
             None => Err(CancelRejection::UnknownOrder),
-            Some(Fate::Done { status, .. }) => Err(CancelRejection::TooLate(*status)),
+            Some(Fate::Done { status, .. }) => Err(CancelRejection::TooLate(status)),
             Some(Fate::Working(place)) => {
-                let removed = self.books.get_mut(&place.symbol).and_then(|book| book.remove(place));
+                let removed = self.books.get_mut(&place.symbol).and_then(|book| book.remove(&place));
                 removed.ok_or(CancelRejection::UnknownOrder)
             }
         };

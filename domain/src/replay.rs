@@ -175,6 +175,9 @@ impl Replay {
                 let ledger = self.ledger(account)?;
                 ledger.fill(&book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO);
             }
+            Event::Adjusted { account, adjustment, .. } => {
+                self.ledger(account)?.adjust(adjustment);
+            }
             Event::Exception(exception) => {
                 let key = (exception.account.clone(), exception.key.clone(), exception.opened_at);
                 self.exceptions.insert(key, exception.clone());

@@ -16,7 +16,7 @@ use signalbox_brokers::fake::adapter::{Facts, FakeAdapter};
 use signalbox_brokers::fake::fault::Arm;
 use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, PushRequest, Status};
 use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth, renumbered};
-use signalbox_domain::account::{AccountInput, Resolution};
+use signalbox_domain::account::{AccountInput, Resolution, Settle, Settlement};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, Report, Snapshot};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, InstallationTag, OrderId, SignalId};
@@ -708,16 +708,15 @@ impl Day {
     /// Rows that fit an order which was proved absent: he knows his own.
     fn person_lays_ghosts(&mut self) -> Result<(), String> {
         let tables = self.desk.tables();
-        let open = tables.exceptions.values().filter(|e| e.kind == ExceptionKind::Ghost && e.is_open());
-        let ghosts: Vec<_> =
-            open.filter_map(|e| Some((e.account.clone(), e.order?, e.evidence.row.clone()?.no))).collect();
-        for (account, order, no) in ghosts {
+        for ghost in tables.exceptions.values().filter(|e| e.kind == ExceptionKind::Ghost && e.is_open()) {
             self.met("ghost");
-            let ours =
-                self.true_orders(order).iter().any(|(of, truth)| of.as_str() == account.as_str() && *truth.no == *no.0);
-            let resolution = if ours { Resolution::Bind(no) } else { Resolution::External };
-            let input = AccountInput::Resolve { order, resolution, by: "ann".into(), note: "seen".into() };
-            self.desk.tell_account(&account, input);
+            let (of, row) = (ghost.account.to_string(), ghost.evidence.row.as_ref());
+            let (Some(order), Some(no)) = (ghost.order, row.map(|row| &row.no.0)) else { continue };
+            let truly = self.true_orders(order).iter().any(|(name, there)| *name == of && *there.no == **no);
+            must!(self.faults.dishonest() || !truly, "order {order} was proved absent and is {no}");
+            let (by, note) = ("ann".into(), "seen".into());
+            let settle = Settle { key: ghost.key.clone(), settlement: Settlement::External, by, note };
+            self.desk.tell_account(&ghost.account, AccountInput::Settle(settle));
             self.work()?;
         }
         Ok(())

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, Alarm, Unresolvable};
+use signalbox_domain::account::{
+    Account, AccountConf, AccountEffects, AccountInput, Alarm, Unresolvable, Unsettleable,
+};
 use signalbox_domain::broker::BrokerRequest;
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::event::Event;
@@ -84,6 +86,7 @@ pub struct Desk {
     pub alarms: Vec<Alarm>,
     /// What became of people's decisions about doubts.
     pub resolved: Vec<Result<(), Unresolvable>>,
+    pub settled: Vec<Result<(), Unsettleable>>,
 }
 
 impl Desk {
@@ -120,6 +123,7 @@ impl Desk {
             reads: VecDeque::new(),
             alarms: Vec::new(),
             resolved: Vec::new(),
+            settled: Vec::new(),
         };
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
@@ -407,6 +411,7 @@ impl Desk {
         self.held.entry(id.clone()).or_default().extend(fx.broker.into_iter().map(|request| (ticket, request)));
         self.alarms.extend(fx.alarms);
         self.resolved.extend(fx.resolved);
+        self.settled.extend(fx.settled);
         if fx.read {
             self.reads.push_back(id.clone());
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use signalbox_domain::event::{Event, Scope};
 use signalbox_domain::ids::{AccountId, OrderId};
+use signalbox_domain::ledger::Adjustment;
 use signalbox_domain::order::{OrderFact, OrderTerms};
 use signalbox_domain::parent::Leg;
 use utoipa::ToSchema;
@@ -132,6 +133,15 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
         Event::ExternalTraded { trade, .. } => json!({
             "broker_order_id": &*trade.no.0, "exec_id": &*trade.exec_id.0, "symbol": trade.symbol, "side": trade.side,
             "quantity": trade.qty.to_string(), "price": trade.px.to_string(),
+        }),
+        Event::Adjusted { adjustment, exception, read_at, by, note, .. } => json!({
+            "adjustment": match &**adjustment {
+                Adjustment::Shares { symbol, book, qty, cost, .. } => json!({
+                    "symbol": symbol, "book": book.as_str(), "quantity": qty.to_string(), "cost": cost.to_string(),
+                }),
+                Adjustment::Cash { amount } => json!({ "cash": amount.to_string() }),
+            },
+            "exception": &**exception, "read_at": read_at.map(at), "by": &**by, "note": &**note,
         }),
         Event::Administered { who, action, subject, detail } => json!({
             "who": &**who, "action": &**action, "subject": &**subject,

@@ -3,17 +3,18 @@
 use actix_web::{get, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use signalbox_domain::account::{Resolution, Unresolvable};
-use signalbox_domain::ids::BrokerOrderId;
+use signalbox_domain::account::{Resolution, Settle, Settlement, Unresolvable, Unsettleable};
+use signalbox_domain::ids::{AccountId, BrokerOrderId, StrategyId};
 use signalbox_domain::reconcile::Baseline;
 use signalbox_domain::reconcile::breaks::Break;
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::reconcile::matching::Candidate;
+use signalbox_domain::units::Timestamp;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::{Authenticated, require};
-use super::dto;
+use super::dto::{self, PriceIn, QtyIn};
 use super::front::Front;
 use super::intake::who;
 use super::json::{PathName, StrictJson, StrictQuery};
@@ -23,14 +24,14 @@ use super::problem::{Code, Problem};
 use super::trading_state::check_reason;
 use super::views::{OrderView, at};
 use super::{BodyRefusals, Conflicts, Missing, Refusals};
-use crate::people::Scope;
+use crate::people::{Principal, Scope};
 use crate::store::StoredOrder;
 
 /// Nobody decides more than this at once; the rest comes when these are settled.
 const EXCEPTIONS_MAX: u64 = 500;
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
-    cfg.service(list_exceptions).service(resolve_order);
+    cfg.service(list_exceptions).service(resolve_order).service(settle_exception);
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -249,4 +250,103 @@ async fn resolve_order(
         .map_err(|cannot: Unresolvable| Problem::new(Code::Conflict).detail(cannot.to_string()))?;
     let now = front.store.order(terms.id).await?.unwrap_or(order);
     Ok(web::Json(OrderView::of(&now, &front)))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SettlementIn {
+    /// The broker is right: the difference is booked.
+    Adjust,
+    /// So many differences are really there: each shall be shown and settled by itself.
+    Itemize,
+    /// The row is a person's own order.
+    External,
+}
+
+/// How a break or a ghost ends.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SettleException, example = json!({"decision": "adjust", "book": "external", "note": "bonus shares, 10 for 10"}))]
+struct SettleBody {
+    decision: SettlementIn,
+    /// With `adjust`, of shares: whose they are, or were. `external` when left away, which is nobody's.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    book: Option<String>,
+    /// With `adjust`, of shares: how many of them; all when left away. The rest stays open.
+    #[serde(default)]
+    quantity: Option<QtyIn>,
+    /// With `adjust`, of shares that the broker has more: what each cost. Nothing when left away.
+    #[serde(default)]
+    cost_price: Option<PriceIn>,
+    /// Why. It is kept for ever.
+    #[schema(min_length = 1, max_length = 500)]
+    note: String,
+}
+
+/// Settles a break or a ghost. Doubts are settled by their orders. The decision is kept with what was seen and who
+/// decided.
+#[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])), request_body = SettleBody,
+    params(("id" = String, Path, example = "paper-a:break:000001.SZ:1740967200000000")),
+    responses((status = 200, body = ExceptionView), Refusals, BodyRefusals, Missing, Conflicts))]
+#[post("/v1/exceptions/{id}/resolve")]
+async fn settle_exception(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    body: StrictJson<SettleBody>,
+    front: web::Data<Front>,
+) -> Result<web::Json<ExceptionView>, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
+    let open = one(&principal, &id.0, &front).await?;
+    if !principal.may_trade(&open.account) {
+        return Err(Problem::forbidden("you may see this exception, not settle it"));
+    }
+    let SettleBody { decision, book, quantity, cost_price, note } = body.0;
+    if note.trim().is_empty() {
+        return Err(Problem::invalid("note", "say why"));
+    }
+    check_reason(&note)?;
+    let settlement = match decision {
+        SettlementIn::Adjust => Settlement::Adjust {
+            book: book.map_or(Ok(StrategyId::external()), |name| existing_book(&name, &front))?,
+            qty: quantity.map(|qty| qty.get("quantity")).transpose()?,
+            cost: cost_price.map(|price| price.get("cost_price")).transpose()?,
+        },
+        _ if book.is_some() || quantity.is_some() || cost_price.is_some() => {
+            return Err(Problem::invalid("decision", "book, quantity and cost_price go with adjust"));
+        }
+        SettlementIn::Itemize => Settlement::Itemize,
+        SettlementIn::External => Settlement::External,
+    };
+    let by = who(principal.client());
+    let decision = Settle { key: open.key.clone(), settlement, by, note: note.into() };
+    front
+        .desk
+        .settle(open.account.clone(), decision)
+        .await?
+        .map_err(|cannot: Unsettleable| Problem::new(Code::Conflict).detail(cannot.to_string()))?;
+    let now = front.store.exception(&open.account, &open.key, open.opened_at).await?.unwrap_or(open);
+    let order = match now.order {
+        Some(id) => front.store.order(id).await?,
+        None => None,
+    };
+    Ok(web::Json(view(&now, order.as_ref(), &front)))
+}
+
+fn existing_book(name: &str, front: &Front) -> Result<StrategyId, Problem> {
+    let id = StrategyId::parse(name).ok();
+    let exists = |id: &StrategyId| *id == StrategyId::external() || front.strategy(id).is_some();
+    id.filter(exists).ok_or_else(|| Problem::invalid("book", "there is no such strategy"))
+}
+
+/// The exception with the id, if it is of an account that the principal may see.
+async fn one(principal: &Principal, id: &str, front: &Front) -> Result<Exception, Problem> {
+    let parts = id.split_once(':').and_then(|(account, rest)| {
+        let (key, opened) = rest.rsplit_once(':')?;
+        Some((AccountId::parse(account).ok()?, key, Timestamp::from_us(opened.parse().ok()?)))
+    });
+    let (account, key, opened_at) = parts.ok_or_else(Problem::not_found)?;
+    let readable = front.readable(principal).into_iter().any(|info| info.id == account);
+    let found = if readable { front.store.exception(&account, key, opened_at).await? } else { None };
+    found.ok_or_else(Problem::not_found)
 }

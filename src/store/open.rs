@@ -2,8 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::DatabaseConnection;
 use signalbox_domain::ids::InstallationTag;
@@ -90,10 +90,14 @@ impl Store {
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn({
             let (conf, queue, listeners) = (conf.clone(), queue.clone(), listeners.clone());
             move || match connect(&conf, &claim) {
-                Ok((backend, opened)) => {
+                Ok(Connected { backend, opened, unchecked }) => {
+                    let on_fatal = once(hooks.on_fatal);
+                    if let Some(file) = unchecked {
+                        check_the_rest(file, queue.clone(), on_fatal.clone());
+                    }
                     let writer = Writer::new(backend, &opened, queue, listeners, hooks.flush_delay);
                     if started.send(Ok(opened)).is_ok() {
-                        writer.run(hooks.on_fatal);
+                        writer.run(Box::new(move |error| on_fatal(error)));
                     }
                     // The next process may come in once nothing is written any more.
                     drop(folder);
@@ -126,24 +130,59 @@ impl Store {
     }
 }
 
-fn connect(conf: &StoreConf, claim: &Claim) -> Result<(Box<dyn Backend>, Opened), StoreError> {
+struct Connected {
+    backend: Box<dyn Backend>,
+    opened: Opened,
+    /// A file too large to be looked at as a whole before the start.
+    unchecked: Option<PathBuf>,
+}
+
+type Fatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
+
+/// Whoever comes first ends the process.
+fn once(on_fatal: OnFatal) -> Fatal {
+    let slot = Mutex::new(Some(on_fatal));
+    Arc::new(move |error| {
+        let first = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(on_fatal) = first {
+            on_fatal(error);
+        }
+    })
+}
+
+/// Goes on looking at the file's pages while we trade. Damage ends the process, as it would have kept it from starting.
+fn check_the_rest(file: PathBuf, queue: Arc<Queue>, on_fatal: Fatal) {
+    tracing::info!("the database is large: its pages are looked at while it is in use");
+    let look = move || match sqlite::check_all_pages(&file) {
+        Ok(()) => tracing::info!("all pages of the database are whole"),
+        Err(error) => {
+            queue.kill();
+            on_fatal(&error);
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("store-check".into()).spawn(look) {
+        tracing::warn!(%error, "the pages of the database are not looked at");
+    }
+}
+
+fn connect(conf: &StoreConf, claim: &Claim) -> Result<Connected, StoreError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(io("the writer's runtime cannot start"))?;
     if is_postgres(&conf.url) {
         let (backend, opened) = postgres::Postgres::open(&conf.url, runtime, claim)?;
-        return Ok((Box::new(backend), opened));
+        return Ok(Connected { backend: Box::new(backend), opened, unchecked: None });
     }
     let file = sqlite::file(&conf.url, &conf.data_dir)?;
-    sqlite::check_pages(&file)?;
+    let whole = sqlite::check_pages(&file)?;
     runtime.block_on(async {
         let connection = sqlite::connect_for_migrations(&file).await?;
         migrate(&connection).await?;
         connection.close().await.map_err(StoreError::from)
     })?;
     let (backend, opened) = sqlite::Sqlite::open(&file, claim)?;
-    Ok((Box::new(backend), opened))
+    Ok(Connected { backend: Box::new(backend), opened, unchecked: (!whole).then_some(file) })
 }
 
 fn is_postgres(url: &str) -> bool {

@@ -341,6 +341,21 @@ impl Store {
         query.limit(limit).all(self.reads()).await?.iter().map(parse::exception).collect()
     }
 
+    /// One of them, by its whole key.
+    ///
+    /// # Errors
+    /// As [`Self::exceptions`].
+    pub async fn exception(
+        &self,
+        account: &AccountId,
+        key: &str,
+        opened_at: Timestamp,
+    ) -> Result<Option<Exception>, StoreError> {
+        let id = (account.as_str().to_owned(), key.to_owned(), opened_at.us());
+        let found = exceptions::Entity::find_by_id(id).one(self.reads()).await?;
+        found.as_ref().map(parse::exception).transpose()
+    }
+
     pub async fn trading_states(&self) -> Result<Vec<StoredTradingState>, StoreError> {
         let found = trading_states::Entity::find().all(self.reads()).await?;
         found.into_iter().map(parse::trading_state).collect()

@@ -25,8 +25,9 @@ const VERSION_FLOOR: &str = "3.51.3";
 /// Lists and status requests are short; writes do not pass here.
 const READERS: u32 = 4;
 
-/// A restart may take this long for the look at the file. A gigabyte needs a few seconds.
-const CHECK_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// A restart waits so long for the look at the file, which is enough for some hundred megabytes. What is left is looked
+/// at while we trade.
+const CHECK_BEFORE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The file that `sqlite:name` means: inside the data folder, so that the folder's lock covers it.
 pub(super) fn file(url: &str, data_dir: &Path) -> Result<PathBuf, StoreError> {
@@ -58,11 +59,18 @@ pub(super) async fn connect_readers(file: &Path) -> Result<DatabaseConnection, S
 }
 
 /// Looks at every page before anything is written: a process that trades on a damaged file makes it worse. On a large
-/// file it ends after [`CHECK_MAX`], with what it saw until then.
-pub(super) fn check_pages(file: &Path) -> Result<(), StoreError> {
-    if !file.exists() {
-        return Ok(());
-    }
+/// file it ends early; `false` then, and [`check_all_pages`] has to look at the rest.
+pub(super) fn check_pages(file: &Path) -> Result<bool, StoreError> {
+    if file.exists() { look_at_pages(file, Some(CHECK_BEFORE)) } else { Ok(true) }
+}
+
+/// The same without an end, while others write. They cannot empty the write-ahead log meanwhile.
+pub(super) fn check_all_pages(file: &Path) -> Result<(), StoreError> {
+    look_at_pages(file, None).map(drop)
+}
+
+/// Whether all were looked at.
+fn look_at_pages(file: &Path, within: Option<std::time::Duration>) -> Result<bool, StoreError> {
     let damaged = |detail: String| StoreError::Damaged { file: file.to_owned(), detail };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(failed("the database file cannot be opened"))?;
@@ -71,22 +79,21 @@ pub(super) fn check_pages(file: &Path) -> Result<(), StoreError> {
     connection.set_db_config(keep, true).map_err(failed("the database file cannot be opened"))?;
     let interrupt = connection.get_interrupt_handle();
     let (done, waits) = std::sync::mpsc::channel::<()>();
-    let watch = std::thread::spawn(move || {
-        if waits.recv_timeout(CHECK_MAX) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            interrupt.interrupt();
-        }
+    let watch = within.map(|within| {
+        std::thread::spawn(move || {
+            if waits.recv_timeout(within) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                interrupt.interrupt();
+            }
+        })
     });
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     drop(done);
-    let _ = watch.join(); // it has nothing to say
+    let _ = watch.map(std::thread::JoinHandle::join); // it has nothing to say
     match found {
-        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) if found == "ok" => Ok(true),
         Ok(found) => Err(damaged(found.replace('\n', " "))),
         Err(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted) => {
-                tracing::warn!("the database is too large to be looked at as a whole in {CHECK_MAX:?}: going on");
-                Ok(())
-            }
+            Some(ErrorCode::OperationInterrupted) => Ok(false),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Err(damaged(error.to_string())),
             _ => Err(failed("the database file cannot be checked")(error)),
         },
@@ -279,8 +286,8 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
         }
     }
     // Setting the hook below turns SQLite's own checkpoints inside commits off.
-    // KiB: the newest pages of every index stay at hand.
-    connection.pragma_update(None, "cache_size", -65_536).map_err(failed(context))?;
+    // KiB: the newest pages of every index stay at hand; the others are in the system's cache.
+    connection.pragma_update(None, "cache_size", -16_384).map_err(failed(context))?;
     connection.set_prepared_statement_cache_capacity(64); // the writer's own and the usual administrative ones
     Ok(())
 }

@@ -86,7 +86,7 @@ fn signal(key: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signal_becomes_orders_and_fills_and_a_repeat_becomes_nothing() {
+async fn f02_a_signal_becomes_orders_and_fills_and_a_repeat_becomes_nothing() {
     let desk = Desk::open().await;
     let first = desk.send(signal("s-1")).await;
     assert_eq!(first.status, 202, "{first:?}");

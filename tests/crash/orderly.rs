@@ -49,7 +49,7 @@ async fn told_to_stop_it_drains_and_the_next_start_shows_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_page_is_found_at_the_start_and_told_in_clear_words() {
+async fn f42_a_damaged_page_is_found_at_the_start_and_told_in_clear_words() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     assert_eq!(start(&data, CLOCK).await.stop().await.code(), Some(0));
@@ -73,7 +73,7 @@ async fn a_damaged_page_is_found_at_the_start_and_told_in_clear_words() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_process_on_the_same_folder_is_refused_in_clear_words() {
+async fn f53_a_second_process_on_the_same_folder_is_refused_in_clear_words() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let program = start(&data, CLOCK).await;

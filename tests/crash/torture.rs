@@ -27,7 +27,7 @@ struct Figures {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_instant_it_loses_nothing_and_doubles_nothing() {
+async fn f01_f10_f66_killed_at_any_instant_it_loses_nothing_and_doubles_nothing() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let kills = number("CRASH_KILLS").unwrap_or(KILLS);
     let seed = number("CRASH_SEED").unwrap_or_else(fresh_seed);

@@ -9,7 +9,7 @@ use signalbox::store::{Hooks, INGEST_BATCH_MAX, IngestError, Ingested, Store};
 use crate::support::{Database, new_signal};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_requests_with_one_key_exactly_one_is_accepted() {
+async fn f05_of_requests_with_one_key_exactly_one_is_accepted() {
     for database in Database::all().await {
         let store = database.open().await;
         let tasks = (0..32).map(|_| {
@@ -42,7 +42,7 @@ async fn of_requests_with_one_key_exactly_one_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_key_with_another_body_is_refused_also_after_a_restart_and_inside_one_batch() {
+async fn f04_a_key_with_another_body_is_refused_also_after_a_restart_and_inside_one_batch() {
     for database in Database::all().await {
         let store = database.open().await;
         let mut other = new_signal("a");
@@ -67,7 +67,7 @@ async fn a_key_with_another_body_is_refused_also_after_a_restart_and_inside_one_
 }
 
 #[tokio::test]
-async fn what_is_too_much_is_refused() {
+async fn f47_what_is_too_much_is_refused() {
     let database = Database::sqlite();
     let free = Arc::new(AtomicU64::new(u64::MAX));
     let hook = free.clone();

@@ -163,7 +163,7 @@ async fn an_overfill_is_kept_and_a_fill_booked_twice_ends_the_process() {
 }
 
 #[tokio::test]
-async fn whoever_lost_the_lease_writes_nothing_more() {
+async fn f54_whoever_lost_the_lease_writes_nothing_more() {
     for database in Database::all().await {
         let (told, fatal) = tokio::sync::oneshot::channel();
         let on_fatal = Box::new(move |error: &StoreError| told.send(error.to_string()).unwrap_or_default());

@@ -53,7 +53,7 @@ pub enum Unresolvable {
 pub(super) struct Lists {
     pub(super) seen: SeenRows,
     /// In our numbers.
-    last: Option<Arc<Snapshot>>,
+    pub(super) last: Option<Arc<Snapshot>>,
     /// What the terminal calls what we call otherwise, since the last valid read.
     pub(super) renumbered: Renumbered,
     /// How long it is since something before this nobody can tell: another life sent it, or the clock jumped.
@@ -63,9 +63,9 @@ pub(super) struct Lists {
     invalid: Option<InvalidKind>,
     pub(super) reading: bool,
     asked_at: Option<Timestamp>,
-    wanted: bool,
+    pub(super) wanted: bool,
     compared_at: Option<Timestamp>,
-    compare_now: bool,
+    pub(super) compare_now: bool,
     /// The trading day before the account's.
     day_before: Option<TradeDate>,
     watches: BTreeMap<OrderId, Watch>,
@@ -80,11 +80,13 @@ pub(super) struct Lists {
     /// Of these the broker said something that only its lists can confirm.
     pub(super) said: BTreeMap<OrderId, Timestamp>,
     /// Open, and those of the day that name rows of others.
-    exceptions: BTreeMap<Arc<str>, Exception>,
+    pub(super) exceptions: BTreeMap<Arc<str>, Exception>,
     /// Orders of persons, with what of them is booked.
     pub(super) external: BTreeMap<BrokerOrderId, Exception>,
     /// Differences that one read showed.
-    differed: BTreeMap<String, Break>,
+    pub(super) differed: BTreeMap<String, Break>,
+    /// A person has said that many differences at once are really there: each stands by itself until none is left.
+    pub(super) itemized: bool,
     frozen: bool,
     frozen_symbols: BTreeSet<Symbol>,
 }
@@ -540,9 +542,10 @@ impl Account {
             by_hand.filter(|row| row.cum_qty.is_positive()).map(|row| row.symbol).collect();
         // Fees are reckoned to the cent and brokers round as they like.
         let cash_tolerance = Money::from_units(1);
-        let known = Known { moving: &moving, external: &external, cash_tolerance };
+        let known = Known { moving: &moving, external: &external, cash_tolerance, itemized: self.lists.itemized };
         let found: BTreeMap<String, Break> =
             compare(ledger, snapshot, known).into_iter().map(|b| (b.key(), b)).collect();
+        self.lists.itemized &= found.values().any(|differs| differs.class() == BreakClass::Unexplained);
         for (key, differs) in &found {
             let twice = self.lists.differed.get(key) == Some(differs);
             let class = differs.class();
@@ -604,9 +607,7 @@ impl Account {
         note: &Arc<str>,
         fx: &mut AccountEffects,
     ) -> Result<(), Unresolvable> {
-        let Some(order) = self.orders.get(&id).filter(|order| order.in_doubt) else {
-            return self.lay_ghost(at, id, what, by, note, fx);
-        };
+        let order = self.orders.get(&id).filter(|order| order.in_doubt).ok_or(Unresolvable::NotInDoubt)?;
         if order.in_flight == Some(InFlight::Cancel) {
             return Err(Unresolvable::OnlyCancel);
         }
@@ -649,42 +650,6 @@ impl Account {
         };
         self.decide(at, &doubt_key(id), word, by, note, fx);
         self.lists.watches.remove(&id);
-        self.lists.wanted = true;
-        self.lists.compare_now = true;
-        self.refreeze();
-        Ok(())
-    }
-
-    /// A person says whose row it is that fits an order which was proved absent: that order's, or his own.
-    fn lay_ghost(
-        &mut self,
-        at: Timestamp,
-        id: OrderId,
-        what: &Resolution,
-        by: &Arc<str>,
-        note: &Arc<str>,
-        fx: &mut AccountEffects,
-    ) -> Result<(), Unresolvable> {
-        let ghosts = self.lists.exceptions.values().filter(|e| e.kind == ExceptionKind::Ghost && e.order == Some(id));
-        let rows = ghosts.filter_map(|e| Some((e.key.clone(), e.evidence.row.clone()?)));
-        let ghost = match what {
-            Resolution::Bind(no) => rows.into_iter().find(|(_, row)| row.no == *no),
-            Resolution::External => rows.into_iter().next(),
-            Resolution::Absent => None,
-        };
-        let (key, row) = ghost.ok_or(Unresolvable::NotInDoubt)?;
-        let word = if matches!(what, Resolution::Bind(_)) {
-            if !self.claim(at, id, &row.no) {
-                return Err(Unresolvable::Claimed(row.no));
-            }
-            self.lists.vouched.insert(id);
-            self.fact(at, id, OrderFact::Accepted { broker_order_id: row.no.clone() }, fx);
-            BIND
-        } else {
-            self.record_external(at, &row, "a person's own, as he says", by, fx);
-            "external"
-        };
-        self.decide(at, &key, word, by, note, fx);
         self.lists.wanted = true;
         self.lists.compare_now = true;
         self.refreeze();
@@ -815,7 +780,7 @@ impl Account {
         self.decide(at, key, how, &"signalbox".into(), &"".into(), fx);
     }
 
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         at: Timestamp,
         key: &str,
@@ -837,7 +802,7 @@ impl Account {
         fx.rows.push(Row::Exception(exception));
     }
 
-    fn refreeze(&mut self) {
+    pub(super) fn refreeze(&mut self) {
         let open = self.lists.exceptions.values();
         self.lists.frozen = open.clone().any(Exception::freezes_account);
         let symbols = open.filter_map(|e| match &e.evidence.differs {

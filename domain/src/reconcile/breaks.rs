@@ -71,6 +71,17 @@ impl Break {
         }
     }
 
+    /// By how much: what the broker has more than the books, in shares or in 1/10,000 of the currency; of a bulk only
+    /// that it is one.
+    #[must_use]
+    pub fn gap(&self) -> i64 {
+        match self {
+            Self::Position { books, broker, .. } => (*broker - *books).get(),
+            Self::Cash { books, broker, .. } => (*broker - *books).e4(),
+            Self::Bulk { .. } => 0,
+        }
+    }
+
     /// What differs; one exception each.
     #[must_use]
     pub fn key(&self) -> String {
@@ -91,6 +102,8 @@ pub struct Known<'a> {
     pub external: &'a BTreeSet<Symbol>,
     /// Cash that fees of trades by hand and rounding may have taken.
     pub cash_tolerance: Money,
+    /// A person has said that so much really differs.
+    pub itemized: bool,
 }
 
 /// More than a fifth of the symbols at once is rather a bad read.
@@ -121,7 +134,9 @@ pub fn compare(ledger: &Ledger, snapshot: &Snapshot, known: Known<'_>) -> Vec<Br
     let unexplained = found.iter().filter(|b| b.class() == BreakClass::Unexplained).count();
     let all = held.union(&listed).count();
     let emptied = listed.is_empty() && !held.is_empty() && unexplained > 0;
-    if emptied || (unexplained >= BULK_MIN && unexplained * BULK_SHARE > all) {
+    if known.itemized {
+        // Each by itself.
+    } else if emptied || (unexplained >= BULK_MIN && unexplained * BULK_SHARE > all) {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         return vec![Break::Bulk { symbols: count(unexplained), of: count(all) }];
     }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use signalbox_domain::account::{AccountConf, AccountInput, Alarm, Resolution, Unresolvable};
+use signalbox_domain::account::{
+    AccountConf, AccountInput, Alarm, Resolution, Settle, Settlement, Unresolvable, Unsettleable,
+};
 use signalbox_domain::broker::{
     BrokerReport, BrokerRequest, Capabilities, Level, ListedCash, ListedOrder, ListedPosition, ListedStatus,
     ListedTrade, ReadFailed, Report, Snapshot,
@@ -42,7 +44,7 @@ pub(crate) fn account() -> AccountId {
     AccountId::parse("a").expect("a name")
 }
 
-fn strategy() -> StrategyId {
+pub(crate) fn strategy() -> StrategyId {
     StrategyId::parse("s").expect("a name")
 }
 
@@ -286,6 +288,13 @@ impl Bench {
         let before = self.desk.resolved.len();
         self.tell(AccountInput::Resolve { order, resolution, by, note });
         self.desk.resolved.get(before).cloned().expect("an answer")
+    }
+
+    pub(crate) fn settle(&mut self, key: &str, settlement: Settlement) -> Result<(), Unsettleable> {
+        let (by, note) = ("ann".into(), "looked at the terminal".into());
+        let before = self.desk.settled.len();
+        self.tell(AccountInput::Settle(Settle { key: key.into(), settlement, by, note }));
+        self.desk.settled.get(before).cloned().expect("an answer")
     }
 
     /// The time of day, for people who read a failure.

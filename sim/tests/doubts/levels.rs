@@ -19,7 +19,7 @@ fn f13_at_l0_a_lost_answer_is_a_persons_at_once() {
 }
 
 #[test]
-fn f13_at_l1_the_one_row_that_two_reads_show_is_bound() {
+fn f13_f19_at_l1_the_one_row_that_two_reads_show_is_bound() {
     let mut bench = Bench::at(Level::L1);
     let order = bench.buy(100);
     assert_eq!(bench.submits(order), 1, "upon a valid read");
@@ -36,7 +36,7 @@ fn f13_at_l1_the_one_row_that_two_reads_show_is_bound() {
 }
 
 #[test]
-fn f13_at_l1_an_order_that_never_shows_is_absent_after_a_minute_and_not_sent_again() {
+fn f13_f34_at_l1_an_order_that_never_shows_is_absent_after_a_minute_and_not_sent_again() {
     let mut bench = Bench::at(Level::L1);
     let order = bench.buy(100);
     bench.lose(order);

@@ -2,7 +2,9 @@
 //!
 //! The names of the tests begin with the failure's number in the reliability design.
 
+mod answers;
 mod broker;
 mod levels;
 mod lists;
 mod persons;
+mod settle;

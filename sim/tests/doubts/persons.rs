@@ -56,43 +56,6 @@ fn mine_takes_the_rows_away_and_the_looking_goes_on() {
     assert!(["absent", "parked"].contains(&bench.status(order)));
 }
 
-/// An order that was proved absent, and a row that looks like it and came later.
-fn ghost() -> (Bench, signalbox_domain::ids::OrderId) {
-    let mut bench = Bench::at(Level::L1);
-    let order = bench.buy(100);
-    bench.lose(order);
-    bench.pass(90);
-    bench.list("N9", Side::Buy, 100, 100_000);
-    bench.pass(61);
-    bench.trade("N9", 100, 100_000);
-    assert_eq!(bench.open(), ["ghost:N9"]);
-    (bench, order)
-}
-
-#[test]
-fn a_ghost_that_is_a_persons_own_is_booked_as_his_and_the_account_goes_on() {
-    let (mut bench, order) = ghost();
-    assert_eq!(bench.resolve(order, Resolution::Absent), Err(Unresolvable::NotInDoubt));
-    assert_eq!(bench.resolve(order, Resolution::External), Ok(()));
-    bench.pass(61);
-    let books = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger");
-    assert_eq!(books.holding(crate::broker::symbol()).qty, signalbox_domain::units::Qty::new(1_100));
-    assert_eq!(bench.order(order).cum_qty, signalbox_domain::units::Qty::ZERO);
-    assert!(!bench.open().contains(&"ghost:N9".to_owned()));
-    let next = bench.buy(200);
-    assert_eq!(bench.submits(next), 1);
-}
-
-#[test]
-fn a_ghost_that_is_the_order_after_all_gives_it_its_fills() {
-    let (mut bench, order) = ghost();
-    assert_eq!(bench.resolve(order, Resolution::Bind(no("N8"))), Err(Unresolvable::NotInDoubt));
-    assert_eq!(bench.resolve(order, Resolution::Bind(no("N9"))), Ok(()));
-    bench.pass(61);
-    assert_eq!((bench.status(order), bench.order(order).cum_qty), ("absent", signalbox_domain::units::Qty::new(100)));
-    assert!(!bench.open().contains(&"ghost:N9".to_owned()));
-}
-
 #[test]
 fn what_cannot_be_is_refused() {
     let (mut bench, order) = parked();

@@ -73,7 +73,7 @@ stories! {
            -> a: cash 97994.98 reserved 0.00, s 600000.SH 200 (0 sellable)
     ";
 
-    a_fill_that_comes_after_the_cancel_is_booked_and_revives_nothing: "
+    f26_a_fill_that_comes_after_the_cancel_is_booked_and_revives_nothing: "
         09:31 S1 buy 200 600000.SH @ 10.00
            -> a: submit S1.1 buy 200 @ 10.00
         09:31 broker S1.1 accepted
@@ -101,7 +101,7 @@ stories! {
            -> a: cash 100000.00 reserved 3010.03
     ";
 
-    a_cancel_is_refused_because_the_order_was_filled: "
+    f25_a_cancel_is_refused_because_the_order_was_filled: "
         09:31 S1 buy 100 600000.SH @ 10.00
            -> a: submit S1.1 buy 100 @ 10.00
         09:31 broker S1.1 accepted

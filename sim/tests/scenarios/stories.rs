@@ -16,7 +16,7 @@ stories! {
            -> a: cash 98994.99 reserved 0.00, s 600000.SH 100 (0 sellable)
     ";
 
-    what_is_left_of_a_partial_fill_is_cancelled_and_its_cash_is_free_again: "
+    f23_what_is_left_of_a_partial_fill_is_cancelled_and_its_cash_is_free_again: "
         09:31 S1 buy 1000 600000.SH @ 10.00
            -> a: submit S1.1 buy 1000 @ 10.00
         09:31 broker S1.1 accepted
@@ -117,7 +117,7 @@ stories! {
            -> a: cash 100000.00 reserved 0.00
     ";
 
-    a_restart_puts_what_was_being_sent_in_doubt: "
+    f14_a_restart_puts_what_was_being_sent_in_doubt: "
         09:31 S1 buy 100 600000.SH @ 10.00
            -> a: submit S1.1 buy 100 @ 10.00
         09:31:01 restart
@@ -190,7 +190,7 @@ stories! {
            -> a: cash 100000.00 reserved 0.00
     ";
 
-    a_halt_between_approval_and_send_ends_the_order_unsent: "
+    f65_a_halt_between_approval_and_send_ends_the_order_unsent: "
         given account a cash 100000 in_flight 1
         09:31 S1 buy 100 600000.SH @ 10.00
            -> a: submit S1.1 buy 100 @ 10.00
@@ -378,7 +378,7 @@ stories! {
            -> S3 denied PRICE_LIMIT
     ";
 
-    the_same_order_without_a_key_a_moment_later_is_a_duplicate: "
+    f03_the_same_order_without_a_key_a_moment_later_is_a_duplicate: "
         09:31:00 ask buy 100 600000.SH @ 10.00
            -> a: submit S0.1 buy 100 @ 10.00
         09:31:03 ask buy 100 600000.SH @ 10.00
@@ -547,7 +547,7 @@ stories! {
            -> a: submit S5.1 sell 200 @ 10.00
     ";
 
-    shares_that_are_being_sold_are_not_sold_again: "
+    f60_shares_that_are_being_sold_are_not_sold_again: "
         given account a cash 100000 s 600000.SH 350
         09:31 S1 target 150 600000.SH @ 10.00
            -> a: submit S1.1 sell 200 @ 10.00
@@ -647,7 +647,7 @@ stories! {
            -> S2 expired
     ";
 
-    an_order_that_waits_in_the_queue_ends_with_its_time_and_is_not_sent_late: "
+    f08_an_order_that_waits_in_the_queue_ends_with_its_time_and_is_not_sent_late: "
         given account a cash 100000 in_flight 1
         09:31 S1 buy 100 600000.SH @ 10.00
            -> a: submit S1.1 buy 100 @ 10.00

@@ -132,7 +132,7 @@ fn a_fund_can_be_sold_on_the_same_day_when_its_class_allows_it() {
 }
 
 #[test]
-fn a_main_board_stock_under_risk_warning_had_5_percent_until_the_summer_of_2026() {
+fn f63_a_main_board_stock_under_risk_warning_had_5_percent_until_the_summer_of_2026() {
     for symbol in ["600289.SH", "000004.SZ"] {
         let stock = st(symbol, Board::Main);
         assert_eq!(on(&stock, "2026-07-03").limit, percent(5, 5));
