@@ -19,9 +19,6 @@ pub struct Sim {
     days: NonZeroU64,
     #[arg(long, default_value_t = threads())]
     threads: usize,
-    /// Also the faults that are known to break promises still.
-    #[arg(long)]
-    open: bool,
     /// Tell everything that happens on the first day, and no more.
     #[arg(long)]
     trace: bool,
@@ -40,9 +37,8 @@ pub fn run(sim: &Sim) -> anyhow::Result<()> {
         Some(seed) => seed,
         None => fresh_seed()?,
     };
-    let faults = if sim.open { Faults::of_all } else { Faults::of };
     if sim.trace {
-        let (end, story) = day::tell(&Rc::new(desk::market()), seed, faults(seed));
+        let (end, story) = day::tell(&Rc::new(desk::market()), seed, Faults::of(seed));
         println!("{story}");
         return end.map_err(|broken| anyhow::anyhow!("day {seed}: {broken}"));
     }
@@ -51,7 +47,7 @@ pub fn run(sim: &Sim) -> anyhow::Result<()> {
     bar.enable_steady_tick(Duration::from_millis(500));
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} days  {per_sec}  {eta} left")?);
     let since = crate::clock::stopwatch();
-    let campaign = Campaign { first_seed: seed, days: sim.days.get(), threads: sim.threads, faults };
+    let campaign = Campaign { first_seed: seed, days: sim.days.get(), threads: sim.threads, faults: Faults::of };
     let Outcome { tally, broken } = campaign::run(campaign, &|over| bar.set_position(over));
     let seconds = since.elapsed().as_secs_f64();
     bar.finish_and_clear();

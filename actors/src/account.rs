@@ -12,7 +12,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
 use signalbox_domain::order::{Order, Side};
 use signalbox_domain::risk::{Approved, ApprovedOrder};
-use signalbox_domain::units::{Timestamp, TradeDate};
+use signalbox_domain::units::{Span, Timestamp, TradeDate};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -39,6 +39,9 @@ struct Held {
     since: Instant,
     ask: Ask,
 }
+
+/// Less is what the network's time does to a clock.
+const CLOCK_JUMP: Span = Span::from_secs(2);
 
 /// What the broker said within one step.
 #[derive(Debug, Default)]
@@ -72,6 +75,8 @@ pub struct AccountActor {
     wake: Option<(Timestamp, SpawnHandle)>,
     /// What a resumed life has to do before anything else.
     first: Option<AccountEffects>,
+    /// How far the wall clock was from the monotonic one at the last step.
+    drift: Span,
 }
 
 impl AccountActor {
@@ -79,15 +84,27 @@ impl AccountActor {
     pub fn new(core: Account, first: AccountEffects, session: Session, board: Rc<Board>) -> Self {
         let id = core.conf().id.clone();
         let name = format!("account:{id}").into();
-        Self { id, name, core, session, board, held: VecDeque::new(), at_gate: false, wake: None, first: Some(first) }
+        let (held, drift) = (VecDeque::new(), board.clock.drift());
+        Self { id, name, core, session, board, held, at_gate: false, wake: None, first: Some(first), drift }
     }
 
     /// Decides now, acts when durable.
     fn step(&mut self, inputs: impl IntoIterator<Item = AccountInput>, cause: &'static str, ctx: &mut Context<Self>) {
         let at = self.board.clock.now();
         let mut fx = AccountEffects::default();
-        self.decide(at, inputs, &mut fx);
+        let jumped = self.clock_jumped().map(|by| AccountInput::ClockJumped { by });
+        self.decide(at, jumped.into_iter().chain(inputs), &mut fx);
         self.act(at, fx, cause, ctx);
+    }
+
+    fn clock_jumped(&mut self) -> Option<Span> {
+        let drift = self.board.clock.drift();
+        let by = Span::from_us(drift.us() - self.drift.us());
+        if by.us().abs() < CLOCK_JUMP.us() {
+            return None;
+        }
+        self.drift = drift;
+        Some(by)
     }
 
     fn decide(&mut self, at: Timestamp, inputs: impl IntoIterator<Item = AccountInput>, fx: &mut AccountEffects) {
@@ -209,6 +226,9 @@ impl AccountActor {
                 }
                 Alarm::ReadInvalid { why } => warn!(account.id = %self.id, "the broker's lists do not count: {why}"),
                 Alarm::Break { what } => error!(account.id = %self.id, "books and broker differ: {what}"),
+                Alarm::ClockJumped { by } => {
+                    error!(account.id = %self.id, "the clocks went apart by {} ms", by.us() / 1_000);
+                }
                 Alarm::Overfill { order } => {
                     error!(account.id = %self.id, order.id = %order, "order {order} is filled beyond its quantity");
                 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use signalbox_domain::units::{Span, Timestamp};
 use tokio::time::Instant;
@@ -17,6 +17,10 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
     /// How long to wait in real time until the clock has moved on by `span`.
     fn real(&self, span: Span) -> Duration;
+
+    /// How far the wall clock has gone from the monotonic one, in real time from any beginning. A change of it says that
+    /// somebody set the clock, or that the machine slept.
+    fn drift(&self) -> Span;
 }
 
 /// Runs from a starting instant along the monotonic clock, at a speed.
@@ -27,13 +31,21 @@ pub struct MarketClock {
     speed: i64,
     /// Never shown twice in the wrong order, whatever the arithmetic does.
     shown: AtomicI64,
+    /// Both clocks at the beginning.
+    machine: (std::time::Instant, SystemTime),
 }
 
 impl MarketClock {
     /// A clock that shows `start` now and follows real time `speed` times as fast.
     #[must_use]
     pub fn starting_at(start: Timestamp, speed: u32) -> Self {
-        Self { origin: Mutex::new((now(), start)), speed: i64::from(speed.max(1)), shown: AtomicI64::new(start.us()) }
+        let origin = Mutex::new((now(), start));
+        Self {
+            origin,
+            speed: i64::from(speed.max(1)),
+            shown: AtomicI64::new(start.us()),
+            machine: (machine_now(), wall_now()),
+        }
     }
 
     /// Sets the clock forward to `to`; a clock that is further on stays where it is.
@@ -56,6 +68,27 @@ impl Clock for MarketClock {
     fn real(&self, span: Span) -> Duration {
         Duration::from_micros(u64::try_from(span.us() / self.speed).unwrap_or(0))
     }
+
+    fn drift(&self) -> Span {
+        let (monotonic, wall) = self.machine;
+        let us = |passed: Duration| i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+        let since = |then: SystemTime| match wall_now().duration_since(then) {
+            Ok(passed) => us(passed),
+            Err(backwards) => -us(backwards.duration()),
+        };
+        Span::from_us(since(wall) - us(machine_now().duration_since(monotonic)))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn wall_now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Not the runtime's, which tests let stand still.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn machine_now() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]

@@ -6,6 +6,8 @@
 
 mod doubt;
 mod external;
+mod lookup;
+mod numbers;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -62,6 +64,10 @@ pub enum AccountInput {
     DayStart(TradeDate),
     /// A trading state was set somewhere: what waits and is not permitted any more ends now.
     TradingStateSet,
+    /// The wall clock and the monotonic one went apart by so much: somebody set the clock, or the machine slept.
+    ClockJumped {
+        by: Span,
+    },
     Wake,
 }
 
@@ -119,6 +125,10 @@ pub enum Alarm {
     /// Books and broker differ, and nothing explains it: the symbol is frozen.
     Break {
         what: String,
+    },
+    /// How long ago something was sent cannot be told any more.
+    ClockJumped {
+        by: Span,
     },
 }
 
@@ -304,6 +314,10 @@ impl Account {
             AccountInput::Settle(decision) => fx.settled = Some(self.settle(at, ledger, &decision, fx)),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
+            AccountInput::ClockJumped { by } => {
+                self.distrust_durations(at);
+                fx.alarms.push(Alarm::ClockJumped { by });
+            }
             AccountInput::Wake => self.find_doubts(at, states, fx),
         }
         self.send(at, states, ledger, fx);
@@ -471,14 +485,15 @@ impl Account {
     /// and needs no permission: risk never blocks a cancel.
     fn send_cancel(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
-        if order.cancel_wanted && order.in_flight.is_none() && is_working(order) {
+        // What is in doubt may be another's order by its number: the cancel follows when it is not.
+        if order.cancel_wanted && order.in_flight.is_none() && !order.in_doubt && is_working(order) {
             self.send_cancel_now(at, id, fx);
         }
     }
 
     fn send_cancel_now(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         if let Some(order) = self.orders.get(&id) {
-            let broker_order_id = order.broker_order_id.clone();
+            let broker_order_id = order.broker_order_id.as_ref().map(|no| self.shown(no));
             self.count_extra(at);
             self.fact(at, id, OrderFact::CancelSending, fx);
             fx.broker.push(BrokerRequest::Cancel { order: id, broker_order_id });
@@ -509,16 +524,33 @@ impl Account {
             self.report_of_ended(at, ledger, report, fx);
             return;
         };
+        if self.only_lists_tell(order, &report.what) {
+            return self.ask_lists(at, id);
+        }
         let in_flight = order.in_flight;
         match report.what {
             Report::Accepted { broker_order_id } => {
+                self.lists.absences.remove(&id);
                 // Said again: by a lookup, or because a resend met the first copy.
                 if order.broker_order_id.as_ref() == Some(&broker_order_id) {
+                    // It was acknowledged and not listed, and is found.
+                    if order.in_doubt && in_flight.is_none() {
+                        self.lists.unseen.remove(&id);
+                        self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
+                        self.send_cancel(at, id, fx);
+                        return;
+                    }
                     // It still works, so the cancel whose answer was lost has not come through. A cancel can be sent
                     // again: two of them end no more than one order.
                     if order.in_doubt && in_flight == Some(InFlight::Cancel) {
                         self.send_cancel_now(at, id, fx);
                     }
+                    return;
+                }
+                // It has a number, and nobody doubts it: a terminal may show another one since.
+                if order.broker_order_id.is_some() && (in_flight.is_some() || !order.in_doubt) {
+                    let what = format!("it is told under a second number, {broker_order_id}");
+                    fx.alarms.push(Alarm::Unexplained { order: id, what });
                     return;
                 }
                 if !self.claim(at, id, &broker_order_id) {
@@ -568,6 +600,9 @@ impl Account {
             fx.alarms.push(Alarm::Unexplained { order: id, what: format!("{:?}", report.what) });
             return;
         };
+        if self.only_lists_tell(order, &report.what) {
+            return self.ask_lists(at, id);
+        }
         match report.what {
             Report::Filled { exec_id, qty, px, at: filled_at } => {
                 self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
@@ -578,26 +613,6 @@ impl Account {
                 self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
             }
             _ => {}
-        }
-    }
-
-    /// The broker remembers every id of the day and has none like this: the order does not exist.
-    fn not_found(&mut self, at: Timestamp, states: &TradingStates, id: OrderId, fx: &mut AccountEffects) {
-        let Some(order) = self.orders.get(&id) else { return };
-        match (order.in_flight, order.in_doubt) {
-            (Some(InFlight::New), true) if self.conf.capabilities.level == Level::L4 => {
-                if order.cancel_wanted || refusal(at, states, &order.terms).is_some() {
-                    let evidence = "looked up by id: the broker has no such order".into();
-                    self.fact(at, id, OrderFact::Absent { evidence }, fx);
-                } else {
-                    // The broker enforces the id, so the same id again can make one order at the most.
-                    let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
-                    self.count_extra(at);
-                    self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
-                    fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
-                }
-            }
-            _ => fx.alarms.push(Alarm::Unexplained { order: id, what: "the broker does not know it".into() }),
         }
     }
 
@@ -618,30 +633,6 @@ impl Account {
             self.find_again = Some(at.plus(FIND_AGAIN));
         } else {
             self.find(id, fx);
-        }
-    }
-
-    fn find(&mut self, id: OrderId, fx: &mut AccountEffects) {
-        if self.finding.insert(id) {
-            fx.broker.push(BrokerRequest::Find { order: id });
-        }
-    }
-
-    fn find_doubts(&mut self, at: Timestamp, states: &TradingStates, fx: &mut AccountEffects) {
-        if self.find_again.is_some_and(|due| due <= at) {
-            self.find_again = None;
-            let mut open = std::mem::take(&mut self.ask_again);
-            open.extend(self.orders.values().filter(|o| o.in_doubt).map(Order::id));
-            for order in open {
-                if self.resend_same(at, states, order, fx) {
-                    continue;
-                }
-                if self.looks_up() {
-                    self.find(order, fx);
-                } else {
-                    self.want_read();
-                }
-            }
         }
     }
 

@@ -442,11 +442,10 @@ impl Order {
                 self.broker_order_id = Some(broker_order_id.clone());
                 self.acked_at.get_or_insert(at);
             }
-            // It was acknowledged and not listed, and is listed now.
-            (S::New, None, F::Accepted { broker_order_id })
-                if self.in_doubt && self.broker_order_id.as_ref() == Some(broker_order_id) =>
-            {
+            // It was acknowledged and not listed, and is listed now, perhaps under another number.
+            (S::New, None, F::Accepted { broker_order_id }) if self.in_doubt => {
                 self.settle();
+                self.broker_order_id = Some(broker_order_id.clone());
             }
             // The acknowledgement comes after a fill: brokers push on two roads.
             (S::PartiallyFilled | S::Filled, _, F::Accepted { broker_order_id }) if self.broker_order_id.is_none() => {

@@ -7,6 +7,7 @@
 pub mod breaks;
 pub mod exception;
 pub mod matching;
+pub mod renumbered;
 pub mod validity;
 
 use std::sync::Arc;

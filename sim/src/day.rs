@@ -15,8 +15,8 @@ use rand_chacha::rand_core::RngCore as _;
 use signalbox_brokers::fake::adapter::{Facts, FakeAdapter};
 use signalbox_brokers::fake::fault::Arm;
 use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, PushRequest, Status};
-use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth};
-use signalbox_domain::account::{AccountInput, Resolution};
+use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth, renumbered};
+use signalbox_domain::account::{AccountInput, Resolution, Settle, Settlement};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, Report, Snapshot};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, InstallationTag, OrderId, SignalId};
@@ -24,6 +24,7 @@ use signalbox_domain::market::Market;
 use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
+use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::RiskInput;
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
@@ -85,6 +86,7 @@ enum Happening {
     Kill(bool),
     Cancel,
     Crash,
+    Suspend,
 }
 
 #[derive(Debug)]
@@ -111,6 +113,9 @@ struct Day {
     line: Line,
     sessions: Vec<Session>,
     life: u32,
+    now: Timestamp,
+    /// The desk's clock before the world's.
+    ahead: Span,
     agenda: BTreeMap<(Timestamp, u64), Happening>,
     next_entry: u64,
     next_signal: u64,
@@ -121,6 +126,7 @@ struct Day {
     clients: ChaCha8Rng,
     network: ChaCha8Rng,
     order: ChaCha8Rng,
+    time: ChaCha8Rng,
     last: [i64; 3],
     tally: Tally,
 }
@@ -176,6 +182,8 @@ impl Day {
         let line = Line::to(broker);
         let sessions = levels.iter().enumerate().map(|(n, level)| Session::new(n, *level, &line)).collect();
         let mut day = Self {
+            now: desk.at,
+            ahead: Span::from_us(0),
             desk,
             oracle: Oracle::default(),
             seen: 0,
@@ -191,6 +199,7 @@ impl Day {
             clients: stream(seed, 2),
             network: stream(seed, 3),
             order: stream(seed, 4),
+            time: stream(seed, 5),
             last: [100_000; 3],
             tally: Tally { days: 1, ..Tally::default() },
         };
@@ -207,7 +216,7 @@ impl Day {
 
     /// When whoever acts from outside will act.
     fn plan(&mut self, dice: &mut ChaCha8Rng) {
-        let open = self.desk.at;
+        let open = self.now;
         let within =
             |dice: &mut ChaCha8Rng, secs: u32| open.plus(Span::from_ms(i64::from(dice.next_u32() % (secs * 1_000))));
         for n in 0..self.sessions.len() {
@@ -237,6 +246,12 @@ impl Day {
             self.at(at, Happening::Kill(true));
             self.at(at.plus(Span::from_secs(i64::from(dice.next_u32() % 120))), Happening::Kill(false));
         }
+        if self.faults.has(Trouble::Suspends) {
+            for _ in 0..1 + self.time.next_u32() % 4 {
+                let at = open.plus(Span::from_ms(i64::from(self.time.next_u32() % 1_300_000)));
+                self.at(at, Happening::Suspend);
+            }
+        }
         if self.faults.has(Trouble::Cancels) {
             for _ in 0..1 + dice.next_u32() % 6 {
                 let at = within(dice, 1_300);
@@ -246,17 +261,18 @@ impl Day {
     }
 
     fn pass(&mut self) -> Result<(), String> {
-        let troubled_until = self.desk.at.plus(Span::from_secs(1_350));
+        let troubled_until = self.now.plus(Span::from_secs(1_350));
         self.run_until(troubled_until)?;
         self.calm();
-        self.run_until(troubled_until.plus(CALM))?;
+        // A process that stood still wakes up later.
+        self.run_until(self.now.plus(CALM))?;
         // An order that still lives after all this waits for a person, or works at the broker.
         for id in self.open_doubts() {
             let order = self.find(id).ok_or("no such order")?;
             must!(order.parked.is_some(), "ten minutes without trouble, and order {id} is in doubt and nobody's");
         }
         self.person_settles()?;
-        self.run_until(self.desk.at.plus(Span::from_secs(120)))?;
+        self.run_until(self.now.plus(Span::from_secs(120)))?;
         self.person_settles()?;
         let blind = |order: &Order| self.sessions[place(&order.terms.account)].level == Level::L0;
         // When the broker does what nobody asked for, a person may be asked for good.
@@ -265,20 +281,20 @@ impl Day {
         let left = self.open_doubts().into_iter().filter(open);
         must!(left.count() == 0, "a person settled everything, and doubts are left");
         self.close();
-        self.run_until(self.desk.at.plus(Span::from_secs(180)))?;
+        self.run_until(self.now.plus(Span::from_secs(180)))?;
         self.compare()?;
         self.crash(true)?;
-        self.run_until(self.desk.at.plus(Span::from_secs(30)))?;
+        self.run_until(self.now.plus(Span::from_secs(30)))?;
         self.agree()
     }
 
     fn at(&mut self, at: Timestamp, happening: Happening) {
         self.next_entry += 1;
-        self.agenda.insert((at.max(self.desk.at), self.next_entry), happening);
+        self.agenda.insert((at.max(self.now), self.next_entry), happening);
     }
 
     fn soon(&mut self, ms: u64, happening: Happening) {
-        let at = self.desk.at.plus(Span::from_ms(i64::try_from(ms).unwrap_or(0)));
+        let at = self.now.plus(Span::from_ms(i64::try_from(ms).unwrap_or(0)));
         self.at(at, happening);
     }
 
@@ -286,7 +302,7 @@ impl Day {
     fn run_until(&mut self, end: Timestamp) -> Result<(), String> {
         loop {
             self.work()?;
-            let wakes = self.desk.wake_at();
+            let wakes = self.desk.wake_at().map(|at| at.plus(Span::from_us(-self.ahead.us())));
             let due = self.line.broker(|broker| broker.next_due());
             let next = self.agenda.keys().next().map(|(at, _)| *at);
             let Some(at) = [wakes, due, next].into_iter().flatten().min().filter(|at| *at <= end) else {
@@ -302,9 +318,11 @@ impl Day {
     }
 
     fn advance(&mut self, at: Timestamp) {
-        self.desk.set_clock(at);
+        self.now = self.now.max(at);
+        let now = self.now;
+        self.desk.set_clock(now.plus(self.ahead));
+        self.line.broker(|broker| broker.tick(now));
         let at = self.desk.at;
-        self.line.broker(|broker| broker.tick(at));
         for n in 0..3 {
             self.desk.quotes.put(Quote {
                 symbol: symbol(n),
@@ -366,7 +384,7 @@ impl Day {
 
     /// Asks the account's next question, if its line is free.
     fn start(&mut self, n: usize) {
-        let (at, life) = (self.desk.at, self.life);
+        let (at, life) = (self.now, self.life);
         if self.sessions[n].busy {
             return;
         }
@@ -384,6 +402,7 @@ impl Day {
                     vec![BrokerReport { order: request.order(), what }]
                 };
                 session.asked = (fate == Fate::Lost).then_some(request);
+                self.may_come_late(n);
                 if reports.iter().any(|r| matches!(r.what, Report::Lost { .. })) {
                     self.met("answer lost");
                 }
@@ -391,7 +410,10 @@ impl Day {
             }
             Job::Read => {
                 let read = if self.sessions[n].connected {
-                    now(self.sessions[n].adapter.read_lists(at)).map(Arc::new)
+                    // Our own clock tells when it was, whatever the broker's shows.
+                    let (began, ended) = (self.desk.at, self.desk.at);
+                    let read = now(self.sessions[n].adapter.read_lists(at));
+                    read.map(|snapshot| Arc::new(Snapshot { began, ended, ..snapshot }))
                 } else {
                     Err(ReadFailed("there is no session".into()))
                 };
@@ -403,6 +425,16 @@ impl Day {
         };
         let ms = ms + 1 + u64::from(self.network.next_u32() % 80);
         self.soon(ms, happening);
+    }
+
+    /// A question that nobody answered in time may be on its way still.
+    fn may_come_late(&mut self, n: usize) {
+        let comes = self.troubled && self.faults.has(Trouble::LateArrivals) && self.time.next_u32().is_multiple_of(3);
+        // It comes once, or at the end of the process.
+        if let Some(request) = self.sessions[n].asked.take_if(|_| comes) {
+            let ms = 5_000 + u64::from(self.time.next_u32() % 15_000);
+            self.soon(ms, Happening::Late { account: n, request });
+        }
     }
 
     fn fate(&mut self) -> Fate {
@@ -442,7 +474,7 @@ impl Day {
                 self.line.next(Fate::Arrives);
                 // Nobody hears the answer.
                 let mut stranger = Session::new(account, self.sessions[account].level, &self.line);
-                now(stranger.adapter.ask(self.desk.at, &request));
+                now(stranger.adapter.ask(self.now, &request));
             }
             Happening::Signal => self.signal(),
             Happening::Hand if self.troubled => self.by_hand(),
@@ -452,6 +484,7 @@ impl Day {
             }
             Happening::Cancel if self.troubled => self.cancel(),
             Happening::Crash if self.troubled => return self.crash(false),
+            Happening::Suspend if self.troubled => self.suspend(),
             _ => {}
         }
         Ok(())
@@ -472,7 +505,7 @@ impl Day {
         let fate = self.fate();
         self.line.next(fate);
         let working: Vec<Order> = self.desk.accounts[&id].live().cloned().collect();
-        let (at, life) = (self.desk.at, self.life);
+        let (at, life) = (self.now, self.life);
         if now(self.sessions[n].adapter.open(at, &working)).is_ok() {
             self.sessions[n].connected = true;
             self.desk.tell_account(&id, AccountInput::Connected);
@@ -517,7 +550,7 @@ impl Day {
             qty: Qty::new(100),
             px: Price::from_e4(100_000),
         };
-        let at = self.desk.at;
+        let at = self.now;
         if self.line.broker(|broker| broker.control(at, control)).is_ok() {
             self.met("trade by hand");
         }
@@ -554,6 +587,9 @@ impl Day {
                 }
             }
         }
+        if !orderly && self.faults.has(Trouble::ClockJumps) {
+            self.restart_with_another_time();
+        }
         self.desk.restart();
         let mut oracle = Oracle::default();
         oracle.enforced.clone_from(&self.oracle.enforced);
@@ -582,10 +618,48 @@ impl Day {
         Ok(())
     }
 
+    /// The process stands still for a while, and the world does not. Whether its clock goes on is the machine's choice.
+    fn suspend(&mut self) {
+        self.met("suspended");
+        let for_ms = [3_000, 40_000, 400_000, 900_000][self.time.next_u32() as usize % 4];
+        let span = Span::from_ms(1 + i64::from(self.time.next_u32() % for_ms));
+        self.world_goes_on(span);
+        if self.time.next_u32().is_multiple_of(2) {
+            self.ahead = Span::from_us(self.ahead.us() - span.us());
+            // The shell notices, because the wall clock went on.
+            for name in ACCOUNTS {
+                self.desk.tell_account(&account(name), AccountInput::ClockJumped { by: span });
+            }
+        }
+    }
+
+    /// Somebody set the wall clock while the process was down. A new life begins where the stored one ended, or later.
+    fn restart_with_another_time(&mut self) {
+        self.met("clock set");
+        let down = Span::from_ms(i64::from(self.time.next_u32() % 120_000));
+        self.world_goes_on(down);
+        let by = i64::from(self.time.next_u32() % 1_200_000) - 600_000;
+        let stored = self.desk.journal[..self.desk.durable()].last().map_or(self.now, |entry| entry.at);
+        self.desk.at = self.now.plus(self.ahead).plus(Span::from_ms(by)).max(stored);
+        self.ahead = self.desk.at.since(self.now);
+    }
+
+    /// The broker's clock runs on, and nobody here does anything.
+    fn world_goes_on(&mut self, span: Span) {
+        let until = self.now.plus(span);
+        while let Some(due) = self.line.broker(|broker| broker.next_due()).filter(|due| *due < until) {
+            self.line.broker(|broker| broker.tick(due));
+        }
+        self.now = until;
+        for (key, happening) in std::mem::take(&mut self.agenda) {
+            self.agenda.insert((key.0.max(until), key.1), happening);
+        }
+    }
+
     /// No more trouble from now on.
     fn calm(&mut self) {
         self.troubled = false;
-        let at = self.desk.at;
+        let at = self.now;
         self.line.broker(|broker| broker.control(at, Control::Disarm)).expect("calm");
         self.set_trading_state(TradingState::Active);
     }
@@ -628,12 +702,29 @@ impl Day {
             self.desk.tell_account(&order.terms.account, input);
             self.work()?;
         }
+        self.person_lays_ghosts()
+    }
+
+    /// Rows that fit an order which was proved absent: he knows his own.
+    fn person_lays_ghosts(&mut self) -> Result<(), String> {
+        let tables = self.desk.tables();
+        for ghost in tables.exceptions.values().filter(|e| e.kind == ExceptionKind::Ghost && e.is_open()) {
+            self.met("ghost");
+            let (of, row) = (ghost.account.to_string(), ghost.evidence.row.as_ref());
+            let (Some(order), Some(no)) = (ghost.order, row.map(|row| &row.no.0)) else { continue };
+            let truly = self.true_orders(order).iter().any(|(name, there)| *name == of && *there.no == **no);
+            must!(self.faults.dishonest() || !truly, "order {order} was proved absent and is {no}");
+            let (by, note) = ("ann".into(), "seen".into());
+            let settle = Settle { key: ghost.key.clone(), settlement: Settlement::External, by, note };
+            self.desk.tell_account(&ghost.account, AccountInput::Settle(settle));
+            self.work()?;
+        }
         Ok(())
     }
 
     /// The session ends: what works at the broker is taken out of it.
     fn close(&mut self) {
-        let at = self.desk.at;
+        let at = self.now;
         let truth = self.line.broker(|broker| broker.truth());
         for (account, acc) in truth {
             for order in acc.orders.iter().filter(|order| order.status == Status::Working) {
@@ -660,7 +751,9 @@ impl Day {
             match here.first() {
                 Some((_, there)) => {
                     if let Some(no) = &order.broker_order_id {
-                        must!(*no.0 == *there.no, "order {id} is bound to {no}, and is {}", there.no);
+                        // A terminal that was restarted has shown it under this number.
+                        let same = *no.0 == *there.no || *no.0 == *renumbered(&there.no);
+                        must!(same, "order {id} is bound to {no}, and is {}", there.no);
                     }
                     must!(
                         !matches!(order.status, OrdStatus::NeverSent | OrdStatus::Absent),

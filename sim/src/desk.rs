@@ -262,6 +262,12 @@ impl Desk {
         }
     }
 
+    /// How many entries of the journal are durable.
+    #[must_use]
+    pub fn durable(&self) -> usize {
+        self.durable
+    }
+
     /// The rows that are durable.
     pub fn tables(&self) -> Tables {
         let mut tables = Tables::default();

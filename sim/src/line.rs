@@ -62,8 +62,15 @@ impl Line {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask<T>(&self, question: impl FnOnce(&mut FakeBroker) -> Answer<T>) -> Result<T, NoAnswer> {
+    fn ask<T>(&self, account: &str, question: impl FnOnce(&mut FakeBroker) -> Answer<T>) -> Result<T, NoAnswer> {
         let mut inner = self.lock();
+        // While the terminal hangs it takes nothing, and whoever asks gives up.
+        let hangs = inner.broker.hangs(inner.broker.now(), account).map_or(0, |left| left.us() / 1_000);
+        if hangs >= DEADLINE_MS as i64 {
+            inner.took_ms += DEADLINE_MS;
+            return Err("no answer within the time".to_owned());
+        }
+        inner.took_ms += hangs.unsigned_abs();
         if inner.fate == Fate::Lost {
             inner.took_ms += DEADLINE_MS;
             return Err("no answer within the time".to_owned());
@@ -84,22 +91,22 @@ impl Line {
 
 impl Wire for Line {
     async fn connect(&self, request: &ConnectRequest) -> Result<Reply, NoAnswer> {
-        self.ask(|broker| broker.connect(request))
+        self.ask(&request.account, |broker| broker.connect(request))
     }
 
     async fn submit(&self, request: &SubmitRequest) -> Result<Reply, NoAnswer> {
-        self.ask(|broker| broker.submit(request))
+        self.ask(&request.account, |broker| broker.submit(request))
     }
 
     async fn cancel(&self, request: &CancelRequest) -> Result<Reply, NoAnswer> {
-        self.ask(|broker| broker.cancel(request))
+        self.ask(&request.account, |broker| broker.cancel(request))
     }
 
     async fn find(&self, request: &FindRequest) -> Result<Reply, NoAnswer> {
-        self.ask(|broker| broker.find(request))
+        self.ask(&request.account, |broker| broker.find(request))
     }
 
     async fn list(&self, request: &ListRequest) -> Result<Option<Grid>, NoAnswer> {
-        self.ask(|broker| broker.list(request))
+        self.ask(&request.account, |broker| broker.list(request))
     }
 }

@@ -15,7 +15,7 @@ pub enum Trouble {
     AnswersLost,
     /// The process ends in the middle of things.
     Crashes,
-    /// What was on its way when the process ended arrives later.
+    /// What got lost, or was on its way when the process ended, arrives later.
     LateArrivals,
     /// Somebody trades by hand in the same accounts.
     ByHand,
@@ -23,6 +23,10 @@ pub enum Trouble {
     Kill,
     /// Somebody cancels what he finds.
     Cancels,
+    /// The process is suspended, with its clock or without.
+    Suspends,
+    /// The wall clock is set while the process is down: needs [`Trouble::Crashes`].
+    ClockJumps,
 }
 
 /// The trouble of one day. Few kinds at a time: a day with all of them never gets far enough to find anything.
@@ -44,22 +48,10 @@ pub const DISHONEST: &[Fault] = &[
     Fault::CorporateAction,
 ];
 
-/// What the desk does not survive yet on every day: known, and left out unless asked for. See docs/VERIFICATION.md.
-pub const OPEN: &[Fault] =
-    &[Fault::SubmitSuccessButNothing, Fault::SubmitNumberOfAnother, Fault::SubmitWrongAccount, Fault::ListRenumbered];
-
 impl Faults {
-    /// The trouble of a seed's day: a random few of everything that is survived, on a stream of its own.
+    /// The trouble of a seed's day: a random few of everything, on a stream of its own.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        let mut faults = Self::of_all(seed);
-        faults.0.retain(|trouble| !matches!(trouble, Trouble::Broker(fault, _) if OPEN.contains(fault)));
-        faults
-    }
-
-    /// With the faults that are still open.
-    #[must_use]
-    pub fn of_all(seed: u64) -> Self {
         let mut dice = stream(seed, 0);
         // A day in eight goes well.
         if dice.next_u32().is_multiple_of(8) {
@@ -81,6 +73,8 @@ impl Faults {
             Trouble::ByHand,
             Trouble::Kill,
             Trouble::Cancels,
+            Trouble::Suspends,
+            Trouble::ClockJumps,
         ] {
             if dice.next_u32().is_multiple_of(one_in.min(4)) {
                 on.push(trouble);
@@ -107,6 +101,13 @@ impl Faults {
     #[must_use]
     pub fn dishonest(&self) -> bool {
         self.0.iter().any(|trouble| matches!(trouble, Trouble::Broker(fault, _) if DISHONEST.contains(fault)))
+    }
+
+    /// Without what the broker may not do.
+    #[must_use]
+    pub fn sparing(&self, spared: &[Fault]) -> Self {
+        let spares = |trouble: &Trouble| !matches!(trouble, Trouble::Broker(fault, _) if spared.contains(fault));
+        Self(self.0.iter().copied().filter(spares).collect())
     }
 
     #[must_use]

@@ -13,6 +13,15 @@ use super::wire::{Grid, List, ListRequest, Status, show_time};
 /// What a truncated list shows.
 const PAGE: usize = 100;
 
+/// How far the numbers of a restarted terminal are from the true ones.
+const RENUMBERED_BY: u64 = 500_000;
+
+/// What [`Fault::ListRenumbered`] makes of an order's number.
+#[must_use]
+pub fn renumbered(no: &str) -> String {
+    no.parse().map_or_else(|_| no.to_owned(), |no: u64| show_no(no + RENUMBERED_BY))
+}
+
 impl FakeBroker {
     /// One list of an account. `None`: the broker has no such list, or no session.
     pub fn list(&mut self, request: &ListRequest) -> Answer<Option<Grid>> {
@@ -105,7 +114,7 @@ impl FakeBroker {
         let fault = strike.map(|strike| strike.fault);
         let young = strike.filter(|strike| strike.fault == Fault::ListMissingNewest).map_or(0, |strike| strike.ms);
         let newest = self.now().plus(Span::from_ms(-i64::try_from(young).unwrap_or(0)));
-        let number = |no: u64| show_no(if fault == Some(Fault::ListRenumbered) { no + 500_000 } else { no });
+        let number = |no: u64| show_no(if fault == Some(Fault::ListRenumbered) { no + RENUMBERED_BY } else { no });
         let rows: Vec<Vec<String>> = match list {
             List::Orders => {
                 let shown = acc.orders.values().filter(|book| young == 0 || book.at <= newest);

@@ -16,5 +16,6 @@ mod state;
 pub mod truth;
 pub mod wire;
 
+pub use lists::renumbered;
 pub use oracle::{AccountTruth, OrderTruth};
 pub use state::{Answer, FakeBroker, FakeConf, How, show_no};

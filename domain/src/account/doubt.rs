@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Account, AccountEffects, Alarm, Filled, refusal};
 use crate::broker::{BrokerRequest, Level, ListedOrder, ListedStatus, ReadFailed, Snapshot};
+use crate::calendar::china_date_time;
 use crate::event::Event;
 use crate::ids::{BrokerOrderId, OrderId};
 use crate::ledger::Ledger;
@@ -15,6 +16,7 @@ use crate::order::{InFlight, OrdStatus, Order, OrderFact};
 use crate::reconcile::breaks::{Break, BreakClass, Known, compare};
 use crate::reconcile::exception::{Decision, Evidence, Exception, ExceptionKind};
 use crate::reconcile::matching::{Case, Verdict, Watch, candidate, sums, works};
+use crate::reconcile::renumbered::Renumbered;
 use crate::reconcile::validity::{Expected, Invalid, InvalidKind, SeenRows, check, quiet};
 use crate::reconcile::{Baseline, ParkReason};
 use crate::row::Row;
@@ -49,8 +51,13 @@ pub enum Unresolvable {
 /// What is known from reading lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
-    seen: SeenRows,
+    pub(super) seen: SeenRows,
+    /// In our numbers.
     pub(super) last: Option<Arc<Snapshot>>,
+    /// What the terminal calls what we call otherwise, since the last valid read.
+    pub(super) renumbered: Renumbered,
+    /// How long it is since something before this nobody can tell: another life sent it, or the clock jumped.
+    measured_from: Option<Timestamp>,
     /// When the last valid read ended, whatever it was good for; before the first one, when this life began.
     valid_at: Option<Timestamp>,
     invalid: Option<InvalidKind>,
@@ -63,8 +70,15 @@ pub(super) struct Lists {
     day_before: Option<TradeDate>,
     watches: BTreeMap<OrderId, Watch>,
     /// Acknowledged, and in no list yet.
-    unseen: BTreeMap<OrderId, Timestamp>,
-    claims: HashMap<(TradeDate, BrokerOrderId), OrderId>,
+    pub(super) unseen: BTreeMap<OrderId, Timestamp>,
+    pub(super) claims: HashMap<(TradeDate, BrokerOrderId), OrderId>,
+    /// Orders whose numbers are those of other rows, by the last valid read.
+    pub(super) misread: BTreeSet<OrderId>,
+    /// Orders whose numbers a person gave: he has seen them.
+    pub(super) vouched: BTreeSet<OrderId>,
+    pub(super) absences: BTreeMap<OrderId, super::lookup::Absence>,
+    /// Of these the broker said something that only its lists can confirm.
+    pub(super) said: BTreeMap<OrderId, Timestamp>,
     /// Open, and those of the day that name rows of others.
     pub(super) exceptions: BTreeMap<Arc<str>, Exception>,
     /// Orders of persons, with what of them is booked.
@@ -79,11 +93,11 @@ pub(super) struct Lists {
 
 impl Account {
     /// Whether lists are read, or doubts need more than a lookup.
-    fn reads(&self) -> bool {
+    pub(super) fn reads(&self) -> bool {
         self.conf.capabilities.lists
     }
 
-    fn below_l4(&self) -> bool {
+    pub(super) fn below_l4(&self) -> bool {
         self.conf.capabilities.level < Level::L4
     }
 
@@ -95,10 +109,15 @@ impl Account {
     pub(super) fn resume_lists(&mut self, at: Timestamp, exceptions: Vec<Exception>) {
         // Nobody was blind while nobody looked.
         self.lists.valid_at = Some(at);
+        self.distrust_durations(at);
         for exception in exceptions {
             if exception.kind == ExceptionKind::External {
-                let no = exception.evidence.row.as_ref().map(|row| row.no.clone());
-                self.lists.external.extend(no.map(|no| (no, exception)));
+                if let Some(row) = &exception.evidence.row {
+                    self.lists.seen.saw(china_date_time(row.at).0, row, exception.opened_at);
+                    self.lists.external.insert(row.no.clone(), exception);
+                }
+            } else if exception.decision.as_ref().is_some_and(|decision| &*decision.what == BIND) {
+                self.lists.vouched.extend(exception.order);
             } else if exception.is_open() {
                 self.lists.exceptions.insert(exception.key.clone(), exception);
             }
@@ -109,11 +128,18 @@ impl Account {
                     self.lists.claims.insert((order.approval.trade_date, no.clone()), order.id());
                 }
             }
+        }
+        if self.reads() {
             let working = self.orders.values().filter(|o| o.broker_order_id.is_some());
             self.lists.unseen = working.map(|order| (order.id(), at)).collect();
         }
         self.lists.wanted = true;
         self.refreeze();
+    }
+
+    /// F37, F38: what was sent until now may have been sent long ago.
+    pub(super) const fn distrust_durations(&mut self, at: Timestamp) {
+        self.lists.measured_from = Some(at);
     }
 
     pub(super) fn connected(&mut self) {
@@ -167,23 +193,6 @@ impl Account {
         self.lists.last.as_ref().filter(|snapshot| at.since(snapshot.ended) <= oldest)
     }
 
-    /// The broker gave an order its number. False when another order has that number: then it says nothing.
-    pub(super) fn claim(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
-        if !self.below_l4() {
-            return true;
-        }
-        let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
-        let key = (order.approval.trade_date, no.clone());
-        if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(no) {
-            return false;
-        }
-        self.lists.claims.insert(key, id);
-        if self.reads() && self.lists.seen.get(no).is_none() {
-            self.lists.unseen.insert(id, at);
-        }
-        true
-    }
-
     /// A new doubt: written down for people, and looked into.
     pub(super) fn doubt_by_lists(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         self.lists.watches.remove(&id);
@@ -204,7 +213,8 @@ impl Account {
     ) -> bool {
         let Some(order) = self.orders.get(&id) else { return false };
         let conf = &self.conf.doubt;
-        let lives = order.sent_at.is_some_and(|sent| at.since(sent).us() < conf.id_lives.us() - conf.id_margin.us());
+        let sent = order.sent_at.filter(|sent| self.lists.measured_from.is_none_or(|from| *sent > from));
+        let lives = sent.is_some_and(|sent| at.since(sent).us() < conf.id_lives.us() - conf.id_margin.us());
         let wanted = !order.cancel_wanted && refusal(at, states, &order.terms).is_none();
         let again = self.conf.capabilities.level == Level::L3
             && order.in_doubt
@@ -234,16 +244,20 @@ impl Account {
         let checked = match result {
             Err(ReadFailed(why)) => Err(Invalid::Failed(why)),
             Ok(snapshot) => {
+                let (snapshot, renumbered) = self.in_our_numbers(snapshot);
                 let expected = Expected {
                     fund_account: self.conf.doubt.fund_account.as_deref(),
                     days: [ledger.trade_date, self.lists.day_before],
                     seen: &self.lists.seen,
                 };
-                check(&snapshot, expected).map(|()| snapshot)
+                check(&snapshot, expected).map(|()| (snapshot, renumbered))
             }
         };
         match checked {
-            Ok(snapshot) => self.valid(at, ledger, snapshot, fx),
+            Ok((snapshot, renumbered)) => {
+                self.lists.renumbered = renumbered;
+                self.valid(at, ledger, snapshot, fx);
+            }
             Err(invalid) => self.invalid(at, &invalid, fx),
         }
         self.refreeze();
@@ -254,9 +268,12 @@ impl Account {
         if self.lists.invalid != Some(kind) {
             fx.alarms.push(Alarm::ReadInvalid { why: invalid.to_string() });
         }
+        let again = self.lists.invalid == Some(kind);
         self.lists.invalid = Some(kind);
+        // R8: what cannot be recognized cannot be told apart. Once may be a row that comes late.
+        let lost = again && matches!(kind, InvalidKind::Vanished | InvalidKind::Changed);
         // R9: whatever is clicked now is clicked in another account.
-        if kind == InvalidKind::WrongAccount {
+        if lost || kind == InvalidKind::WrongAccount {
             let evidence = Evidence { text: invalid.to_string().into(), ..self.evidence() };
             self.raise(at, "reads", ExceptionKind::Reads, None, evidence, fx);
         }
@@ -264,14 +281,18 @@ impl Account {
 
     fn valid(&mut self, at: Timestamp, ledger: &mut Ledger, snapshot: Arc<Snapshot>, fx: &mut AccountEffects) {
         self.lists.invalid = None;
-        self.lists.seen.take(&snapshot);
         self.lists.valid_at = Some(at);
         self.close(at, "reads", "a valid read", fx);
 
+        let (orders, lasts) = (&self.orders, self.conf.doubt.blind_after);
+        self.lists.said.retain(|id, said| orders.contains_key(id) || at.since(*said) < lasts);
+        self.disown_misread(at, &snapshot, fx);
         let mut rows: BTreeMap<OrderId, &ListedOrder> = BTreeMap::new();
         let claims = self.claims_of(snapshot.trade_date);
+        let unsure = self.unsure(&snapshot, &claims);
+        self.lists.seen.take(&snapshot, &unsure);
         let mut free = Vec::new();
-        for row in &snapshot.orders {
+        for row in snapshot.orders.iter().filter(|row| !unsure.contains(&row.no)) {
             match claims.get(&row.no) {
                 Some(id) => {
                     rows.insert(*id, row);
@@ -283,8 +304,11 @@ impl Account {
         for (id, row) in &rows {
             self.take_row(at, ledger, *id, row, &snapshot, fx);
         }
-        free = self.match_doubts(at, ledger, &snapshot, free, fx);
-        self.miss_acknowledged(at, ledger, &snapshot, &rows, fx);
+        // Nothing is absent while somebody's row is there under a strange number.
+        if unsure.is_empty() {
+            free = self.match_doubts(at, ledger, &snapshot, free, fx);
+        }
+        self.miss_acknowledged(at, &snapshot, &rows, fx);
         self.explain_rest(at, &snapshot, free, fx);
         self.book_external(at, ledger, &snapshot, fx);
         let due = self.lists.compared_at.is_none_or(|last| at.since(last) >= self.conf.doubt.compare_every);
@@ -294,12 +318,6 @@ impl Account {
             self.compare(at, ledger, &snapshot, fx);
         }
         self.lists.last = Some(snapshot);
-    }
-
-    /// Which order has which number of the day.
-    fn claims_of(&self, date: TradeDate) -> HashMap<BrokerOrderId, OrderId> {
-        let of_day = self.orders.values().chain(self.ended.iter()).filter(|o| o.approval.trade_date == date);
-        of_day.filter_map(|order| Some((order.broker_order_id.clone()?, order.id()))).collect()
     }
 
     /// What a listed row says of the order that it belongs to: fills first, then its end.
@@ -317,24 +335,35 @@ impl Account {
         if order.in_doubt && order.in_flight.is_none() {
             self.fact(at, id, OrderFact::Accepted { broker_order_id: row.no.clone() }, fx);
             self.settle_doubt(at, id, "listed", fx);
+            self.send_cancel(at, id, fx);
         }
         for trade in snapshot.trades.iter().filter(|trade| trade.no == row.no) {
             let filled = Filled { exec_id: trade.exec_id.clone(), qty: trade.qty, px: trade.px, at: trade.at };
             self.fill(at, ledger, id, filled, fx);
         }
-        let Some(order) = self.orders.get(&id) else { return };
+        let Some(order) = self.orders.get(&id) else {
+            self.lists.said.remove(&id);
+            return;
+        };
         if works(row) {
             // It still works, and the read is younger than the cancel whose answer was lost: the cancel did not come
             // through. Two cancels end no more than one order.
             if order.in_doubt && order.in_flight == Some(InFlight::Cancel) && snapshot.began >= order.updated_at {
                 self.send_cancel_now(at, id, fx);
+            } else {
+                self.doubt_what_was_said(at, id, snapshot, fx);
             }
             return;
         }
         // Trades may lag behind the order: its end is taken over when all of them are there.
         if !quiet(snapshot, &row.no) || order.cum_qty != row.cum_qty {
+            // Or the broker took a trade back, or gave two of them one number: nothing here will agree by itself.
+            if order.doubt_since.is_some_and(|since| at.since(since) >= self.conf.doubt.blind_after) {
+                self.park(at, id, ParkReason::NotConserved, fx);
+            }
             return;
         }
+        self.lists.said.remove(&id);
         let fact = match row.status {
             ListedStatus::Rejected if order.cum_qty.is_zero() => {
                 OrderFact::Rejected { text: "listed as rejected".into() }
@@ -415,56 +444,66 @@ impl Account {
             Some(ParkReason::Blind) => self.conf.capabilities.level >= Level::L2,
             Some(_) => false,
         };
-        self.below_l4() && order.in_doubt && order.in_flight == Some(InFlight::New) && readable
+        // Also what was acknowledged: its number may have been another order's.
+        let unseen = order.in_flight == Some(InFlight::New) || order.in_flight.is_none();
+        self.below_l4() && order.in_doubt && unseen && readable
     }
 
     /// F17: the broker said yes, and its list does not know the order.
     fn miss_acknowledged(
         &mut self,
         at: Timestamp,
-        _ledger: &Ledger,
         snapshot: &Snapshot,
         rows: &BTreeMap<OrderId, &ListedOrder>,
         fx: &mut AccountEffects,
     ) {
         let within = self.conf.doubt.seen_within;
-        let missing: Vec<OrderId> = self
+        let missing = self
             .lists
             .unseen
             .iter()
-            .filter(|(id, acked)| !rows.contains_key(id) && snapshot.began.since(**acked) >= within)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in missing {
-            let Some(order) = self.orders.get(&id) else {
+            .filter(|(id, acked)| !rows.contains_key(id) && snapshot.began.since(**acked) >= within);
+        for id in missing.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let known = self.orders.get(&id);
+            if known.is_none_or(|o| o.approval.trade_date != snapshot.trade_date || o.status != OrdStatus::New) {
                 self.lists.unseen.remove(&id);
-                continue;
-            };
-            if order.approval.trade_date != snapshot.trade_date || order.status != OrdStatus::New {
-                self.lists.unseen.remove(&id);
-            } else if (!order.in_doubt && order.in_flight.is_none())
-                || (order.in_doubt && order.in_flight == Some(InFlight::Cancel))
+            } else if self.doubt_acknowledged(at, id, "acknowledged, and not in the broker's list", fx)
+                && self.looks_up()
             {
-                // What is not there cannot be taken back: the order itself is the question now.
-                if order.in_flight.is_some() {
-                    let text = "there is no order in the broker's list to cancel".into();
-                    self.fact(at, id, OrderFact::CancelRejected { text }, fx);
-                }
-                let cause: Arc<str> = "acknowledged, and not in the broker's list".into();
-                self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
-                fx.alarms.push(Alarm::InDoubt { order: id, cause });
-                self.lists.watches.remove(&id);
-                self.write_doubt(at, id, None, fx);
-            } else if order.in_doubt && order.in_flight.is_none() && order.parked.is_none() {
-                let level = self.conf.capabilities.level;
-                let case = Case { level, conf: &self.conf.doubt, order, snapshot, fresh: &[], rival: false };
-                match self.lists.watches.entry(id).or_default().nothing(case) {
-                    Verdict::Absent(evidence) => self.absent(at, id, evidence, fx),
-                    Verdict::Park(reason) => self.park(at, id, reason, fx),
-                    Verdict::Wait | Verdict::Bind(_) => {}
-                }
+                self.find(id, fx);
             }
         }
+    }
+
+    /// What counts as acknowledged may not exist. False while a request for it is under way, or it is in doubt already.
+    pub(super) fn doubt_acknowledged(
+        &mut self,
+        at: Timestamp,
+        id: OrderId,
+        cause: &str,
+        fx: &mut AccountEffects,
+    ) -> bool {
+        let Some(order) = self.orders.get(&id).filter(|order| order.status == OrdStatus::New) else { return false };
+        let wanted = order.cancel_wanted;
+        match (order.in_flight, order.in_doubt) {
+            (None, false) => {}
+            (Some(InFlight::Cancel), in_doubt) if in_doubt || self.lists.said.contains_key(&id) => {
+                // What is not there cannot be taken back: the order itself is the question now.
+                let text = "there is no order in the broker's list to cancel".into();
+                self.fact(at, id, OrderFact::CancelRejected { text }, fx);
+            }
+            _ => return false,
+        }
+        let cause: Arc<str> = cause.into();
+        self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
+        if wanted {
+            self.fact(at, id, OrderFact::CancelRequested { reason: cause.clone() }, fx);
+        }
+        fx.alarms.push(Alarm::InDoubt { order: id, cause });
+        self.lists.watches.remove(&id);
+        self.lists.wanted = true;
+        self.write_doubt(at, id, None, fx);
+        true
     }
 
     /// Rows that are nobody's: ghosts, candidates of a doubt, or a person's own.
@@ -586,6 +625,8 @@ impl Account {
         }
         let word = match what {
             Resolution::Bind(no) => {
+                let no = self.lists.renumbered.get(no).unwrap_or(no).clone();
+                let no = &no;
                 let listed = self.lists.last.as_ref().and_then(|s| s.orders.iter().find(|row| row.no == *no));
                 let terms = &order.terms;
                 if listed.is_some_and(|row| (row.symbol, row.side) != (terms.symbol, terms.side)) {
@@ -594,9 +635,10 @@ impl Account {
                 if !self.claim(at, id, no) {
                     return Err(Unresolvable::Claimed(no.clone()));
                 }
+                self.lists.vouched.insert(id);
                 self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
                 self.send_cancel(at, id, fx);
-                "bind"
+                BIND
             }
             Resolution::Absent => {
                 let evidence = format!("decided by {by}: {note}").into();
@@ -646,9 +688,9 @@ impl Account {
         let mut wake = None;
         if self.below_l4() {
             let blind_after = self.conf.doubt.blind_after;
-            let looked_for = self.orders.values().filter(|o| self.is_looked_for(o) && o.parked.is_none());
+            let open = self.orders.values().filter(|o| o.in_doubt && o.parked.is_none());
             let mut blind = Vec::new();
-            for order in looked_for {
+            for order in open {
                 let since = order.doubt_since.max(self.lists.valid_at).unwrap_or(order.updated_at);
                 let due = since.plus(blind_after);
                 if due <= at {
@@ -687,7 +729,10 @@ impl Account {
         let for_sends = || !self.queue.is_empty() && !self.lists.frozen && self.needs_baseline(at);
         let wait = if self.lists.wanted || for_sends() {
             conf.quiet
-        } else if !self.lists.unseen.is_empty() || self.below_l4() && self.orders.values().any(open) {
+        } else if !self.lists.unseen.is_empty()
+            || !self.lists.said.is_empty()
+            || self.below_l4() && self.orders.values().any(open)
+        {
             conf.read_in_doubt
         } else {
             conf.read_every
@@ -779,6 +824,9 @@ impl Account {
         self.lists.frozen_symbols = symbols.collect();
     }
 }
+
+/// What a person decided who gave an order its number.
+const BIND: &str = "bind";
 
 fn doubt_key(id: OrderId) -> String {
     format!("doubt:{id}")

@@ -150,9 +150,10 @@ impl Watch {
         if self.found.take().is_some() {
             return Verdict::Park(ParkReason::NumbersVanished);
         }
-        let Some(sent_at) = order.sent_at else { return Verdict::Wait };
+        // What was asked before the doubt began may have overtaken the order on its way.
+        let Some(sent_at) = order.sent_at.max(order.doubt_since) else { return Verdict::Wait };
         if snapshot.began < sent_at {
-            return Verdict::Wait; // says nothing of what came after it
+            return Verdict::Wait;
         }
         self.empty += 1;
         let since = *self.empty_since.get_or_insert(snapshot.began);

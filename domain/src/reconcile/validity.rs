@@ -1,15 +1,15 @@
 //! Which reads can be believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{ListedOrder, Snapshot};
 use crate::ids::BrokerOrderId;
-use crate::order::Side;
+use crate::order::{Order, Side};
 use crate::symbol::Symbol;
-use crate::units::{Qty, Timestamp, TradeDate};
+use crate::units::{Price, Qty, Timestamp, TradeDate};
 
 /// Why a read does not exist. V1, V2 and V8 of the design are the adapter's: it says `ReadFailed` then.
 #[derive(
@@ -62,9 +62,12 @@ pub enum Invalid {
 /// What may not change about a row from one read to the next, and what only grows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    symbol: Symbol,
-    side: Side,
-    qty: Qty,
+    pub(super) symbol: Symbol,
+    pub(super) side: Side,
+    pub(super) qty: Qty,
+    /// Price and time as listed; absent for an order of ours that is known by its fills and was not listed yet.
+    pub(super) listed: Option<(Option<Price>, Timestamp)>,
+    tag: Option<Arc<str>>,
     cum_qty: Qty,
     pub first_at: Timestamp,
 }
@@ -89,23 +92,86 @@ impl SeenRows {
         self.ended
     }
 
-    /// Remembers a valid read.
-    pub fn take(&mut self, snapshot: &Snapshot) {
-        if self.date != Some(snapshot.trade_date) {
-            self.rows.clear();
-            self.date = Some(snapshot.trade_date);
-        }
+    /// What must be listed on the day, by number.
+    pub(super) fn of(&self, date: TradeDate) -> impl Iterator<Item = (&BrokerOrderId, &Seen)> {
+        self.rows.iter().filter(move |_| self.date == Some(date))
+    }
+
+    /// Remembers a valid read, except the rows of which nobody can say yet whose they are.
+    pub fn take(&mut self, snapshot: &Snapshot, unsure: &BTreeSet<BrokerOrderId>) {
+        self.begin(snapshot.trade_date);
         self.ended = Some(snapshot.ended);
-        for row in &snapshot.orders {
+        for row in snapshot.orders.iter().filter(|row| !unsure.contains(&row.no)) {
             let seen = self.rows.entry(row.no.clone()).or_insert_with(|| Seen::of(row, snapshot.ended));
             seen.cum_qty = row.cum_qty;
+            seen.listed = Some((row.px, row.at));
+        }
+    }
+
+    /// A row that an earlier life of the account saw on the day.
+    pub fn saw(&mut self, date: TradeDate, row: &ListedOrder, at: Timestamp) {
+        if self.date.is_none_or(|known| known <= date) {
+            self.begin(date);
+            self.rows.entry(row.no.clone()).or_insert_with(|| Seen::of(row, at));
+        }
+    }
+
+    /// An order of ours that has traded on the day exists, whether it was listed or not.
+    pub fn traded(&mut self, order: &Order, no: &BrokerOrderId) {
+        let (date, terms) = (order.approval.trade_date, &order.terms);
+        if self.date.is_none_or(|known| known <= date) {
+            self.begin(date);
+            self.rows.entry(no.clone()).or_insert_with(|| Seen {
+                symbol: terms.symbol,
+                side: terms.side,
+                qty: terms.qty,
+                listed: None,
+                tag: None,
+                cum_qty: Qty::ZERO,
+                first_at: order.updated_at,
+            });
+        }
+    }
+
+    /// The order with this tag has this number, whatever number a read showed beside the tag before.
+    pub fn tagged(&mut self, tag: &str, no: &BrokerOrderId) {
+        let shown = self.rows.iter().find(|(_, seen)| seen.tag.as_deref() == Some(tag)).map(|(shown, _)| shown.clone());
+        if let Some(shown) = shown.filter(|shown| shown != no)
+            && let Some(seen) = self.rows.remove(&shown)
+        {
+            self.rows.entry(no.clone()).or_insert(seen);
+        }
+    }
+
+    fn begin(&mut self, date: TradeDate) {
+        if self.date != Some(date) {
+            self.rows.clear();
+            self.date = Some(date);
         }
     }
 }
 
 impl Seen {
     fn of(row: &ListedOrder, at: Timestamp) -> Self {
-        Self { symbol: row.symbol, side: row.side, qty: row.qty, cum_qty: row.cum_qty, first_at: at }
+        Self {
+            symbol: row.symbol,
+            side: row.side,
+            qty: row.qty,
+            listed: Some((row.px, row.at)),
+            tag: row.tag.clone(),
+            cum_qty: row.cum_qty,
+            first_at: at,
+        }
+    }
+
+    /// Whether the row can be the same order.
+    pub(super) fn is(&self, row: &ListedOrder) -> bool {
+        (row.symbol, row.side, row.qty) == (self.symbol, self.side, self.qty)
+    }
+
+    /// Whether it is the same in everything by which rows are told apart, their numbers aside.
+    pub(super) fn is_exactly(&self, row: &ListedOrder) -> bool {
+        self.is(row) && self.listed.is_none_or(|listed| listed == (row.px, row.at))
     }
 }
 
@@ -146,7 +212,7 @@ pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid>
     if expected.seen.date == Some(snapshot.trade_date) {
         for (no, seen) in &expected.seen.rows {
             let Some(row) = listed.get(no) else { return Err(Invalid::Vanished(no.clone())) };
-            if (row.symbol, row.side, row.qty) != (seen.symbol, seen.side, seen.qty) {
+            if !seen.is(row) {
                 return Err(Invalid::Changed(no.clone()));
             }
             if row.cum_qty < seen.cum_qty {

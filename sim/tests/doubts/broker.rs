@@ -36,6 +36,8 @@ pub(crate) struct Bench {
     next: u64,
     submits: Vec<OrderId>,
     cancels: usize,
+    level: Level,
+    finds: usize,
 }
 
 pub(crate) fn account() -> AccountId {
@@ -105,7 +107,8 @@ impl Bench {
             positions: vec![ListedPosition { symbol: symbol(), qty: Qty::new(HELD), sellable: Qty::new(HELD) }],
             cash: Some(ListedCash { total: cash, available: cash }),
         };
-        let mut bench = Self { desk, lists, broken: None, next: 1, submits: Vec::new(), cancels: 0 };
+        let (submits, broken) = (Vec::new(), None);
+        let mut bench = Self { desk, lists, broken, next: 1, submits, cancels: 0, level, finds: 0 };
         bench.tell(AccountInput::Connected);
         bench
     }
@@ -134,6 +137,7 @@ impl Bench {
                 match request {
                     BrokerRequest::Submit { terms, .. } => self.submits.push(terms.id),
                     BrokerRequest::Cancel { .. } => self.cancels += 1,
+                    BrokerRequest::Find { .. } if self.level == Level::L4 => self.finds += 1,
                     BrokerRequest::Find { order } => panic!("{order} is looked up at a broker with lists"),
                 }
             }
@@ -249,6 +253,18 @@ impl Bench {
 
     pub(crate) fn submits(&self, id: OrderId) -> usize {
         self.submits.iter().filter(|submitted| **submitted == id).count()
+    }
+
+    /// Lookups by our id so far.
+    pub(crate) const fn finds(&self) -> usize {
+        self.finds
+    }
+
+    /// The terminal is restarted, and calls every order by another number.
+    pub(crate) fn renumber(&mut self, by: &str) {
+        let other = |number: &mut BrokerOrderId| *number = no(&format!("{by}{}", number.0));
+        self.lists.orders.iter_mut().for_each(|row| other(&mut row.no));
+        self.lists.trades.iter_mut().for_each(|trade| other(&mut trade.no));
     }
 
     pub(crate) const fn cancels(&self) -> usize {

@@ -1,13 +1,14 @@
 //! What reads show beside doubts: acknowledged orders that are not there, rows of others, ghosts, breaks.
 
-use signalbox_domain::account::{AccountInput, Alarm};
+use signalbox_domain::account::{AccountInput, Alarm, Resolution};
 use signalbox_domain::broker::{Level, ListedStatus, Report};
+use signalbox_domain::ids::ExecId;
 use signalbox_domain::order::Side;
 use signalbox_domain::reconcile::ParkReason;
 use signalbox_domain::reconcile::exception::ExceptionKind;
-use signalbox_domain::units::{Qty, TradeDate};
+use signalbox_domain::units::{Price, Qty, TradeDate};
 
-use crate::broker::{Bench, no};
+use crate::broker::{Bench, no, symbol, tag};
 
 #[test]
 fn f17_an_order_that_was_acknowledged_and_is_in_no_list_is_in_doubt_and_then_absent() {
@@ -33,6 +34,45 @@ fn f17_an_acknowledged_order_that_shows_late_goes_on() {
     bench.pass(20);
     assert_eq!(bench.status(order), "new");
     assert!(bench.open().is_empty());
+}
+
+#[test]
+fn f17_at_l4_an_order_that_was_acknowledged_and_is_not_listed_is_looked_up_and_absent_after_a_minute_of_lookups() {
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(100);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.pass(45);
+    assert_eq!((bench.status(order), bench.finds()), ("in_doubt", 1));
+    for _ in 0..7 {
+        assert_eq!(bench.status(order), "in_doubt");
+        bench.say(order, Report::NotFound);
+        bench.pass(10);
+    }
+    assert_eq!((bench.status(order), bench.open().len()), ("absent", 0));
+}
+
+#[test]
+fn f17_at_l4_a_lookup_that_finds_it_ends_the_doubt() {
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(100);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.pass(45);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.pass(100);
+    assert_eq!((bench.status(order), bench.finds()), ("new", 1));
+}
+
+#[test]
+fn f33_at_l4_one_lookup_without_the_order_proves_nothing_while_it_may_wait_at_the_door() {
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(100);
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    bench.lose(order);
+    bench.say(order, Report::NotFound);
+    assert_eq!((bench.status(order), bench.submits(order)), ("in_doubt", 1));
+    bench.pass(10);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    assert_eq!((bench.status(order), bench.cancels()), ("pending_cancel", 1));
 }
 
 #[test]
@@ -104,6 +144,103 @@ fn f28_numbers_that_vanish_make_the_read_invalid_and_a_doubt_a_persons() {
     bench.lose(order);
     bench.pass(150);
     assert_eq!(bench.parked(order), Some(ParkReason::NumbersVanished));
+}
+
+#[test]
+fn f28_orders_under_other_numbers_are_known_by_all_else_and_booked_once() {
+    for restarted in [false, true] {
+        let mut bench = Bench::at(Level::L1);
+        bench.list("H1", Side::Sell, 100, 100_000);
+        let order = bench.buy(200);
+        bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+        bench.list("N1", Side::Buy, 200, 100_000);
+        bench.trade("N1", 100, 99_900);
+        bench.trade("H1", 100, 100_000);
+        bench.pass(61);
+        if restarted {
+            bench.desk.restart();
+        }
+        bench.renumber("X");
+        bench.trade("XN1", 50, 99_900);
+        bench.pass(61);
+        assert_eq!((bench.order(order).cum_qty, bench.order(order).broker_order_id), (Qty::new(150), Some(no("N1"))));
+        let external = bench.exceptions().into_iter().filter(|e| e.kind == ExceptionKind::External).count();
+        assert_eq!((external, bench.open().len()), (1, 0), "restarted: {restarted}");
+        let held = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger").holding(symbol()).qty;
+        assert_eq!(held, Qty::new(1_050));
+    }
+}
+
+#[test]
+fn f28_at_l2_our_tag_tells_under_which_number_an_order_is_listed_now() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.list_tagged("N1", order, 200);
+    bench.renumber("X");
+    bench.trade("XN1", 200, 99_900);
+    bench.pass(61);
+    assert_eq!((bench.status(order), bench.exceptions().len()), ("filled", 0));
+}
+
+#[test]
+fn f28_numbers_that_could_be_two_orders_freeze_the_account_until_they_are_back() {
+    let mut bench = Bench::at(Level::L1);
+    bench.list("H1", Side::Buy, 100, 100_000);
+    bench.list("H2", Side::Buy, 100, 100_000);
+    bench.pass(61);
+    bench.renumber("X");
+    bench.pass(61);
+    assert!(bench.open().is_empty(), "once may be a row that comes late");
+    bench.pass(61);
+    assert_eq!(bench.open(), ["reads"]);
+    let order = bench.buy(100);
+    assert_eq!(bench.submits(order), 0);
+    for (row, number) in bench.lists.orders.iter_mut().zip(["H1", "H2"]) {
+        row.no = no(number);
+    }
+    bench.pass(61);
+    assert_eq!((bench.open().len(), bench.submits(order)), (0, 1));
+}
+
+#[test]
+fn f15_at_l1_the_number_of_another_order_is_found_out_and_nothing_of_it_is_booked() {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(200);
+    // Somebody bought by hand just before, and the terminal's answer shows his number.
+    bench.list("H1", Side::Buy, 100, 100_000);
+    bench.list("N2", Side::Buy, 200, 100_000);
+    bench.say(order, Report::Accepted { broker_order_id: no("H1") });
+    let (exec_id, at) = (ExecId("E1".into()), bench.desk.at);
+    bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px: Price::from_e4(100_000), at });
+    assert_eq!(bench.order(order).cum_qty, Qty::ZERO, "a number alone says too little");
+    bench.pass(4);
+    assert_eq!(bench.status(order), "parked", "two rows are there, and one was named");
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N2"))), Ok(()));
+    bench.trade("N2", 200, 100_000);
+    bench.trade("H1", 100, 100_000);
+    bench.pass(61);
+    assert_eq!((bench.status(order), bench.order(order).cum_qty), ("filled", Qty::new(200)));
+    let held = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger").holding(symbol()).qty;
+    assert_eq!(held, Qty::new(1_300));
+}
+
+#[test]
+fn f26_a_trade_that_was_taken_back_leaves_a_cancel_in_doubt_to_a_person() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    let (exec_id, at) = (ExecId("E1".into()), bench.desk.at);
+    bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px: Price::from_e4(100_000), at });
+    let row = bench.list("N1", Side::Buy, 200, 100_000);
+    (row.canceled_qty, row.status) = (Qty::new(200), ListedStatus::Canceled);
+    row.tag = Some(order.client_order_id(tag()).as_str().into());
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    bench.lose(order);
+    bench.pass(100);
+    assert_eq!(bench.status(order), "in_doubt");
+    bench.pass(60);
+    assert_eq!(bench.parked(order), Some(ParkReason::NotConserved));
 }
 
 #[test]

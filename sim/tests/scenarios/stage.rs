@@ -367,6 +367,7 @@ impl Stage {
                 Alarm::ReadInvalid { why } => format!("alarm: {why}"),
                 Alarm::Break { what } => format!("alarm: break {what}"),
                 Alarm::Overfill { order } => format!("alarm: {} is filled beyond its quantity", name(*order)),
+                Alarm::ClockJumped { by } => format!("alarm: the clocks went apart by {} ms", by.us() / 1_000),
             });
         }
         self.alarms = self.desk.alarms.len();

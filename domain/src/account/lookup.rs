@@ -1,0 +1,87 @@
+//! Orders in doubt that are looked up by our id, at a broker that remembers every id of the day.
+
+use super::{Account, AccountEffects, Alarm, refusal};
+use crate::broker::{BrokerRequest, Level};
+use crate::ids::OrderId;
+use crate::order::{InFlight, OrdStatus, Order, OrderFact};
+use crate::units::Timestamp;
+use crate::view::TradingStates;
+
+/// Lookups, one after the other, that did not find an order, and when the first of them was answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Absence {
+    times: u32,
+    since: Timestamp,
+}
+
+/// Fewer lookups prove nothing: a request may still wait on its way, at the broker's door or before it.
+const TIMES_MIN: u32 = 3;
+
+impl Account {
+    pub(super) fn find(&mut self, id: OrderId, fx: &mut AccountEffects) {
+        if self.finding.insert(id) {
+            fx.broker.push(BrokerRequest::Find { order: id });
+        }
+    }
+
+    pub(super) fn find_doubts(&mut self, at: Timestamp, states: &TradingStates, fx: &mut AccountEffects) {
+        if self.find_again.is_some_and(|due| due <= at) {
+            self.find_again = None;
+            let mut open = std::mem::take(&mut self.ask_again);
+            open.extend(self.orders.values().filter(|o| o.in_doubt).map(Order::id));
+            for order in open {
+                if self.resend_same(at, states, order, fx) {
+                    continue;
+                }
+                if self.looks_up() {
+                    self.find(order, fx);
+                } else {
+                    self.want_read();
+                }
+            }
+        }
+    }
+
+    /// The broker has no such id now.
+    pub(super) fn not_found(&mut self, at: Timestamp, states: &TradingStates, id: OrderId, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get(&id) else { return };
+        let enforced = self.conf.capabilities.level == Level::L4;
+        match (order.status, order.in_flight, order.in_doubt) {
+            (OrdStatus::Initialized, Some(InFlight::New), true) if enforced => {
+                if order.cancel_wanted || refusal(at, states, &order.terms).is_some() {
+                    return self.missed(at, id, fx);
+                }
+                // The broker enforces the id, so the same id again can make one order at the most.
+                let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
+                self.lists.absences.remove(&id);
+                self.count_extra(at);
+                self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
+                fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
+            }
+            // F17: it was acknowledged.
+            (OrdStatus::New, in_flight, in_doubt) if enforced => {
+                if in_flight == Some(InFlight::Cancel) && !in_doubt {
+                    self.doubt(at, id, "the broker knows no order to cancel", fx);
+                }
+                self.doubt_acknowledged(at, id, "acknowledged, and the broker does not know it", fx);
+                self.missed(at, id, fx);
+            }
+            _ => fx.alarms.push(Alarm::Unexplained { order: id, what: "the broker does not know it".into() }),
+        }
+    }
+
+    /// One more lookup that did not find the order. A broker in place has no door where a request could wait.
+    fn missed(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+        let absence = self.lists.absences.entry(id).or_insert(Absence { times: 0, since: at });
+        absence.times += 1;
+        let proved = absence.times >= TIMES_MIN && at.since(absence.since) >= self.conf.doubt.absent_not_before();
+        if !proved && self.reads() {
+            let again = at.plus(self.conf.doubt.read_in_doubt);
+            self.find_again = Some(self.find_again.map_or(again, |due| due.min(again)));
+            return;
+        }
+        self.lists.absences.remove(&id);
+        let evidence = "looked up by id: the broker has no such order".into();
+        self.fact(at, id, OrderFact::Absent { evidence }, fx);
+    }
+}

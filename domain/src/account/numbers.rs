@@ -1,0 +1,185 @@
+//! Which row of the broker's lists is whose: the numbers that the broker gave, as far as they can be believed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{Account, AccountEffects};
+use crate::broker::{Level, ListedOrder, Report, Snapshot};
+use crate::ids::{BrokerOrderId, OrderId};
+use crate::order::{InFlight, OrdStatus, Order};
+use crate::reconcile::matching::{Field, candidate};
+use crate::reconcile::renumbered::{Renumbered, translated, with_numbers};
+use crate::units::{Timestamp, TradeDate};
+
+impl Account {
+    /// The broker gave an order its number. False when another order has that number: then it says nothing.
+    pub(super) fn claim(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
+        let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
+        if self.below_l4() {
+            let key = (order.approval.trade_date, no.clone());
+            if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(no) {
+                return false;
+            }
+            self.lists.claims.insert(key, id);
+        }
+        if self.reads() {
+            if let Some(tag) = self.tag(id) {
+                self.lists.seen.tagged(&tag, no);
+            }
+            if self.lists.seen.get(no).is_none() {
+                self.lists.unseen.insert(id, at);
+            }
+        }
+        true
+    }
+
+    /// What the broker writes beside the order, where it does.
+    fn tag(&self, id: OrderId) -> Option<String> {
+        let installation = self.conf.doubt.installation.filter(|_| self.conf.capabilities.level >= Level::L2)?;
+        Some(id.client_order_id(installation).to_string())
+    }
+
+    /// Which order has which number of the day.
+    pub(super) fn claims_of(&self, date: TradeDate) -> HashMap<BrokerOrderId, OrderId> {
+        let own = self.of_day(date).filter(|order| !self.lists.misread.contains(&order.id()));
+        own.filter_map(|order| Some((order.broker_order_id.clone()?, order.id()))).collect()
+    }
+
+    fn of_day(&self, date: TradeDate) -> impl Iterator<Item = &Order> {
+        self.orders.values().chain(self.ended.iter()).filter(move |o| o.approval.trade_date == date)
+    }
+
+    /// A read in our numbers, with what the terminal called otherwise.
+    pub(super) fn in_our_numbers(&mut self, snapshot: Arc<Snapshot>) -> (Arc<Snapshot>, Renumbered) {
+        let visible =
+            |o: &&Order| o.first_fill_at.is_some_and(|at| at.plus(self.conf.doubt.visibility) <= snapshot.began);
+        let of_day = self.orders.values().chain(self.ended.iter());
+        for order in of_day.filter(|o| o.approval.trade_date == snapshot.trade_date).filter(visible) {
+            if let Some(no) = &order.broker_order_id {
+                self.lists.seen.traded(order, no);
+            }
+        }
+        let by_tag = self.renumbered_by_tag(&snapshot);
+        let snapshot = if by_tag.is_empty() { snapshot } else { Arc::new(with_numbers(&snapshot, &by_tag)) };
+        let (snapshot, mut renumbered) = translated(snapshot, &self.lists.seen);
+        for (shown, ours) in by_tag {
+            let ours = renumbered.remove(&ours).unwrap_or(ours);
+            renumbered.insert(shown, ours);
+        }
+        (snapshot, renumbered)
+    }
+
+    /// Rows that bear the tag of an order whose own number is not listed.
+    fn renumbered_by_tag(&self, snapshot: &Snapshot) -> Renumbered {
+        let claims = self.claims_of(snapshot.trade_date);
+        let strange: Vec<&ListedOrder> =
+            snapshot.orders.iter().filter(|row| row.tag.is_some() && !claims.contains_key(&row.no)).collect();
+        if strange.is_empty() {
+            return Renumbered::new();
+        }
+        let listed: BTreeSet<&BrokerOrderId> = snapshot.orders.iter().map(|row| &row.no).collect();
+        let missing = claims.iter().filter(|(no, _)| !listed.contains(no));
+        let tags: BTreeMap<String, &BrokerOrderId> =
+            missing.filter_map(|(no, id)| Some((self.tag(*id)?, no))).collect();
+        let mut renumbered = Renumbered::new();
+        for row in &strange {
+            let ours = row.tag.as_deref().and_then(|tag| tags.get(tag));
+            let once = strange.iter().filter(|other| other.tag == row.tag).count() == 1;
+            renumbered.extend(ours.filter(|_| once).map(|ours| (row.no.clone(), (*ours).clone())));
+        }
+        renumbered
+    }
+
+    /// What the terminal calls an order now.
+    pub(super) fn shown(&self, no: &BrokerOrderId) -> BrokerOrderId {
+        self.lists.renumbered.iter().find(|(_, ours)| *ours == no).map_or(no, |(shown, _)| shown).clone()
+    }
+
+    /// Where nothing but a number tells whose a row is, the row must look like its order. One that does not is another
+    /// order's: the number was misread.
+    pub(super) fn disown_misread(&mut self, at: Timestamp, snapshot: &Snapshot, fx: &mut AccountEffects) {
+        if self.conf.capabilities.level > Level::L1 {
+            return;
+        }
+        let rows: BTreeMap<&BrokerOrderId, &ListedOrder> = snapshot.orders.iter().map(|row| (&row.no, row)).collect();
+        let misread = |o: &&Order| {
+            let row = o.broker_order_id.as_ref().and_then(|no| rows.get(no));
+            row.is_some_and(|row| !self.lists.vouched.contains(&o.id()) && !self.looks_like(o, row))
+        };
+        let misread: BTreeSet<OrderId> = self.of_day(snapshot.trade_date).filter(misread).map(Order::id).collect();
+        self.lists.misread.clone_from(&misread);
+        for id in misread {
+            self.lists.claims.retain(|_, owner| *owner != id);
+            self.doubt_acknowledged(at, id, "the broker named the number of another order", fx);
+        }
+    }
+
+    fn looks_like(&self, order: &Order, row: &ListedOrder) -> bool {
+        let before = order.baseline.as_ref().zip(self.lists.seen.get(&row.no));
+        let older = before.is_some_and(|(baseline, seen)| seen.first_at <= baseline.at);
+        !older && self.same_shape(order, row)
+    }
+
+    fn same_shape(&self, order: &Order, row: &ListedOrder) -> bool {
+        candidate(order, row, &self.conf.doubt).differs.iter().all(|field| *field == Field::Time)
+    }
+
+    /// Rows that look like an order of ours whose number is not listed: it may have another number now, and may as well
+    /// be a person's own. Times say nothing here: the broker's clock may be far from ours.
+    pub(super) fn unsure(
+        &self,
+        snapshot: &Snapshot,
+        claims: &HashMap<BrokerOrderId, OrderId>,
+    ) -> BTreeSet<BrokerOrderId> {
+        if self.conf.capabilities.level > Level::L1 {
+            return BTreeSet::new();
+        }
+        let listed: BTreeSet<&BrokerOrderId> = snapshot.orders.iter().map(|row| &row.no).collect();
+        let missing = |o: &&Order| {
+            let proved = matches!(o.status, OrdStatus::Absent | OrdStatus::NeverSent);
+            !o.in_doubt && !proved && o.broker_order_id.as_ref().is_some_and(|no| !listed.contains(no))
+        };
+        let missing: Vec<&Order> = self.of_day(snapshot.trade_date).filter(missing).collect();
+        let strange = |row: &&ListedOrder| !claims.contains_key(&row.no) && !self.lists.external.contains_key(&row.no);
+        let unsure =
+            snapshot.orders.iter().filter(strange).filter(|row| missing.iter().any(|o| self.same_shape(o, row)));
+        unsure.map(|row| row.no.clone()).collect()
+    }
+
+    /// At level L1 the number alone tells of which order the broker speaks, and numbers are misread: what became of an
+    /// order is what its lists show.
+    pub(super) fn only_lists_tell(&self, order: &Order, what: &Report) -> bool {
+        let of_order = match what {
+            Report::Filled { .. } | Report::Canceled { .. } | Report::Expired => true,
+            Report::Rejected { .. } => order.status != OrdStatus::Initialized || order.in_doubt,
+            Report::Accepted { .. } => order.in_doubt && order.in_flight.is_none(),
+            Report::CancelRejected { .. } | Report::Lost { .. } | Report::NotFound => false,
+        };
+        of_order && self.reads() && self.conf.capabilities.level == Level::L1
+    }
+
+    /// The lists are asked soon, and until they have told.
+    pub(super) fn ask_lists(&mut self, at: Timestamp, id: OrderId) {
+        self.want_read();
+        self.lists.said.entry(id).or_insert(at);
+    }
+
+    /// The broker said that a cancel was done, and its lists show the order at work.
+    pub(super) fn doubt_what_was_said(
+        &mut self,
+        at: Timestamp,
+        id: OrderId,
+        snapshot: &Snapshot,
+        fx: &mut AccountEffects,
+    ) {
+        let Some(said) = self.lists.said.get(&id) else { return };
+        if snapshot.began.since(*said) < self.conf.doubt.visibility {
+            return;
+        }
+        self.lists.said.remove(&id);
+        let canceling = |o: &Order| o.in_flight == Some(InFlight::Cancel) && !o.in_doubt;
+        if self.orders.get(&id).is_some_and(canceling) {
+            self.doubt(at, id, "the cancel was taken, and the order works on", fx);
+        }
+    }
+}
