@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Account, AccountEffects};
 use crate::broker::{ListedOrder, ListedTrade, Snapshot};
+use crate::calendar::china_date_time;
 use crate::event::Event;
 use crate::ids::StrategyId;
 use crate::ledger::Ledger;
@@ -24,7 +25,9 @@ impl Account {
         by: &str,
         fx: &mut AccountEffects,
     ) {
-        if self.lists.external.contains_key(&row.no) {
+        // A ghost can be another order's row by now: nothing is booked twice.
+        let owned = self.claims_of(china_date_time(row.at).0).contains_key(&row.no);
+        if owned || self.lists.external.contains_key(&row.no) {
             return;
         }
         let unbooked = ListedOrder { cum_qty: Qty::ZERO, ..row.clone() };
