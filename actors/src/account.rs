@@ -60,13 +60,13 @@ pub struct AccountActor {
     held: VecDeque<(Ticket, Ask)>,
     at_gate: bool,
     wake: Option<(Timestamp, SpawnHandle)>,
-    /// What a resumed life has to do before anything else.
-    first: Option<AccountEffects>,
+    /// What a resumed life has to do before anything else, and when that was decided: its rows bear that time.
+    first: Option<(Timestamp, AccountEffects)>,
 }
 
 impl AccountActor {
     #[must_use]
-    pub fn new(core: Account, first: AccountEffects, session: Session, board: Rc<Board>) -> Self {
+    pub fn new(core: Account, first: (Timestamp, AccountEffects), session: Session, board: Rc<Board>) -> Self {
         let id = core.conf().id.clone();
         let name = format!("account:{id}").into();
         Self { id, name, core, session, board, held: VecDeque::new(), at_gate: false, wake: None, first: Some(first) }
@@ -211,8 +211,7 @@ impl Actor for AccountActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(first) = self.first.take() {
-            let at = self.board.clock.now();
+        if let Some((at, first)) = self.first.take() {
             self.act(at, first, "start", ctx);
         }
     }
