@@ -73,15 +73,15 @@ pub struct AccountActor {
     held: VecDeque<Held>,
     at_gate: bool,
     wake: Option<(Timestamp, SpawnHandle)>,
-    /// What a resumed life has to do before anything else.
-    first: Option<AccountEffects>,
+    /// What a resumed life has to do before anything else, and when that was decided: its rows bear that time.
+    first: Option<(Timestamp, AccountEffects)>,
     /// How far the wall clock was from the monotonic one at the last step.
     drift: Span,
 }
 
 impl AccountActor {
     #[must_use]
-    pub fn new(core: Account, first: AccountEffects, session: Session, board: Rc<Board>) -> Self {
+    pub fn new(core: Account, first: (Timestamp, AccountEffects), session: Session, board: Rc<Board>) -> Self {
         let id = core.conf().id.clone();
         let name = format!("account:{id}").into();
         let (held, drift) = (VecDeque::new(), board.clock.drift());
@@ -241,8 +241,7 @@ impl Actor for AccountActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(first) = self.first.take() {
-            let at = self.board.clock.now();
+        if let Some((at, first)) = self.first.take() {
             self.act(at, first, "start", ctx);
         }
     }

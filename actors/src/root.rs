@@ -257,7 +257,7 @@ fn supervise_account(
                 let mut core = Account::new(conf);
                 let mut fx = AccountEffects::default();
                 core.resume(at, rest.orders, rest.messages_today, &mut fx);
-                AccountActor::new(core, fx, session, board)
+                AccountActor::new(core, (at, fx), session, board)
             }
         }
     };
