@@ -17,6 +17,7 @@ use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
 use crate::order::{Approval, Order, OrderTerms, Side};
 use crate::row::Row;
+use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Span, Timestamp};
 use crate::view::View;
@@ -115,7 +116,7 @@ impl Risk {
             messages: QuickMap::default(),
             recent: std::collections::VecDeque::new(),
         };
-        for order in live {
+        for order in live.filter(|_| !seeded(SeededBug::ReservationLostByRestart)) {
             risk.observed(order);
         }
         risk

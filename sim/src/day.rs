@@ -21,7 +21,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, R
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, InstallationTag, OrderId, SignalId};
 use signalbox_domain::market::Market;
-use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, Side, TimeInForce};
+use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, OrderFactKind, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::RiskInput;
@@ -116,6 +116,8 @@ struct Day {
     next_signal: u64,
     faults: Faults,
     troubled: bool,
+    /// The process ends after so many steps more.
+    ends_in: Option<u32>,
     /// Orders whose doubt a person settled.
     settled: BTreeSet<OrderId>,
     clients: ChaCha8Rng,
@@ -187,6 +189,7 @@ impl Day {
             next_signal: 1,
             faults,
             troubled: true,
+            ends_in: None,
             settled: BTreeSet::new(),
             clients: stream(seed, 2),
             network: stream(seed, 3),
@@ -200,6 +203,8 @@ impl Day {
             .filter(|(_, level)| *level >= Level::L3)
             .map(|(name, _)| account(name))
             .collect();
+        day.oracle.one_at_a_time =
+            ACCOUNTS.iter().map(|name| account(name)).filter(|id| !day.oracle.enforced.contains(id)).collect();
         day.oracle.lenient = day.faults.dishonest();
         day.plan(&mut dice);
         day
@@ -347,6 +352,10 @@ impl Day {
             if self.order.next_u32().is_multiple_of(16) {
                 self.desk.commit();
             }
+            match self.ends_in {
+                Some(0) => self.crash(false)?,
+                left => self.ends_in = left.map(|left| left - 1),
+            }
         }
         self.desk.commit();
         while let Some((id, request)) = self.desk.sent.pop_front() {
@@ -451,7 +460,7 @@ impl Day {
                 self.set_trading_state(state);
             }
             Happening::Cancel if self.troubled => self.cancel(),
-            Happening::Crash if self.troubled => return self.crash(false),
+            Happening::Crash if self.troubled => self.ends_in = Some(self.order.next_u32() % 24),
             _ => {}
         }
         Ok(())
@@ -543,6 +552,7 @@ impl Day {
 
     /// The process ends. What is not durable never was; what is on the line may still arrive.
     fn crash(&mut self, orderly: bool) -> Result<(), String> {
+        self.ends_in = None;
         if !orderly {
             self.met("crash");
             // Some steps that nobody will know of.
@@ -554,9 +564,14 @@ impl Day {
                 }
             }
         }
+        // What has left may be on the line.
+        for (id, request) in std::mem::take(&mut self.desk.sent) {
+            self.maybe_late(place(&id), request);
+        }
         self.desk.restart();
         let mut oracle = Oracle::default();
         oracle.enforced.clone_from(&self.oracle.enforced);
+        oracle.one_at_a_time.clone_from(&self.oracle.one_at_a_time);
         oracle.lenient = self.oracle.lenient;
         for entry in &self.desk.journal {
             for event in &entry.events {
@@ -569,22 +584,25 @@ impl Day {
         for n in 0..self.sessions.len() {
             let fresh = Session::new(n, self.sessions[n].level, &self.line);
             let gone = std::mem::replace(&mut self.sessions[n], fresh);
-            if let Some(request) = gone.asked
-                && self.troubled
-                && self.faults.has(Trouble::LateArrivals)
-                && self.network.next_u32().is_multiple_of(2)
-            {
-                let ms = u64::from(self.network.next_u32() % 8_000);
-                self.soon(ms, Happening::Late { account: n, request });
+            if let Some(request) = gone.asked {
+                self.maybe_late(n, request);
             }
             self.soon(100, Happening::Connect { account: n, life });
         }
         Ok(())
     }
 
+    fn maybe_late(&mut self, account: usize, request: BrokerRequest) {
+        if self.troubled && self.faults.has(Trouble::LateArrivals) && self.network.next_u32().is_multiple_of(2) {
+            let ms = u64::from(self.network.next_u32() % 8_000);
+            self.soon(ms, Happening::Late { account, request });
+        }
+    }
+
     /// No more trouble from now on.
     fn calm(&mut self) {
         self.troubled = false;
+        self.ends_in = None;
         let at = self.desk.at;
         self.line.broker(|broker| broker.control(at, Control::Disarm)).expect("calm");
         self.set_trading_state(TradingState::Active);
@@ -670,6 +688,12 @@ impl Day {
                     );
                     if level >= Level::L1 {
                         must!(
+                            (order.status == OrdStatus::Filled) == (there.status == Status::Filled),
+                            "order {id} counts as {:?} and is {:?} at the broker",
+                            order.status,
+                            there.status
+                        );
+                        must!(
                             order.cum_qty == there.cum_qty,
                             "order {id}: the broker filled {} and the books {}",
                             there.cum_qty,
@@ -696,8 +720,10 @@ impl Day {
                 must!(held == there, "{name} holds {there} of {} and the books say {held}", symbol(s));
             }
         }
-        let signals = self.desk.signals.len();
-        let planned = self.desk.tables().signals.len();
+        let forgotten = self.oracle.forgotten_legs();
+        must!(forgotten == 0, "{forgotten} legs became neither an order nor a denial");
+        let signals = self.next_signal - 1;
+        let planned = self.desk.tables().signals.len() as u64;
         must!(planned == signals, "{signals} signals were accepted and {planned} were worked on");
         Ok(())
     }
@@ -705,12 +731,21 @@ impl Day {
     /// Everything new in the journal, and what must agree at every step.
     fn look(&mut self) -> Result<(), String> {
         for entry in &self.desk.journal[self.seen..] {
+            self.oracle.at = Some(entry.at);
             for event in &entry.events {
                 self.oracle.apply(event, true)?;
             }
         }
         self.seen = self.desk.journal.len();
+        for (id, how) in std::mem::take(&mut self.oracle.just_ended) {
+            self.ended_there(id, how)?;
+        }
         if self.desk.busy() == 0 {
+            for core in self.desk.accounts.values() {
+                let waits = |order: &&Order| order.status == OrdStatus::Initialized && order.in_flight.is_none();
+                let waiting = core.live().filter(waits).count();
+                must!(waiting <= core.queue_len(), "{waiting} orders wait to be sent and {} will", core.queue_len());
+            }
             for name in ACCOUNTS {
                 let id = account(name);
                 let (found, due) = (i128::from(self.desk.risk.reserved_cash(&id).e4()), self.oracle.reserved(&id));
@@ -718,6 +753,21 @@ impl Day {
             }
             let same = self.desk.risk.live_len() == self.oracle.live_len();
             must!(self.oracle.lenient || same, "risk knows orders that are not live");
+        }
+        Ok(())
+    }
+
+    /// What counts as ended does not trade any more.
+    fn ended_there(&self, id: OrderId, how: OrderFactKind) -> Result<(), String> {
+        if self.faults.dishonest() {
+            return Ok(());
+        }
+        for (_, there) in self.true_orders(id) {
+            let over = match how {
+                OrderFactKind::Rejected => there.status == Status::Junk,
+                _ => there.status != Status::Working,
+            };
+            must!(over, "order {id} counts as {how:?} and is {:?} at the broker", there.status);
         }
         Ok(())
     }

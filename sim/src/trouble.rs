@@ -38,7 +38,6 @@ pub const DISHONEST: &[Fault] = &[
     Fault::SubmitPlacedTwice,
     Fault::SubmitWrongAccount,
     Fault::FillMoreThanQty,
-    Fault::FillNumberReused,
     Fault::FillBusted,
     Fault::CancelNeighbour,
     Fault::CorporateAction,

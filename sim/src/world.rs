@@ -139,7 +139,7 @@ impl World {
         let desk = house::open(market, &brokers);
         let mut world = Self {
             desk,
-            oracle: Oracle::default(),
+            oracle: oracle(),
             seen: 0,
             truth: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -483,6 +483,8 @@ impl World {
         for id in self.truth.keys() {
             must!(self.oracle.orders.contains_key(id), "the broker has an order that nobody made durable");
         }
+        let (told, known) = (self.next_signal - 1, self.desk.signals.len() as u64);
+        must!(told == known, "{told} signals were accepted and {known} are known after the crash");
         Ok(())
     }
 
@@ -490,7 +492,7 @@ impl World {
         self.desk.restart();
         self.answers.clear();
         self.oracle = {
-            let mut oracle = Oracle::default();
+            let mut oracle = oracle();
             for entry in &self.desk.journal {
                 for event in &entry.events {
                     oracle.apply(event, false)?;
@@ -506,6 +508,7 @@ impl World {
     /// Everything new in the journal, and everything that must agree now.
     fn look(&mut self) -> Result<(), String> {
         for entry in &self.desk.journal[self.seen..] {
+            self.oracle.at = Some(entry.at);
             for event in &entry.events {
                 self.oracle.apply(event, true)?;
             }
@@ -570,6 +573,13 @@ impl World {
         must!(self.oracle.live_len() <= doubts + self.behind_doubts(), "an order never ends");
         let active: usize = self.desk.strategies.values().map(signalbox_domain::strategy::Strategy::active_len).sum();
         must!(active <= self.oracle.live_len(), "{active} signals never end");
+        let forgotten = self.oracle.forgotten_legs();
+        must!(forgotten == 0, "{forgotten} legs became neither an order nor a denial");
+        let worked_on = self.desk.tables().signals;
+        for (id, signal) in &self.desk.signals {
+            let waits = !self.desk.strategies[&signal.strategy].takes_signals();
+            must!(waits || worked_on.contains_key(id), "signal {id} was accepted and nobody looked at it");
+        }
         self.agree()
     }
 
@@ -634,6 +644,12 @@ impl World {
         must!(replay.state_hash() == self.desk.replay().state_hash(), "a replay is not repeatable");
         Ok(())
     }
+}
+
+fn oracle() -> Oracle {
+    let mut oracle = Oracle::default();
+    oracle.one_at_a_time.insert(account("b"));
+    oracle
 }
 
 fn accepted(order: OrderId) -> Report {

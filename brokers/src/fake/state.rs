@@ -659,8 +659,10 @@ impl FakeBroker {
         match strike {
             Some(Strike { fault: Fault::FillMoreThanQty, .. }) => qty = leaves + Qty::new(LOT),
             Some(Strike { fault: Fault::FillNumberReused, .. }) => {
-                let first = self.accounts.get(account).and_then(|acc| acc.trades.first());
-                exec = first.map_or(exec, |trade| trade.exec.clone());
+                let trades = self.accounts.get(account).map_or(&[][..], |acc| &acc.trades);
+                let used = |exec: &String| trades.iter().any(|trade| trade.no == no && trade.exec == *exec);
+                let of_another = trades.iter().find(|trade| trade.no != no && !used(&trade.exec));
+                exec = of_another.map_or(exec, |trade| trade.exec.clone());
             }
             Some(Strike { fault: Fault::FillBusted, ms }) => {
                 bust_at = Some(self.now.plus(Span::from_ms(i64::try_from(ms).unwrap_or(0))));

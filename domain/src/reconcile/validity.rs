@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::broker::{ListedOrder, Snapshot};
 use crate::ids::BrokerOrderId;
 use crate::order::Side;
+use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Qty, Timestamp, TradeDate};
 
@@ -125,6 +126,7 @@ pub struct Expected<'a> {
 pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid> {
     if let (Some(due), Some(shown)) = (expected.fund_account, &snapshot.fund_account)
         && due != &**shown
+        && !seeded(SeededBug::ForeignSnapshotBelieved)
     {
         return Err(Invalid::WrongAccount { shown: shown.clone() });
     }
@@ -143,13 +145,14 @@ pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid>
             return Err(Invalid::ListedTwice(row.no.clone()));
         }
     }
-    if expected.seen.date == Some(snapshot.trade_date) {
+    let unread = seeded(SeededBug::EmptyListIsAbsent) && snapshot.orders.is_empty();
+    if expected.seen.date == Some(snapshot.trade_date) && !unread {
         for (no, seen) in &expected.seen.rows {
             let Some(row) = listed.get(no) else { return Err(Invalid::Vanished(no.clone())) };
             if (row.symbol, row.side, row.qty) != (seen.symbol, seen.side, seen.qty) {
                 return Err(Invalid::Changed(no.clone()));
             }
-            if row.cum_qty < seen.cum_qty {
+            if row.cum_qty < seen.cum_qty && !seeded(SeededBug::CumGoesBack) {
                 return Err(Invalid::CumFell(no.clone()));
             }
         }
@@ -159,7 +162,7 @@ pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid>
         *traded.entry(&trade.no).or_default() += trade.qty;
     }
     for (no, qty) in traded {
-        if listed.get(no).is_some_and(|row| qty > row.cum_qty) {
+        if listed.get(no).is_some_and(|row| qty > row.cum_qty) && !seeded(SeededBug::CumGoesBack) {
             return Err(Invalid::TradesAboveFills(no.clone()));
         }
     }
