@@ -558,7 +558,9 @@ impl Account {
             Report::Lost { cause } if seeded(SeededBug::TimeoutIsRejected) && in_flight == Some(InFlight::New) => {
                 self.fact(at, id, OrderFact::Rejected { text: cause }, fx);
             }
-            Report::Lost { cause } if seeded(SeededBug::LostCancelIsCanceled) && in_flight == Some(InFlight::Cancel) => {
+            Report::Lost { cause }
+                if seeded(SeededBug::LostCancelIsCanceled) && in_flight == Some(InFlight::Cancel) =>
+            {
                 self.fact(at, id, OrderFact::Canceled { reason: cause }, fx);
             }
             Report::Lost { .. } if seeded(SeededBug::NotFoundCountsErrors) && order.in_doubt => {

@@ -113,7 +113,10 @@ impl Ledger {
     #[must_use]
     pub fn restore(account: AccountId, cash: Money, trade_date: Option<TradeDate>, mut books: Vec<Book>) -> Self {
         books.sort_by(|a, b| (a.symbol, &a.strategy).cmp(&(b.symbol, &b.strategy)));
-        books.iter_mut().filter(|_| seeded(SeededBug::TodayForgottenByRestart)).for_each(|b| b.bought_today = Qty::ZERO);
+        books
+            .iter_mut()
+            .filter(|_| seeded(SeededBug::TodayForgottenByRestart))
+            .for_each(|b| b.bought_today = Qty::ZERO);
         Self { account, cash, trade_date, extra_messages: 0, books }
     }
 

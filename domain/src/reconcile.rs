@@ -84,7 +84,11 @@ impl DoubtConf {
     /// Before this long no order counts as absent.
     #[must_use]
     pub fn absent_not_before(&self) -> Span {
-        if seeded(SeededBug::VisibilityIgnored) { Span::from_us(0) } else { self.absent_after.max(self.thrice_visibility()) }
+        if seeded(SeededBug::VisibilityIgnored) {
+            Span::from_us(0)
+        } else {
+            self.absent_after.max(self.thrice_visibility())
+        }
     }
 
     fn thrice_visibility(&self) -> Span {

@@ -116,7 +116,7 @@ impl Risk {
             messages: QuickMap::default(),
             recent: std::collections::VecDeque::new(),
         };
-        for order in live.filter(|_| !seeded(SeededBug::ReservationLostByRestart)) {
+        for order in live {
             risk.observed(order);
         }
         risk
@@ -208,6 +208,9 @@ impl Risk {
 
     /// Keeps what is set aside equal to what the order may still use.
     fn observed(&mut self, order: &Order) {
+        if seeded(SeededBug::ReservationLostByRestart) && !self.held.contains_key(&order.id()) {
+            return; // approved in an earlier life
+        }
         let before = self.held.get(&order.id()).copied().unwrap_or_default();
         let now = Held {
             cash: order.reserved_cash(),

@@ -4,6 +4,8 @@
 //! and within ten minutes every order has to come to its end or to a person, who knows the truth. After the close books
 //! and broker are compared, and the journal with the rows.
 
+mod promises;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -21,7 +23,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, R
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, InstallationTag, OrderId, SignalId};
 use signalbox_domain::market::Market;
-use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, OrderFactKind, Side, TimeInForce};
+use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::RiskInput;
@@ -392,7 +394,12 @@ impl Day {
                     let what = Report::Lost { cause: "there is no session".into() };
                     vec![BrokerReport { order: request.order(), what }]
                 };
+                let submit = matches!(request, BrokerRequest::Submit { .. });
                 session.asked = (fate == Fate::Lost).then_some(request);
+                if let Some(request) = session.asked.clone().filter(|_| submit && self.faults.has(Trouble::Ghosts)) {
+                    let ms = 90_000 + u64::from(self.network.next_u32() % 300_000);
+                    self.soon(ms, Happening::Late { account: n, request });
+                }
                 if reports.iter().any(|r| matches!(r.what, Report::Lost { .. })) {
                     self.met("answer lost");
                 }
@@ -720,6 +727,7 @@ impl Day {
                 must!(held == there, "{name} holds {there} of {} and the books say {held}", symbol(s));
             }
         }
+        self.ghosts_are_told()?;
         let forgotten = self.oracle.forgotten_legs();
         must!(forgotten == 0, "{forgotten} legs became neither an order nor a denial");
         let signals = self.next_signal - 1;
@@ -753,21 +761,6 @@ impl Day {
             }
             let same = self.desk.risk.live_len() == self.oracle.live_len();
             must!(self.oracle.lenient || same, "risk knows orders that are not live");
-        }
-        Ok(())
-    }
-
-    /// What counts as ended does not trade any more.
-    fn ended_there(&self, id: OrderId, how: OrderFactKind) -> Result<(), String> {
-        if self.faults.dishonest() {
-            return Ok(());
-        }
-        for (_, there) in self.true_orders(id) {
-            let over = match how {
-                OrderFactKind::Rejected => there.status == Status::Junk,
-                _ => there.status != Status::Working,
-            };
-            must!(over, "order {id} counts as {how:?} and is {:?} at the broker", there.status);
         }
         Ok(())
     }

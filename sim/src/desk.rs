@@ -321,9 +321,11 @@ impl Desk {
         let mut resumed = Vec::new();
         for (id, (conf, state, version)) in &tables.strategies {
             let own: Vec<&Arc<Signal>> = self.signals.values().filter(|s| s.strategy == *id).collect();
-            self.taken.extend(own.iter().map(|s| s.id).filter(|id| {
-                tables.signals.contains_key(id) || seeded(SeededBug::MessageIsTheQueue)
-            }));
+            self.taken.extend(
+                own.iter()
+                    .map(|s| s.id)
+                    .filter(|id| tables.signals.contains_key(id) || seeded(SeededBug::MessageIsTheQueue)),
+            );
             let mut core = Strategy::new(conf.clone(), *version, *state, self.groups.clone());
             let mut fx = StrategyEffects::default();
             core.resume(self.at, tables.unfinished(own.into_iter()), &mut fx);

@@ -9,7 +9,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, Report};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, OrderId, SignalId};
 use signalbox_domain::market::Market;
-use signalbox_domain::order::{OrdType, Side, TimeInForce};
+use signalbox_domain::order::{OrdStatus, OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::RiskInput;
@@ -514,6 +514,10 @@ impl World {
             }
         }
         self.seen = self.desk.journal.len();
+        for (id, how) in std::mem::take(&mut self.oracle.just_ended) {
+            let works = |truth: &Truth| truth.end.is_none() && truth.cum < truth.qty;
+            must!(!self.truth.get(&id).is_some_and(works), "order {id} counts as {how:?} and works at the broker");
+        }
         for (id, core) in &self.desk.accounts {
             let ledger = self.desk.ledgers.get(id).ok_or("no ledger")?;
             must!(i128::from(ledger.cash.e4()) == self.oracle.cash[id], "{id} has {} in cash", ledger.cash);
@@ -558,9 +562,17 @@ impl World {
         self.calm()?;
         self.tomorrow()?;
         self.calm()?;
+        let rows = self.desk.tables().orders;
         for (id, truth) in &self.truth {
             let known = &self.oracle.orders[id];
             let doubted = !known.ended;
+            must!(
+                doubted || (rows[id].status == OrdStatus::Filled) == (truth.cum == truth.qty),
+                "order {id} counts as {:?} and {} of {} are filled",
+                rows[id].status,
+                truth.cum,
+                truth.qty
+            );
             must!(
                 doubted || known.cum == i128::from(truth.cum),
                 "order {id}: the broker filled {} and the books {}",

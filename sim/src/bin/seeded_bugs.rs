@@ -67,7 +67,10 @@ fn hunt(args: &Args) -> Result<(), String> {
     if let Some(found) = days().or_else(worlds) {
         return Err(format!("without any mistake seed {} breaks a promise: {}", found.seed, found.promise));
     }
-    println!("without a mistake: {} days and {} worlds from seed {} on keep every promise\n", args.days, args.worlds, args.seed);
+    println!(
+        "without a mistake: {} days and {} worlds from seed {} on keep every promise\n",
+        args.days, args.worlds, args.seed
+    );
     println!("| Mistake | Days | Worlds | Broken promise |\n|---|---|---|---|");
     let mut unseen = Vec::new();
     for bug in &args.bugs {
