@@ -220,16 +220,23 @@ impl Day {
         for n in 0..self.sessions.len() {
             self.at(open, Happening::Connect { account: n, life: 0 });
         }
+        let mut bursts = Vec::new();
         for _ in 0..1 + dice.next_u32() % 3 {
             let burst = within(dice, 1_200);
+            bursts.push(burst);
             for _ in 0..2 + dice.next_u32() % 8 {
                 let at = burst.plus(Span::from_ms(i64::from(dice.next_u32() % 20_000)));
                 self.at(at, Happening::Signal);
             }
         }
+        // Most happens where there is something to happen to.
+        let busy = |dice: &mut ChaCha8Rng, secs: u32| {
+            let burst = bursts[dice.next_u32() as usize % bursts.len()];
+            burst.plus(Span::from_ms(i64::from(dice.next_u32() % (secs * 1_000))))
+        };
         if self.faults.has(Trouble::Crashes) {
             for _ in 0..1 + dice.next_u32() % 4 {
-                let at = within(dice, 1_300);
+                let at = if dice.next_u32().is_multiple_of(2) { within(dice, 1_300) } else { busy(dice, 30) };
                 self.at(at, Happening::Crash);
             }
         }
@@ -240,13 +247,13 @@ impl Day {
             }
         }
         if self.faults.has(Trouble::Kill) {
-            let at = within(dice, 1_200);
+            let at = if dice.next_u32().is_multiple_of(2) { within(dice, 1_200) } else { busy(dice, 20) };
             self.at(at, Happening::Kill(true));
             self.at(at.plus(Span::from_secs(i64::from(dice.next_u32() % 120))), Happening::Kill(false));
         }
         if self.faults.has(Trouble::Cancels) {
             for _ in 0..1 + dice.next_u32() % 6 {
-                let at = within(dice, 1_300);
+                let at = busy(dice, 60);
                 self.at(at, Happening::Cancel);
             }
         }
@@ -518,7 +525,10 @@ impl Day {
             ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price,
             time_in_force: TimeInForce::Day,
-            valid_until: None,
+            // One in four is given up soon: then its orders are cancelled.
+            valid_until: (c / 1_000)
+                .is_multiple_of(4)
+                .then(|| self.desk.at.plus(Span::from_secs(2 + i64::from(c / 4_000 % 90)))),
             tag: None,
             received_at: self.desk.at,
         });

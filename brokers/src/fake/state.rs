@@ -293,12 +293,17 @@ impl FakeBroker {
             return None;
         }
         let tag = request.tag.as_ref()?;
-        if self.waiting.values().any(|(other, _)| other.account == request.account && other.tag.as_ref() == Some(tag)) {
+        if self.is_waiting(&request.account, tag) {
             return Some(Reply::refused("ID_IN_PROGRESS"));
         }
         let (no, at) = *acc.by_tag.get(tag)?;
         let enforced = acc.level == Level::L4 || self.now.since(at) < self.conf.id_lives;
         enforced.then(|| self.show(&request.account, no, "the id is known"))
+    }
+
+    /// An id counts from when it arrives, for whoever sends it again and for whoever looks it up.
+    fn is_waiting(&self, account: &str, tag: &str) -> bool {
+        self.waiting.values().any(|(other, _)| other.account == account && other.tag.as_deref() == Some(tag))
     }
 
     fn submit_badly(&mut self, n: u64, request: &SubmitRequest, strike: Strike) -> Answer<Reply> {
@@ -558,6 +563,9 @@ impl FakeBroker {
         let Some(acc) = self.accounts.get(&request.account).filter(|acc| acc.level >= Level::L3) else {
             return Answer::now(Reply::refused("NO_LOOKUP"));
         };
+        if self.is_waiting(&request.account, &request.tag) {
+            return Answer::now(Reply::refused("ID_IN_PROGRESS"));
+        }
         let known = acc.by_tag.get(&request.tag).and_then(|(no, _)| acc.orders.get(no));
         let Some(book) = known else { return Answer::now(Reply::refused("NO_ORDER")) };
         let fills = acc.trades.iter().filter(|trade| trade.no == book.order.no).map(|trade| FoundFill {
