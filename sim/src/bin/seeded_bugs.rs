@@ -1,5 +1,5 @@
-//! Plants known mistakes, one after the other, and looks for the first day and the first world that each of them breaks.
-//! `ops/seeded-bugs` builds and runs it.
+//! Plants known mistakes, one after the other, and looks for the first day that each of them breaks, and where no day
+//! does, for the first world. `ops/seeded-bugs` builds and runs it.
 
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -71,16 +71,17 @@ fn hunt(args: &Args) -> Result<(), String> {
         "without a mistake: {} days and {} worlds from seed {} on keep every promise\n",
         args.days, args.worlds, args.seed
     );
-    println!("| Mistake | Days | Worlds | Broken promise |\n|---|---|---|---|");
+    println!("| Mistake | Seen after | Broken promise |\n|---|---|---|");
     let mut unseen = Vec::new();
     for bug in &args.bugs {
         plant(Some(*bug));
-        let (day, world) = (days(), worlds());
-        let needed = |found: &Option<Found>| found.as_ref().map_or("-".to_owned(), |found| found.seeds.to_string());
-        let promise = day.as_ref().or(world.as_ref()).map_or("NOT FOUND", |found| &found.promise);
-        println!("| `{bug}` | {} | {} | {promise} |", needed(&day), needed(&world));
-        if day.is_none() && world.is_none() {
-            unseen.push(bug.to_string());
+        let found = days().map(|found| ("days", found)).or_else(|| worlds().map(|found| ("worlds", found)));
+        match found {
+            Some((of, Found { seeds, promise, .. })) => println!("| `{bug}` | {seeds} {of} | {promise} |"),
+            None => {
+                println!("| `{bug}` | **not seen** | |");
+                unseen.push(bug.to_string());
+            }
         }
     }
     match unseen.as_slice() {
