@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+#[cfg(feature = "seeded-bugs")]
+use signalbox_domain::seeded::SeededBug;
 use signalbox_sim::campaign::{self, Campaign, Outcome};
 use signalbox_sim::trouble::Faults;
 use signalbox_sim::{day, desk};
@@ -22,6 +24,10 @@ pub struct Sim {
     /// Tell everything that happens on the first day, and no more.
     #[arg(long)]
     trace: bool,
+    /// With a known mistake in everything; `list` tells all of them.
+    #[cfg(feature = "seeded-bugs")]
+    #[arg(long, value_name = "NAME")]
+    bug: Option<String>,
 }
 
 fn threads() -> usize {
@@ -33,6 +39,20 @@ fn threads() -> usize {
 /// # Errors
 /// When a promise was broken on one of them.
 pub fn run(sim: &Sim) -> anyhow::Result<()> {
+    #[cfg(feature = "seeded-bugs")]
+    match sim.bug.as_deref() {
+        None => {}
+        Some("list") => {
+            for bug in SeededBug::all() {
+                println!("{bug}: {}", bug.says());
+            }
+            return Ok(());
+        }
+        Some(name) => {
+            let bug = name.parse().map_err(|_| anyhow::anyhow!("there is no mistake {name:?}"))?;
+            signalbox_domain::seeded::plant(Some(bug));
+        }
+    }
     let seed = match sim.seed {
         Some(seed) => seed,
         None => fresh_seed()?,

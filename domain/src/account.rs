@@ -26,6 +26,7 @@ use crate::reconcile::exception::Exception;
 use crate::reconcile::{DoubtConf, ParkReason};
 use crate::risk::{Approved, ApprovedOrder};
 use crate::row::{AccountRow, Fill, Row};
+use crate::seeded::{SeededBug, seeded};
 use crate::units::{Money, Span, Timestamp, TradeDate};
 use crate::view::TradingStates;
 
@@ -234,7 +235,10 @@ impl Account {
             self.orders.insert(id, order);
             self.in_flight += usize::from(was.1 == Some(InFlight::New));
             match was {
+                (OrdStatus::Initialized, None, _) if seeded(SeededBug::QueueLostByRestart) => {}
                 (OrdStatus::Initialized, None, _) => self.queue.push_back(id),
+                #[cfg(feature = "seeded-bugs")]
+                (_, Some(InFlight::New), false) if seeded(SeededBug::DoubtResentAtStart) => self.forget_send(id),
                 (_, Some(_), false) => doubts.push(id),
                 // What happened at the broker since the last word is asked for.
                 _ if self.looks_up() => self.find(id, fx),
@@ -443,7 +447,7 @@ impl Account {
         if self.is_frozen(Some(terms.symbol)) {
             return true;
         }
-        if self.conf.capabilities.level >= Level::L3 {
+        if self.conf.capabilities.level >= Level::L3 || seeded(SeededBug::DoubtDoesNotSerialise) {
             return false;
         }
         self.orders.values().any(|o| {
@@ -568,7 +572,11 @@ impl Account {
             Report::Filled { exec_id, qty, px, at: filled_at } => {
                 self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
             }
+            Report::Canceled { .. } if seeded(SeededBug::CancelByTextOnly) && order.cum_qty.is_positive() => {}
             Report::Canceled { text } => {
+                self.fact(at, id, OrderFact::Canceled { reason: text }, fx);
+            }
+            Report::CancelRejected { text } if seeded(SeededBug::RefusedCancelIsCanceled) => {
                 self.fact(at, id, OrderFact::Canceled { reason: text }, fx);
             }
             Report::CancelRejected { text } => {
@@ -578,6 +586,17 @@ impl Account {
             }
             Report::Expired => {
                 self.fact(at, id, OrderFact::Expired, fx);
+            }
+            Report::Lost { cause } if seeded(SeededBug::TimeoutIsRejected) && in_flight == Some(InFlight::New) => {
+                self.fact(at, id, OrderFact::Rejected { text: cause }, fx);
+            }
+            Report::Lost { cause }
+                if seeded(SeededBug::LostCancelIsCanceled) && in_flight == Some(InFlight::Cancel) =>
+            {
+                self.fact(at, id, OrderFact::Canceled { reason: cause }, fx);
+            }
+            Report::Lost { .. } if seeded(SeededBug::NotFoundCountsErrors) && order.in_doubt => {
+                self.not_found(at, states, id, fx);
             }
             Report::Lost { cause } => {
                 if order.in_doubt {
@@ -620,6 +639,10 @@ impl Account {
         let cause: Arc<str> = cause.into();
         self.fact(at, id, OrderFact::InDoubt { cause: cause.clone() }, fx);
         fx.alarms.push(Alarm::InDoubt { order: id, cause });
+        #[cfg(feature = "seeded-bugs")]
+        if self.retry(at, id, fx) {
+            return;
+        }
         self.doubt_by_lists(at, id, fx);
         if self.conf.capabilities.level == Level::L3 {
             self.find_again =
@@ -637,6 +660,10 @@ impl Account {
     }
 
     fn fill(&mut self, at: Timestamp, ledger: &mut Ledger, id: OrderId, fill: Filled, fx: &mut AccountEffects) {
+        #[cfg(feature = "seeded-bugs")]
+        if self.drops_fill(id, &fill) {
+            return;
+        }
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return };
         let (terms, approval) = (order.terms.clone(), order.approval.clone());
         let amount = fill.px.times(fill.qty);
@@ -745,9 +772,9 @@ impl Ended {
 
 /// Why an order that waits is not sent any more.
 fn refusal(at: Timestamp, states: &TradingStates, terms: &OrderTerms) -> Option<&'static str> {
-    if at >= terms.valid_until {
+    if at >= terms.valid_until && !seeded(SeededBug::StaleOrderSent) {
         Some("its time was out before it was sent")
-    } else if !states.permits(&terms.account, &terms.strategy, terms.side) {
+    } else if !states.permits(&terms.account, &terms.strategy, terms.side) && !seeded(SeededBug::HaltNotAskedAtSend) {
         Some("trading was halted before it was sent")
     } else {
         None

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, StrategyId};
 use crate::order::Side;
+use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, TradeDate, mul_div_round};
 
@@ -112,6 +113,10 @@ impl Ledger {
     #[must_use]
     pub fn restore(account: AccountId, cash: Money, trade_date: Option<TradeDate>, mut books: Vec<Book>) -> Self {
         books.sort_by(|a, b| (a.symbol, &a.strategy).cmp(&(b.symbol, &b.strategy)));
+        books
+            .iter_mut()
+            .filter(|_| seeded(SeededBug::TodayForgottenByRestart))
+            .for_each(|b| b.bought_today = Qty::ZERO);
         Self { account, cash, trade_date, extra_messages: 0, books }
     }
 

@@ -27,6 +27,7 @@ pub mod replay;
 pub mod risk;
 pub mod row;
 pub mod rules;
+pub mod seeded;
 pub mod signal;
 pub mod strategy;
 pub mod symbol;

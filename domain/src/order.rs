@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::fees::FeeRules;
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId, ParentId, StrategyId};
 use crate::reconcile::{Baseline, ParkReason};
+use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
@@ -367,7 +368,7 @@ impl Order {
     /// rounded: a share of the whole reserve would be some cents short.
     #[must_use]
     pub fn reserved_cash(&self) -> Money {
-        if self.status.is_terminal() || self.terms.side == Side::Sell {
+        if self.status.is_terminal() || self.terms.side == Side::Sell || self.freed_by_doubt() {
             return Money::ZERO;
         }
         if self.cum_qty.is_zero() {
@@ -384,7 +385,11 @@ impl Order {
     /// The shares that are set aside for this sell.
     #[must_use]
     pub fn reserved_qty(&self) -> Qty {
-        if self.terms.side == Side::Sell { self.leaves_qty() } else { Qty::ZERO }
+        if self.terms.side == Side::Sell && !self.freed_by_doubt() { self.leaves_qty() } else { Qty::ZERO }
+    }
+
+    fn freed_by_doubt(&self) -> bool {
+        seeded(SeededBug::ReservationFreedInDoubt) && self.in_doubt
     }
 
     #[must_use]
@@ -493,7 +498,7 @@ impl Order {
             (_, _, F::Filled { exec_id, qty, px, fee })
                 if self.status != S::Initialized || self.in_flight.is_some() =>
             {
-                if self.exec_ids.contains(exec_id) {
+                if self.exec_ids.contains(exec_id) && !seeded(SeededBug::DuplicateFillCounted) {
                     return Ok(false);
                 }
                 self.exec_ids.push(exec_id.clone());
@@ -506,7 +511,7 @@ impl Order {
                         self.in_flight = None;
                         self.settle();
                     }
-                    if self.cum_qty >= self.terms.qty {
+                    if self.cum_qty >= self.terms.qty || seeded(SeededBug::PartialFillIsDone) {
                         self.end(S::Filled, None);
                     } else {
                         self.status = S::PartiallyFilled;

@@ -17,6 +17,7 @@ use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
 use crate::order::{Approval, Order, OrderTerms, Side};
 use crate::row::Row;
+use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Span, Timestamp};
 use crate::view::View;
@@ -207,6 +208,9 @@ impl Risk {
 
     /// Keeps what is set aside equal to what the order may still use.
     fn observed(&mut self, order: &Order) {
+        if seeded(SeededBug::ReservationLostByRestart) && !self.held.contains_key(&order.id()) {
+            return; // approved in an earlier life
+        }
         let before = self.held.get(&order.id()).copied().unwrap_or_default();
         let now = Held {
             cash: order.reserved_cash(),

@@ -13,6 +13,7 @@ use crate::order::{OrdType, Order, OrderTerms, Side};
 use crate::parent::{Leg, Parent, fold};
 use crate::plan;
 use crate::row::{Row, SignalRow};
+use crate::seeded::{SeededBug, seeded};
 use crate::signal::{Signal, SignalStatus, Source, WaitingFor};
 use crate::symbol::Symbol;
 use crate::units::{Qty, Ratio, Span, Timestamp};
@@ -204,6 +205,7 @@ impl Strategy {
             let unsent: Vec<Leg> = active
                 .parents
                 .iter()
+                .filter(|_| !seeded(SeededBug::NoSweepAtStart))
                 .filter(|p| !p.status.is_final() && !orders.iter().any(|o| o.parent() == p.leg.parent))
                 .map(|p| p.leg.clone())
                 .collect();
@@ -372,13 +374,14 @@ impl Strategy {
     fn start(&mut self, at: Timestamp, view: View<'_>, id: SignalId, plan: plan::Plan, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get_mut(&id) else { return };
         let until = active.row.until.unwrap_or(at);
+        let residual = if seeded(SeededBug::ResidualLost) { Qty::ZERO } else { plan.residual };
         fx.events.push(Event::SignalPlanned {
             strategy: self.conf.id.clone(),
             signal: id,
             legs: plan.legs.clone().into(),
-            residual: plan.residual,
+            residual,
         });
-        active.row.residual = plan.residual;
+        active.row.residual = residual;
         active.row.waiting_for = None;
         if plan.legs.is_empty() {
             // The target is reached already, or every share rounded to nothing: there is nothing to do.

@@ -97,9 +97,12 @@ pub fn run(campaign: Campaign, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
 }
 
 /// A core that panics breaks a promise too.
-fn live(market: &Rc<Market>, seed: u64, faults: Faults) -> Result<Tally, String> {
-    let day = std::panic::AssertUnwindSafe(|| day::live(market, seed, faults));
-    std::panic::catch_unwind(day).unwrap_or_else(|panic| {
+pub(crate) fn live(market: &Rc<Market>, seed: u64, faults: Faults) -> Result<Tally, String> {
+    unpanicked(|| day::live(market, seed, faults))
+}
+
+pub(crate) fn unpanicked<T>(play: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(play)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         Err(text.unwrap_or_else(|| "a panic without a text".to_owned()))
     })

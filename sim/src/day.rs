@@ -4,6 +4,9 @@
 //! and within ten minutes every order has to come to its end or to a person, who knows the truth. After the close books
 //! and broker are compared, and the journal with the rows.
 
+mod end;
+mod promises;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -121,6 +124,8 @@ struct Day {
     next_signal: u64,
     faults: Faults,
     troubled: bool,
+    /// The process ends after so many steps more.
+    ends_in: Option<u32>,
     /// Orders whose doubt a person settled.
     settled: BTreeSet<OrderId>,
     clients: ChaCha8Rng,
@@ -195,6 +200,7 @@ impl Day {
             next_signal: 1,
             faults,
             troubled: true,
+            ends_in: None,
             settled: BTreeSet::new(),
             clients: stream(seed, 2),
             network: stream(seed, 3),
@@ -209,6 +215,8 @@ impl Day {
             .filter(|(_, level)| *level >= Level::L3)
             .map(|(name, _)| account(name))
             .collect();
+        day.oracle.one_at_a_time =
+            ACCOUNTS.iter().map(|name| account(name)).filter(|id| !day.oracle.enforced.contains(id)).collect();
         day.oracle.lenient = day.faults.dishonest();
         day.plan(&mut dice);
         day
@@ -222,16 +230,23 @@ impl Day {
         for n in 0..self.sessions.len() {
             self.at(open, Happening::Connect { account: n, life: 0 });
         }
+        let mut bursts = Vec::new();
         for _ in 0..1 + dice.next_u32() % 3 {
             let burst = within(dice, 1_200);
+            bursts.push(burst);
             for _ in 0..2 + dice.next_u32() % 8 {
                 let at = burst.plus(Span::from_ms(i64::from(dice.next_u32() % 20_000)));
                 self.at(at, Happening::Signal);
             }
         }
+        // Most happens where there is something to happen to.
+        let busy = |dice: &mut ChaCha8Rng, secs: u32| {
+            let burst = bursts[dice.next_u32() as usize % bursts.len()];
+            burst.plus(Span::from_ms(i64::from(dice.next_u32() % (secs * 1_000))))
+        };
         if self.faults.has(Trouble::Crashes) {
             for _ in 0..1 + dice.next_u32() % 4 {
-                let at = within(dice, 1_300);
+                let at = if dice.next_u32().is_multiple_of(2) { within(dice, 1_300) } else { busy(dice, 30) };
                 self.at(at, Happening::Crash);
             }
         }
@@ -242,7 +257,7 @@ impl Day {
             }
         }
         if self.faults.has(Trouble::Kill) {
-            let at = within(dice, 1_200);
+            let at = if dice.next_u32().is_multiple_of(2) { within(dice, 1_200) } else { busy(dice, 20) };
             self.at(at, Happening::Kill(true));
             self.at(at.plus(Span::from_secs(i64::from(dice.next_u32() % 120))), Happening::Kill(false));
         }
@@ -254,7 +269,7 @@ impl Day {
         }
         if self.faults.has(Trouble::Cancels) {
             for _ in 0..1 + dice.next_u32() % 6 {
-                let at = within(dice, 1_300);
+                let at = busy(dice, 60);
                 self.at(at, Happening::Cancel);
             }
         }
@@ -365,6 +380,10 @@ impl Day {
             if self.order.next_u32().is_multiple_of(16) {
                 self.desk.commit();
             }
+            match self.ends_in {
+                Some(0) => self.crash(false)?,
+                left => self.ends_in = left.map(|left| left - 1),
+            }
         }
         self.desk.commit();
         while let Some((id, request)) = self.desk.sent.pop_front() {
@@ -401,8 +420,14 @@ impl Day {
                     let what = Report::Lost { cause: "there is no session".into() };
                     vec![BrokerReport { order: request.order(), what }]
                 };
+                let submit = matches!(request, BrokerRequest::Submit { .. });
                 session.asked = (fate == Fate::Lost).then_some(request);
                 self.may_come_late(n);
+                let ghost = submit && self.faults.has(Trouble::Ghosts);
+                if let Some(request) = self.sessions[n].asked.take_if(|_| ghost) {
+                    let ms = 90_000 + u64::from(self.network.next_u32() % 300_000);
+                    self.soon(ms, Happening::Late { account: n, request });
+                }
                 if reports.iter().any(|r| matches!(r.what, Report::Lost { .. })) {
                     self.met("answer lost");
                 }
@@ -483,7 +508,7 @@ impl Day {
                 self.set_trading_state(state);
             }
             Happening::Cancel if self.troubled => self.cancel(),
-            Happening::Crash if self.troubled => return self.crash(false),
+            Happening::Crash if self.troubled => self.ends_in = Some(self.order.next_u32() % 24),
             Happening::Suspend if self.troubled => self.suspend(),
             _ => {}
         }
@@ -535,7 +560,10 @@ impl Day {
             ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price,
             time_in_force: TimeInForce::Day,
-            valid_until: None,
+            // One in four is given up soon: then its orders are cancelled.
+            valid_until: (c / 1_000)
+                .is_multiple_of(4)
+                .then(|| self.desk.at.plus(Span::from_secs(2 + i64::from(c / 4_000 % 90)))),
             tag: None,
             received_at: self.desk.at,
         });
@@ -576,6 +604,7 @@ impl Day {
 
     /// The process ends. What is not durable never was; what is on the line may still arrive.
     fn crash(&mut self, orderly: bool) -> Result<(), String> {
+        self.ends_in = None;
         if !orderly {
             self.met("crash");
             // Some steps that nobody will know of.
@@ -587,12 +616,17 @@ impl Day {
                 }
             }
         }
+        // What has left may be on the line.
+        for (id, request) in std::mem::take(&mut self.desk.sent) {
+            self.maybe_late(place(&id), request);
+        }
         if !orderly && self.faults.has(Trouble::ClockJumps) {
             self.restart_with_another_time();
         }
         self.desk.restart();
         let mut oracle = Oracle::default();
         oracle.enforced.clone_from(&self.oracle.enforced);
+        oracle.one_at_a_time.clone_from(&self.oracle.one_at_a_time);
         oracle.lenient = self.oracle.lenient;
         for entry in &self.desk.journal {
             for event in &entry.events {
@@ -605,17 +639,19 @@ impl Day {
         for n in 0..self.sessions.len() {
             let fresh = Session::new(n, self.sessions[n].level, &self.line);
             let gone = std::mem::replace(&mut self.sessions[n], fresh);
-            if let Some(request) = gone.asked
-                && self.troubled
-                && self.faults.has(Trouble::LateArrivals)
-                && self.network.next_u32().is_multiple_of(2)
-            {
-                let ms = u64::from(self.network.next_u32() % 8_000);
-                self.soon(ms, Happening::Late { account: n, request });
+            if let Some(request) = gone.asked {
+                self.maybe_late(n, request);
             }
             self.soon(100, Happening::Connect { account: n, life });
         }
         Ok(())
+    }
+
+    fn maybe_late(&mut self, account: usize, request: BrokerRequest) {
+        if self.troubled && self.faults.has(Trouble::LateArrivals) && self.network.next_u32().is_multiple_of(2) {
+            let ms = u64::from(self.network.next_u32() % 8_000);
+            self.soon(ms, Happening::Late { account, request });
+        }
     }
 
     /// The process stands still for a while, and the world does not. Whether its clock goes on is the machine's choice.
@@ -659,6 +695,7 @@ impl Day {
     /// No more trouble from now on.
     fn calm(&mut self) {
         self.troubled = false;
+        self.ends_in = None;
         let at = self.now;
         self.line.broker(|broker| broker.control(at, Control::Disarm)).expect("calm");
         self.set_trading_state(TradingState::Active);
@@ -734,76 +771,24 @@ impl Day {
         }
     }
 
-    /// Books and broker, when everything has come to its end.
-    fn compare(&mut self) -> Result<(), String> {
-        let truth = self.line.broker(|broker| broker.truth());
-        let orders: Vec<Arc<Order>> = self.desk.tables().orders.values().cloned().collect();
-        for order in &orders {
-            let id = order.id();
-            let theirs = self.true_orders(id);
-            let here: Vec<_> =
-                theirs.iter().filter(|(name, _)| name.as_str() == order.terms.account.as_str()).collect();
-            if self.faults.dishonest() {
-                continue;
-            }
-            must!(theirs.len() <= 1, "order {id} is {} orders at the broker", theirs.len());
-            let level = self.sessions[place(&order.terms.account)].level;
-            match here.first() {
-                Some((_, there)) => {
-                    if let Some(no) = &order.broker_order_id {
-                        // A terminal that was restarted has shown it under this number.
-                        let same = *no.0 == *there.no || *no.0 == *renumbered(&there.no);
-                        must!(same, "order {id} is bound to {no}, and is {}", there.no);
-                    }
-                    must!(
-                        !matches!(order.status, OrdStatus::NeverSent | OrdStatus::Absent),
-                        "order {id} counts as {:?} and is {} at the broker",
-                        order.status,
-                        there.no
-                    );
-                    if level >= Level::L1 {
-                        must!(
-                            order.cum_qty == there.cum_qty,
-                            "order {id}: the broker filled {} and the books {}",
-                            there.cum_qty,
-                            order.cum_qty
-                        );
-                        must!(order.status.is_terminal(), "order {id} ended at the broker and is {:?}", order.status);
-                    }
-                }
-                None => must!(
-                    order.cum_qty.is_zero() && order.status != OrdStatus::New,
-                    "order {id} counts as {:?}, and the broker never had it",
-                    order.status
-                ),
-            }
-        }
-        for (n, name) in ACCOUNTS.iter().enumerate() {
-            if self.faults.dishonest() || self.sessions[n].level == Level::L0 {
-                continue;
-            }
-            let ledger = self.desk.ledgers.get(&account(name)).ok_or("no ledger")?;
-            for s in 0..3 {
-                let held = ledger.holding(symbol(s)).qty;
-                let there = truth[*name].holdings.get(&symbol(s)).copied().unwrap_or_default();
-                must!(held == there, "{name} holds {there} of {} and the books say {held}", symbol(s));
-            }
-        }
-        let signals = self.desk.signals.len();
-        let planned = self.desk.tables().signals.len();
-        must!(planned == signals, "{signals} signals were accepted and {planned} were worked on");
-        Ok(())
-    }
-
     /// Everything new in the journal, and what must agree at every step.
     fn look(&mut self) -> Result<(), String> {
         for entry in &self.desk.journal[self.seen..] {
+            self.oracle.at = Some(entry.at);
             for event in &entry.events {
                 self.oracle.apply(event, true)?;
             }
         }
         self.seen = self.desk.journal.len();
+        for (id, how) in std::mem::take(&mut self.oracle.just_ended) {
+            self.ended_there(id, how)?;
+        }
         if self.desk.busy() == 0 {
+            for core in self.desk.accounts.values() {
+                let waits = |order: &&Order| order.status == OrdStatus::Initialized && order.in_flight.is_none();
+                let waiting = core.live().filter(waits).count();
+                must!(waiting <= core.queue_len(), "{waiting} orders wait to be sent and {} will", core.queue_len());
+            }
             for name in ACCOUNTS {
                 let id = account(name);
                 let (found, due) = (i128::from(self.desk.risk.reserved_cash(&id).e4()), self.oracle.reserved(&id));
@@ -811,25 +796,6 @@ impl Day {
             }
             let same = self.desk.risk.live_len() == self.oracle.live_len();
             must!(self.oracle.lenient || same, "risk knows orders that are not live");
-        }
-        Ok(())
-    }
-
-    /// The durable rows are what the journal tells.
-    fn agree(&mut self) -> Result<(), String> {
-        let (replay, tables) = (self.desk.replay(), self.desk.tables());
-        let differences = replay.differences(&tables);
-        must!(differences.is_empty(), "journal and rows differ: {differences:#?}");
-        for (id, ledger) in &replay.ledgers {
-            let live = self.desk.ledgers.get(id).ok_or("no ledger")?;
-            must!(ledger.agrees_with(live), "the journal makes another ledger: {ledger:?}, not {live:?}");
-        }
-        // Level L0 gives nothing that could settle anything: a person has to look at its screen, again and again.
-        let blind = |id: &AccountId| self.sessions[place(id)].level == Level::L0;
-        let parked = tables.orders.values().filter(|o| o.parked.is_some() && !blind(&o.terms.account)).count();
-        must!(self.faults.dishonest() || parked == 0, "{parked} orders are still parked");
-        if self.faults.is_empty() && self.sessions.iter().all(|session| session.level > Level::L0) {
-            must!(self.settled.is_empty(), "a day without trouble needed a person");
         }
         Ok(())
     }

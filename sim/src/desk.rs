@@ -21,6 +21,7 @@ use signalbox_domain::replay::Replay;
 use signalbox_domain::risk::{Limits, Risk, RiskEffects, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::rules::RuleBook;
+use signalbox_domain::seeded::{SeededBug, seeded};
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState};
 use signalbox_domain::tables::Tables;
@@ -145,7 +146,9 @@ impl Desk {
     pub fn accept(&mut self, signal: Signal) {
         let signal = Arc::new(signal);
         self.append(vec![Event::SignalAccepted(signal.clone())], Vec::new());
-        self.durable = self.durable.max(self.journal.len());
+        if !seeded(SeededBug::AcceptBeforeCommit) {
+            self.durable = self.durable.max(self.journal.len());
+        }
         self.signals.insert(signal.id, signal);
         self.release();
     }
@@ -292,6 +295,9 @@ impl Desk {
     pub fn restart(&mut self) {
         self.journal.truncate(self.durable);
         let tables = self.tables();
+        if seeded(SeededBug::AcceptBeforeCommit) {
+            self.keep_durable_signals();
+        }
         self.to_risk.clear();
         self.to_strategies.clear();
         self.to_accounts.clear();
@@ -321,7 +327,11 @@ impl Desk {
         let mut resumed = Vec::new();
         for (id, (conf, state, version)) in &tables.strategies {
             let own: Vec<&Arc<Signal>> = self.signals.values().filter(|s| s.strategy == *id).collect();
-            self.taken.extend(own.iter().map(|s| s.id).filter(|id| tables.signals.contains_key(id)));
+            self.taken.extend(
+                own.iter()
+                    .map(|s| s.id)
+                    .filter(|id| tables.signals.contains_key(id) || seeded(SeededBug::MessageIsTheQueue)),
+            );
             let mut core = Strategy::new(conf.clone(), *version, *state, self.groups.clone());
             let mut fx = StrategyEffects::default();
             core.resume(self.at, tables.unfinished(own.into_iter()), &mut fx);
@@ -339,6 +349,14 @@ impl Desk {
             self.tell_account(&id, AccountInput::Wake);
         }
         self.set_clock(self.at);
+    }
+
+    /// What the door said before it was durable is gone with the process.
+    fn keep_durable_signals(&mut self) {
+        let told = |entry: &Entry, id: SignalId| {
+            entry.events.iter().any(|event| matches!(event, Event::SignalAccepted(signal) if signal.id == id))
+        };
+        self.signals.retain(|id, _| self.journal.iter().any(|entry| told(entry, *id)));
     }
 
     /// Checks come after everything else in the mailbox, as the shell lets them.
@@ -403,12 +421,15 @@ impl Desk {
 
     fn account_did(&mut self, id: &AccountId, fx: AccountEffects) {
         self.append(fx.events, fx.rows);
-        let ticket = self.journal.len();
+        let ticket = if seeded(SeededBug::SendBeforeCommit) { 0 } else { self.journal.len() };
         for order in fx.observed {
             self.to_risk.push_back(RiskInput::Observed(order.clone()));
             self.tell_strategy(&order.terms.strategy.clone(), StrategyInput::Observed(order));
         }
         self.held.entry(id.clone()).or_default().extend(fx.broker.into_iter().map(|request| (ticket, request)));
+        if seeded(SeededBug::SendBeforeCommit) {
+            self.release();
+        }
         self.alarms.extend(fx.alarms);
         self.resolved.extend(fx.resolved);
         self.settled.extend(fx.settled);

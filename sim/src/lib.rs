@@ -7,6 +7,7 @@ pub mod campaign;
 pub mod day;
 pub mod desk;
 mod house;
+pub mod hunt;
 mod line;
 pub mod oracle;
 pub mod trouble;

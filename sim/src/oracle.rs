@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use signalbox_domain::broker::ListedTrade;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::order::{OrderFact, Side};
+use signalbox_domain::order::{OrderFact, OrderFactKind, Side};
 use signalbox_domain::signal::{Signal, Size};
 use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::Timestamp;
 
 /// Prices and amounts in ten-thousandths of a yuan.
 const CENT: i128 = 100;
@@ -26,6 +27,10 @@ pub struct Known {
     pub execs: BTreeSet<String>,
     pub sends: u32,
     pub ended: bool,
+    /// It was sent, and what became of it is not known.
+    unanswered: bool,
+    /// What is not known is a cancel's answer, or whether the order that was acknowledged is there.
+    canceling: bool,
 }
 
 impl Known {
@@ -90,6 +95,12 @@ pub struct Oracle {
     /// The broker does what nobody asked for: more may be filled than was ordered, and less be there.
     pub lenient: bool,
     pub late_fills: BTreeSet<OrderId>,
+    /// Accounts in which one order of a symbol and side at a time may be unanswered (below L3).
+    pub one_at_a_time: BTreeSet<AccountId>,
+    /// When the event that is told now happened.
+    pub at: Option<Timestamp>,
+    /// Orders that came to their end by another fact than a fill, and that fact, until somebody takes them out of here.
+    pub just_ended: Vec<(OrderId, OrderFactKind)>,
 }
 
 macro_rules! must {
@@ -170,6 +181,8 @@ impl Oracle {
                     execs: BTreeSet::new(),
                     sends: 0,
                     ended: false,
+                    unanswered: false,
+                    canceling: false,
                 };
                 self.orders.insert(terms.id, order);
                 if checked {
@@ -209,13 +222,19 @@ impl Oracle {
         let known = self.orders.get(&id).ok_or("a fact of an order that was never approved")?;
         must!(known.account == *account, "a fact of another account's order");
         let permitted = self.permits(account, &known.strategy, known.side);
+        let alone = !self.one_at_a_time.contains(account) || !self.has_unanswered_beside(id, known);
+        let until = self.signals.get(&id.signal()).and_then(|signal| signal.valid_until);
+        let in_time = self.at.zip(until).is_none_or(|(at, until)| at < until);
         let order = self.orders.get_mut(&id).ok_or("no order")?;
         let ended = order.ended;
         match fact {
             OrderFact::Sending { .. } => {
                 order.sends += 1;
+                order.unanswered = true;
                 if checked {
                     must!(permitted, "sent while halted");
+                    must!(in_time, "sent after its time");
+                    must!(alone, "sent while another one of its symbol and side was not answered");
                     must!(
                         order.sends == 1 || self.not_found.remove(&id) || self.enforced.contains(account),
                         "sent again without evidence"
@@ -227,6 +246,7 @@ impl Oracle {
                 must!(order.execs.insert(exec_id.to_string()), "fill {exec_id} is booked twice");
                 let due = fee(order.side, order.amount + qty * px) - fee(order.side, order.amount);
                 must!(due == i128::from(charged.e4()), "the fee is {due} and {charged} was charged");
+                order.unanswered &= order.canceling;
                 order.cum += qty;
                 order.amount += qty * px;
                 must!(self.lenient || order.cum <= order.qty, "filled beyond its quantity");
@@ -276,6 +296,7 @@ impl Oracle {
             | OrderFact::Absent { .. } => {
                 must!(!ended, "it ended before");
                 order.ended = true;
+                self.just_ended.extend(checked.then_some((id, fact.into())));
                 must!(
                     !matches!(fact, OrderFact::NeverSent { .. }) || order.sends == 0,
                     "never sent, after it was sent"
@@ -284,9 +305,31 @@ impl Oracle {
                     leg.over = true;
                 }
             }
-            _ => must!(!ended || matches!(fact, OrderFact::Accepted { .. }), "{fact:?} after its end"),
+            _ => {
+                must!(!ended || matches!(fact, OrderFact::Accepted { .. }), "{fact:?} after its end");
+                match fact {
+                    OrderFact::Accepted { .. } => order.unanswered = order.canceling,
+                    OrderFact::CancelSending => order.canceling = true,
+                    OrderFact::CancelRejected { .. } => (order.canceling, order.unanswered) = (false, false),
+                    OrderFact::InDoubt { .. } => order.unanswered = true,
+                    _ => {}
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Whether another order of the account, symbol and side has gone out, and nobody knows what became of it.
+    fn has_unanswered_beside(&self, id: OrderId, known: &Known) -> bool {
+        let mut beside = self.orders.iter().filter(|(other, o)| {
+            **other != id && o.account == known.account && o.symbol == known.symbol && o.side == known.side
+        });
+        beside.any(|(_, o)| o.unanswered && !o.ended)
+    }
+
+    /// Legs that became neither an order nor a denial.
+    pub fn forgotten_legs(&self) -> usize {
+        self.legs.values().filter(|leg| leg.order.is_none() && !leg.over).count()
     }
 
     fn permits(&self, account: &AccountId, strategy: &StrategyId, side: Side) -> bool {

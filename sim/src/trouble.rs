@@ -17,6 +17,8 @@ pub enum Trouble {
     Crashes,
     /// What got lost, or was on its way when the process ended, arrives later.
     LateArrivals,
+    /// What got lost on its way arrives minutes later all the same, when nobody reckons with it any more.
+    Ghosts,
     /// Somebody trades by hand in the same accounts.
     ByHand,
     /// Somebody halts everything, and lets it go on.
@@ -42,7 +44,6 @@ pub const DISHONEST: &[Fault] = &[
     Fault::SubmitPlacedTwice,
     Fault::SubmitWrongAccount,
     Fault::FillMoreThanQty,
-    Fault::FillNumberReused,
     Fault::FillBusted,
     Fault::CancelNeighbour,
     Fault::CorporateAction,
@@ -80,6 +81,9 @@ impl Faults {
                 on.push(trouble);
             }
         }
+        if on.contains(&Trouble::QuestionsLost) && dice.next_u32().is_multiple_of(8) {
+            on.push(Trouble::Ghosts);
+        }
         Self(on)
     }
 
@@ -97,10 +101,13 @@ impl Faults {
         self.0.is_empty()
     }
 
-    /// Whether the broker does what nobody asked for.
+    /// Whether the broker does what nobody asked for, or no more.
     #[must_use]
     pub fn dishonest(&self) -> bool {
-        self.0.iter().any(|trouble| matches!(trouble, Trouble::Broker(fault, _) if DISHONEST.contains(fault)))
+        self.0.iter().any(|trouble| match trouble {
+            Trouble::Broker(fault, _) => DISHONEST.contains(fault),
+            trouble => *trouble == Trouble::Ghosts,
+        })
     }
 
     /// Without what the broker may not do.

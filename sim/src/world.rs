@@ -9,7 +9,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, Report};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, OrderId, SignalId};
 use signalbox_domain::market::Market;
-use signalbox_domain::order::{OrdType, Side, TimeInForce};
+use signalbox_domain::order::{OrdStatus, OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::RiskInput;
@@ -139,7 +139,7 @@ impl World {
         let desk = house::open(market, &brokers);
         let mut world = Self {
             desk,
-            oracle: Oracle::default(),
+            oracle: oracle(),
             seen: 0,
             truth: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -483,6 +483,8 @@ impl World {
         for id in self.truth.keys() {
             must!(self.oracle.orders.contains_key(id), "the broker has an order that nobody made durable");
         }
+        let (told, known) = (self.next_signal - 1, self.desk.signals.len() as u64);
+        must!(told == known, "{told} signals were accepted and {known} are known after the crash");
         Ok(())
     }
 
@@ -490,7 +492,7 @@ impl World {
         self.desk.restart();
         self.answers.clear();
         self.oracle = {
-            let mut oracle = Oracle::default();
+            let mut oracle = oracle();
             for entry in &self.desk.journal {
                 for event in &entry.events {
                     oracle.apply(event, false)?;
@@ -506,11 +508,16 @@ impl World {
     /// Everything new in the journal, and everything that must agree now.
     fn look(&mut self) -> Result<(), String> {
         for entry in &self.desk.journal[self.seen..] {
+            self.oracle.at = Some(entry.at);
             for event in &entry.events {
                 self.oracle.apply(event, true)?;
             }
         }
         self.seen = self.desk.journal.len();
+        for (id, how) in std::mem::take(&mut self.oracle.just_ended) {
+            let works = |truth: &Truth| truth.end.is_none() && truth.cum < truth.qty;
+            must!(!self.truth.get(&id).is_some_and(works), "order {id} counts as {how:?} and works at the broker");
+        }
         for (id, core) in &self.desk.accounts {
             let ledger = self.desk.ledgers.get(id).ok_or("no ledger")?;
             must!(i128::from(ledger.cash.e4()) == self.oracle.cash[id], "{id} has {} in cash", ledger.cash);
@@ -555,9 +562,17 @@ impl World {
         self.calm()?;
         self.tomorrow()?;
         self.calm()?;
+        let rows = self.desk.tables().orders;
         for (id, truth) in &self.truth {
             let known = &self.oracle.orders[id];
             let doubted = !known.ended;
+            must!(
+                doubted || (rows[id].status == OrdStatus::Filled) == (truth.cum == truth.qty),
+                "order {id} counts as {:?} and {} of {} are filled",
+                rows[id].status,
+                truth.cum,
+                truth.qty
+            );
             must!(
                 doubted || known.cum == i128::from(truth.cum),
                 "order {id}: the broker filled {} and the books {}",
@@ -570,6 +585,13 @@ impl World {
         must!(self.oracle.live_len() <= doubts + self.behind_doubts(), "an order never ends");
         let active: usize = self.desk.strategies.values().map(signalbox_domain::strategy::Strategy::active_len).sum();
         must!(active <= self.oracle.live_len(), "{active} signals never end");
+        let forgotten = self.oracle.forgotten_legs();
+        must!(forgotten == 0, "{forgotten} legs became neither an order nor a denial");
+        let worked_on = self.desk.tables().signals;
+        for (id, signal) in &self.desk.signals {
+            let waits = !self.desk.strategies[&signal.strategy].takes_signals();
+            must!(waits || worked_on.contains_key(id), "signal {id} was accepted and nobody looked at it");
+        }
         self.agree()
     }
 
@@ -634,6 +656,12 @@ impl World {
         must!(replay.state_hash() == self.desk.replay().state_hash(), "a replay is not repeatable");
         Ok(())
     }
+}
+
+fn oracle() -> Oracle {
+    let mut oracle = Oracle::default();
+    oracle.one_at_a_time.insert(account("b"));
+    oracle
 }
 
 fn accepted(order: OrderId) -> Report {

@@ -11,6 +11,7 @@ use signalbox_domain::broker::{
 };
 use signalbox_domain::ids::{BrokerOrderId, ExecId, InstallationTag, OrderId};
 use signalbox_domain::order::{Order, OrderTerms};
+use signalbox_domain::seeded::{SeededBug, seeded};
 use signalbox_domain::units::{Price, Qty, Timestamp};
 use tracing::warn;
 
@@ -118,7 +119,7 @@ impl<W: Wire> FakeAdapter<W> {
 
     pub async fn ask(&mut self, at: Timestamp, request: &BrokerRequest) -> Vec<BrokerReport> {
         match request {
-            BrokerRequest::Submit { terms, .. } => self.submit(at, terms).await,
+            BrokerRequest::Submit { terms, send_no, .. } => self.submit(at, terms, *send_no).await,
             BrokerRequest::Cancel { order, broker_order_id } => self.cancel(at, *order, broker_order_id.as_ref()).await,
             BrokerRequest::Find { order } => self.look_up(at, *order).await.1,
         }
@@ -157,13 +158,13 @@ impl<W: Wire> FakeAdapter<W> {
         BrokerReport { order, what: Report::Lost { cause: cause.into() } }
     }
 
-    async fn submit(&mut self, at: Timestamp, terms: &OrderTerms) -> Vec<BrokerReport> {
+    async fn submit(&mut self, at: Timestamp, terms: &OrderTerms, send_no: u16) -> Vec<BrokerReport> {
         let (order, tag) = (terms.id, self.tag(terms.id));
         self.by_tag.insert(tag.clone(), order);
         let request = SubmitRequest {
             at,
             account: self.facts.account.clone(),
-            tag: Some(tag.clone()).filter(|_| self.facts.level >= Level::L2),
+            tag: Some(new_at_resend(&tag, send_no)).filter(|_| self.facts.level >= Level::L2),
             hidden: tag,
             symbol: terms.symbol,
             side: terms.side,
@@ -177,7 +178,7 @@ impl<W: Wire> FakeAdapter<W> {
             Err(cause) => return vec![self.lost(order, cause)],
         };
         match reply.code.as_deref() {
-            Some(code) if DEFINITIVE.contains(&code) => {
+            Some(code) if DEFINITIVE.contains(&code) || seeded(SeededBug::UnknownCodeIsRejected) => {
                 vec![BrokerReport { order, what: Report::Rejected { text: reply.text.into() } }]
             }
             Some(code) => {
@@ -382,6 +383,11 @@ impl<W: Wire> FakeAdapter<W> {
         }
         reports
     }
+}
+
+/// The same id at every send.
+fn new_at_resend(tag: &str, send_no: u16) -> String {
+    if seeded(SeededBug::NewIdAtResend) && send_no > 1 { format!("{tag}-{send_no}") } else { tag.to_owned() }
 }
 
 /// A fill without a price is none that could be booked: the lookup has it right.

@@ -108,7 +108,7 @@ pub enum Fault {
     FillMoreThanQty,
     /// A fill is told with the price 0.
     FillPriceZero,
-    /// The fill has the number of an earlier one.
+    /// The fill has the number of an earlier one of another order.
     FillNumberReused,
     /// The fill is taken back `ms` later.
     FillBusted,

@@ -8,6 +8,7 @@ use signalbox_domain::broker::{
 };
 use signalbox_domain::ids::{BrokerOrderId, ExecId};
 use signalbox_domain::order::Side;
+use signalbox_domain::seeded::{SeededBug, seeded};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Timestamp, TradeDate, parse_decimal};
 
@@ -23,7 +24,8 @@ pub(super) fn snapshot(at: Timestamp, grids: &[Grid; 4]) -> Result<Snapshot, Rea
         Table::new(List::Cash, cash)?,
     ];
     let (date, owner) = (tables[0].date, &orders.fund_account);
-    if tables.iter().any(|table| table.date != date) || grids.iter().any(|grid| grid.fund_account != *owner) {
+    let foreign = grids.iter().any(|grid| grid.fund_account != *owner) && !seeded(SeededBug::ForeignSnapshotBelieved);
+    if tables.iter().any(|table| table.date != date) || foreign {
         return Err(failed("the lists are of different days or accounts"));
     }
     let [orders, trades, positions, cash] = tables;
@@ -72,7 +74,9 @@ impl<'a> Table<'a> {
         let places: HashMap<&str, usize> =
             grid.columns.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         let wanted = list.columns();
-        if places.len() != wanted.len() || wanted.iter().any(|name| !places.contains_key(name)) {
+        let believed = seeded(SeededBug::EmptyListIsAbsent) || seeded(SeededBug::SyncDeletes);
+        let unread = grid.columns.is_empty() && believed;
+        if !unread && (places.len() != wanted.len() || wanted.iter().any(|name| !places.contains_key(name))) {
             return Err(failed(format!("what was read is not the list of {list}")));
         }
         let date = grid.date.as_deref().and_then(TradeDate::parse);

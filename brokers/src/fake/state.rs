@@ -298,12 +298,17 @@ impl FakeBroker {
             return None;
         }
         let tag = request.tag.as_ref()?;
-        if self.waiting.values().any(|(other, _)| other.account == request.account && other.tag.as_ref() == Some(tag)) {
+        if self.is_waiting(&request.account, tag) {
             return Some(Reply::refused("ID_IN_PROGRESS"));
         }
         let (no, at) = *acc.by_tag.get(tag)?;
         let enforced = acc.level == Level::L4 || self.now.since(at) < self.conf.id_lives;
         enforced.then(|| self.show(&request.account, no, "the id is known"))
+    }
+
+    /// An id counts from when it arrives, for whoever sends it again and for whoever looks it up.
+    fn is_waiting(&self, account: &str, tag: &str) -> bool {
+        self.waiting.values().any(|(other, _)| other.account == account && other.tag.as_deref() == Some(tag))
     }
 
     fn submit_badly(&mut self, n: u64, request: &SubmitRequest, strike: Strike) -> Answer<Reply> {
@@ -563,6 +568,9 @@ impl FakeBroker {
         let Some(acc) = self.accounts.get(&request.account).filter(|acc| acc.level >= Level::L3) else {
             return Answer::now(Reply::refused("NO_LOOKUP"));
         };
+        if self.is_waiting(&request.account, &request.tag) {
+            return Answer::now(Reply::refused("ID_IN_PROGRESS"));
+        }
         let known = acc.by_tag.get(&request.tag).and_then(|(no, _)| acc.orders.get(no));
         let Some(book) = known else { return Answer::now(Reply::refused("NO_ORDER")) };
         let fills = acc.trades.iter().filter(|trade| trade.no == book.order.no).map(|trade| FoundFill {
@@ -664,8 +672,10 @@ impl FakeBroker {
         match strike {
             Some(Strike { fault: Fault::FillMoreThanQty, .. }) => qty = leaves + Qty::new(LOT),
             Some(Strike { fault: Fault::FillNumberReused, .. }) => {
-                let first = self.accounts.get(account).and_then(|acc| acc.trades.first());
-                exec = first.map_or(exec, |trade| trade.exec.clone());
+                let trades = self.accounts.get(account).map_or(&[][..], |acc| &acc.trades);
+                let used = |exec: &String| trades.iter().any(|trade| trade.no == no && trade.exec == *exec);
+                let of_another = trades.iter().find(|trade| trade.no != no && !used(&trade.exec));
+                exec = of_another.map_or(exec, |trade| trade.exec.clone());
             }
             Some(Strike { fault: Fault::FillBusted, ms }) => {
                 bust_at = Some(self.now.plus(Span::from_ms(i64::try_from(ms).unwrap_or(0))));

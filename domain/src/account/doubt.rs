@@ -3,6 +3,9 @@
 //!
 //! Nothing of this runs per order at a broker that enforces our ids and has no lists.
 
+#[cfg(feature = "seeded-bugs")]
+mod planted;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -20,6 +23,7 @@ use crate::reconcile::renumbered::Renumbered;
 use crate::reconcile::validity::{Expected, Invalid, InvalidKind, SeenRows, check, quiet};
 use crate::reconcile::{Baseline, ParkReason};
 use crate::row::Row;
+use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Timestamp, TradeDate};
 use crate::view::TradingStates;
@@ -89,6 +93,8 @@ pub(super) struct Lists {
     pub(super) itemized: bool,
     frozen: bool,
     frozen_symbols: BTreeSet<Symbol>,
+    #[cfg(feature = "seeded-bugs")]
+    late_baselines: BTreeMap<OrderId, Arc<Baseline>>,
 }
 
 impl Account {
@@ -270,6 +276,8 @@ impl Account {
         }
         let again = self.lists.invalid == Some(kind);
         self.lists.invalid = Some(kind);
+        #[cfg(feature = "seeded-bugs")]
+        self.count_failed_read(at, fx);
         // R8: what cannot be recognized cannot be told apart. Once may be a row that comes late.
         let lost = again && matches!(kind, InvalidKind::Vanished | InvalidKind::Changed);
         // R9: whatever is clicked now is clicked in another account.
@@ -311,6 +319,8 @@ impl Account {
         self.miss_acknowledged(at, &snapshot, &rows, fx);
         self.explain_rest(at, &snapshot, free, fx);
         self.book_external(at, ledger, &snapshot, fx);
+        #[cfg(feature = "seeded-bugs")]
+        self.delete_holdings(ledger, &snapshot, fx);
         let due = self.lists.compared_at.is_none_or(|last| at.since(last) >= self.conf.doubt.compare_every);
         if due || self.lists.compare_now || !self.lists.differed.is_empty() {
             self.lists.compare_now = false;
@@ -341,10 +351,18 @@ impl Account {
             let filled = Filled { exec_id: trade.exec_id.clone(), qty: trade.qty, px: trade.px, at: trade.at };
             self.fill(at, ledger, id, filled, fx);
         }
+        if seeded(SeededBug::CumGoesBack)
+            && let Some(order) = self.orders.get_mut(&id).filter(|order| row.cum_qty < order.cum_qty)
+        {
+            order.cum_qty = row.cum_qty;
+        }
         let Some(order) = self.orders.get(&id) else {
             self.lists.said.remove(&id);
             return;
         };
+        if seeded(SeededBug::CancelByTextOnly) && row.status == ListedStatus::Canceled && row.cum_qty.is_positive() {
+            return;
+        }
         if works(row) {
             // It still works, and the read is younger than the cancel whose answer was lost: the cancel did not come
             // through. Two cancels end no more than one order.
@@ -385,7 +403,11 @@ impl Account {
     ) -> Vec<&'a ListedOrder> {
         let doubts: Vec<OrderId> = self.orders.values().filter(|o| self.is_looked_for(o)).map(Order::id).collect();
         for id in doubts {
+            #[cfg(feature = "seeded-bugs")]
+            let after_click = self.with_late_baseline(id, snapshot);
             let Some(order) = self.orders.get(&id) else { continue };
+            #[cfg(feature = "seeded-bugs")]
+            let order = after_click.as_ref().unwrap_or(order);
             let baseline = order.baseline.as_ref().map(|b| b.at);
             let by_tag = self.conf.capabilities.level >= Level::L2 && self.conf.doubt.installation.is_some();
             let new = |row: &&&ListedOrder| {
@@ -397,7 +419,10 @@ impl Account {
                 let mut others = unanswered.filter(|o| o.terms.side != order.terms.side);
                 others.any(|other| candidate(other, row, &self.conf.doubt).differs.is_empty())
             };
-            let fresh: Vec<&ListedOrder> = free.iter().filter(new).filter(|row| !explained(row)).copied().collect();
+            let mut fresh: Vec<&ListedOrder> = free.iter().filter(new).filter(|row| !explained(row)).copied().collect();
+            if seeded(SeededBug::ClaimNotUnique) {
+                fresh = snapshot.orders.iter().filter(|row| new(&row)).collect();
+            }
             let like = |o: &&Order| {
                 o.id() != id
                     && o.in_doubt
@@ -529,6 +554,9 @@ impl Account {
 
     /// An order of the day that was proved not to exist and looks like the row, or whose tag it bears.
     fn ghost_of(&self, row: &ListedOrder, snapshot: &Snapshot) -> Option<OrderId> {
+        if seeded(SeededBug::GhostWatchOff) {
+            return None;
+        }
         let of_day = self.ended.iter().filter(|o| o.approval.trade_date == snapshot.trade_date);
         let mut gone = of_day.filter(|o| matches!(o.status, OrdStatus::Absent | OrdStatus::NeverSent) && o.send_no > 0);
         let tag = |order: &Order| self.conf.doubt.installation.map(|i| order.id().client_order_id(i).to_string());
@@ -685,6 +713,8 @@ impl Account {
         for id in settled {
             self.settle_doubt(at, id, "the broker answered", fx);
         }
+        #[cfg(feature = "seeded-bugs")]
+        self.expire_parks(at, fx);
         let mut wake = None;
         if self.below_l4() {
             let blind_after = self.conf.doubt.blind_after;

@@ -8,6 +8,7 @@ use super::{Baseline, DoubtConf, ParkReason, Sums};
 use crate::broker::{Level, ListedOrder, ListedStatus, Snapshot};
 use crate::ids::BrokerOrderId;
 use crate::order::{OrdType, Order, Side};
+use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Span, Timestamp};
 
@@ -113,6 +114,14 @@ impl Watch {
         }
         let of_symbol = || fresh.iter().filter(|row| row.symbol == order.terms.symbol);
         self.candidates = of_symbol().map(|row| candidate(order, row, conf)).collect();
+        if seeded(SeededBug::FirstRowThenSide)
+            && let Some(first) = self.candidates.first()
+        {
+            return match first.differs.contains(&Field::Side) {
+                true => Verdict::Absent("the first row of the code has the other side".into()),
+                false => Verdict::Bind(first.row.no.clone()),
+            };
+        }
         let exact: Vec<&Candidate> = self.candidates.iter().filter(|c| c.differs.is_empty()).collect();
         let near = self.candidates.iter().any(|c| !c.differs.is_empty() && !c.differs.contains(&Field::Side));
         let other_side = self.candidates.iter().any(|c| c.differs.contains(&Field::Side));
@@ -144,6 +153,13 @@ impl Watch {
         }
     }
 
+    /// One more read that failed; whether they are enough for whoever takes them for an answer.
+    #[cfg(feature = "seeded-bugs")]
+    pub(crate) fn failed(&mut self) -> bool {
+        self.empty += 1;
+        self.empty >= EMPTY_READS_MIN
+    }
+
     /// One more valid read without the order.
     pub fn nothing(&mut self, case: Case<'_>) -> Verdict {
         let Case { level, conf, order, snapshot, .. } = case;
@@ -151,9 +167,12 @@ impl Watch {
             return Verdict::Park(ParkReason::NumbersVanished);
         }
         // What was asked before the doubt began may have overtaken the order on its way.
-        let Some(sent_at) = order.sent_at.max(order.doubt_since) else { return Verdict::Wait };
-        if snapshot.began < sent_at {
+        let Some(sent_at) = order.sent_at else { return Verdict::Wait };
+        if Some(snapshot.began) < order.doubt_since.max(order.sent_at) {
             return Verdict::Wait;
+        }
+        if seeded(SeededBug::EmptyListIsAbsent) && snapshot.orders.is_empty() {
+            return Verdict::Absent("the list is empty".into());
         }
         self.empty += 1;
         let since = *self.empty_since.get_or_insert(snapshot.began);
@@ -165,7 +184,8 @@ impl Watch {
         };
         let conservation = conserved(order, baseline, snapshot);
         self.conservation = Some(conservation);
-        if self.empty < EMPTY_READS_MIN || snapshot.ended.since(since) < conf.absent_not_before() {
+        let too_few = self.empty < EMPTY_READS_MIN || snapshot.ended.since(since) < conf.absent_not_before();
+        if too_few && !seeded(SeededBug::AbsentAfterOneRead) {
             return Verdict::Wait;
         }
         if !conservation.agrees {
@@ -197,6 +217,11 @@ pub fn candidate(order: &Order, row: &ListedOrder, conf: &DoubtConf) -> Candidat
     // A market order may be listed with the price that the broker made of it.
     unless(terms.ord_type == OrdType::Market || row.px == terms.limit_price, Field::Price);
     unless(order.sent_at.is_some_and(|sent| in_time(sent, row.at, conf)), Field::Time);
+    differs.retain(|field| match field {
+        Field::Symbol => true,
+        Field::Qty | Field::Price => !seeded(SeededBug::HandTradeClaimed) && !seeded(SeededBug::MatchByCodeOnly),
+        Field::Side | Field::Time | Field::Tag => !seeded(SeededBug::MatchByCodeOnly),
+    });
     Candidate { row: row.clone(), differs }
 }
 

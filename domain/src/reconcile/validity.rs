@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::broker::{ListedOrder, Snapshot};
 use crate::ids::BrokerOrderId;
 use crate::order::{Order, Side};
+use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Timestamp, TradeDate};
 
@@ -191,6 +192,7 @@ pub struct Expected<'a> {
 pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid> {
     if let (Some(due), Some(shown)) = (expected.fund_account, &snapshot.fund_account)
         && due != &**shown
+        && !seeded(SeededBug::ForeignSnapshotBelieved)
     {
         return Err(Invalid::WrongAccount { shown: shown.clone() });
     }
@@ -209,13 +211,14 @@ pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid>
             return Err(Invalid::ListedTwice(row.no.clone()));
         }
     }
-    if expected.seen.date == Some(snapshot.trade_date) {
+    let unread = seeded(SeededBug::EmptyListIsAbsent) && snapshot.orders.is_empty();
+    if expected.seen.date == Some(snapshot.trade_date) && !unread {
         for (no, seen) in &expected.seen.rows {
             let Some(row) = listed.get(no) else { return Err(Invalid::Vanished(no.clone())) };
             if !seen.is(row) {
                 return Err(Invalid::Changed(no.clone()));
             }
-            if row.cum_qty < seen.cum_qty {
+            if row.cum_qty < seen.cum_qty && !seeded(SeededBug::CumGoesBack) {
                 return Err(Invalid::CumFell(no.clone()));
             }
         }
@@ -225,7 +228,7 @@ pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid>
         *traded.entry(&trade.no).or_default() += trade.qty;
     }
     for (no, qty) in traded {
-        if listed.get(no).is_some_and(|row| qty > row.cum_qty) {
+        if listed.get(no).is_some_and(|row| qty > row.cum_qty) && !seeded(SeededBug::CumGoesBack) {
             return Err(Invalid::TradesAboveFills(no.clone()));
         }
     }

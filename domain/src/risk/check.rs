@@ -4,6 +4,7 @@ use crate::denial::{DenialCode, Measure};
 use crate::event::TradingState;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::rules::QtyFault;
+use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
 use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp};
 use crate::view::View;
@@ -277,7 +278,8 @@ impl Reserved {
             .iter()
             .filter(|(symbol, book, _)| {
                 // A manual sell may draw on every book, so it counts against each of them.
-                *symbol == terms.symbol && (any_book || *book == terms.strategy || book.is_manual())
+                let of_others = (any_book || book.is_manual()) && !seeded(SeededBug::SellsNotReservedTogether);
+                *symbol == terms.symbol && (*book == terms.strategy || of_others)
             })
             .map(|(_, _, qty)| *qty)
             .sum()

@@ -64,6 +64,10 @@ const HELD: i64 = 1_000;
 
 impl Bench {
     pub(crate) fn at(level: Level) -> Self {
+        #[cfg(feature = "seeded-bugs")]
+        if let Ok(name) = std::env::var("SEEDED_BUG") {
+            signalbox_domain::seeded::plant(Some(name.parse().expect("a mistake")));
+        }
         let doubt = DoubtConf {
             installation: (level >= Level::L2).then(tag),
             fund_account: Some("880001".into()),

@@ -1,0 +1,51 @@
+//! Promises about single orders that the broker's own books decide.
+
+use std::sync::Arc;
+
+use signalbox_brokers::fake::wire::Status;
+use signalbox_domain::account::Alarm;
+use signalbox_domain::broker::Level;
+use signalbox_domain::ids::OrderId;
+use signalbox_domain::order::{OrdStatus, Order, OrderFactKind};
+
+use super::{Day, place};
+use crate::oracle::must;
+use crate::trouble::Trouble;
+
+impl Day {
+    /// What counts as ended does not trade any more.
+    pub(super) fn ended_there(&self, id: OrderId, how: OrderFactKind) -> Result<(), String> {
+        if self.faults.dishonest() {
+            return Ok(());
+        }
+        for (_, there) in self.true_orders(id) {
+            let over = match how {
+                OrderFactKind::Rejected => there.status == Status::Junk,
+                _ => there.status != Status::Working,
+            };
+            must!(over, "order {id} counts as {how:?} and is {:?} at the broker", there.status);
+        }
+        Ok(())
+    }
+
+    /// What comes after its absence was proved is told to a person, and is nobody's trade by hand.
+    pub(super) fn ghosts_are_told(&self) -> Result<(), String> {
+        if !self.faults.has(Trouble::Ghosts) || self.faults.without(Trouble::Ghosts).dishonest() {
+            return Ok(());
+        }
+        let orders = self.desk.tables().orders;
+        let gone = |order: &&Arc<Order>| {
+            order.status == OrdStatus::Absent && self.sessions[place(&order.terms.account)].level >= Level::L1
+        };
+        for order in orders.values().filter(gone) {
+            for (_, there) in self.true_orders(order.id()) {
+                let told = |alarm: &Alarm| matches!(alarm, Alarm::Ghost { no, .. } if *no.0 == *there.no);
+                // Without tags it can be the twin of an order in doubt: nobody could tell them apart.
+                let twin = |o: &Arc<Order>| o.broker_order_id.as_ref().is_some_and(|no| *no.0 == *there.no);
+                let known = self.desk.alarms.iter().any(told) || orders.values().any(twin);
+                must!(known, "order {} counts as absent, came late as {}, and nobody was told", order.id(), there.no);
+            }
+        }
+        Ok(())
+    }
+}
