@@ -151,8 +151,8 @@ impl Watch {
             return Verdict::Park(ParkReason::NumbersVanished);
         }
         // What was asked before the doubt began may have overtaken the order on its way.
-        let Some(sent_at) = order.sent_at.max(order.doubt_since) else { return Verdict::Wait };
-        if snapshot.began < sent_at {
+        let Some(sent_at) = order.sent_at else { return Verdict::Wait };
+        if Some(snapshot.began) < order.doubt_since.max(order.sent_at) {
             return Verdict::Wait;
         }
         self.empty += 1;
