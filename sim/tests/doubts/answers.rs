@@ -1,8 +1,9 @@
 //! Answers that come early, late, wrong or not at all, and restarts between an order's facts.
 
+use signalbox_domain::account::AccountInput;
 use signalbox_domain::broker::{Level, Report};
 use signalbox_domain::ids::ExecId;
-use signalbox_domain::units::{Money, Price, Qty};
+use signalbox_domain::units::{Money, Price, Qty, Span};
 
 use crate::broker::{Bench, account, no, symbol};
 
@@ -114,4 +115,22 @@ fn f32_a_list_that_is_cut_proves_nothing_absent() {
     bench.list_tagged("N1", order, 100);
     bench.pass(30);
     assert_eq!((bench.status(order), bench.submits(order)), ("new", 1));
+}
+
+#[test]
+fn f37_after_a_clock_has_jumped_an_id_of_before_is_not_sent_again_and_its_tag_is_looked_for() {
+    for (jumps, sent) in [(false, 2), (true, 1)] {
+        let mut bench = Bench::at(Level::L3);
+        let order = bench.buy(100);
+        if jumps {
+            bench.tell(AccountInput::ClockJumped { by: Span::from_secs(900) });
+        }
+        bench.lose(order);
+        bench.pass(5);
+        assert_eq!(bench.submits(order), sent, "whether the id still lives nobody can tell");
+        bench.list_tagged("N1", order, 100);
+        bench.lose(order);
+        bench.pass(15);
+        assert_eq!(bench.status(order), "new");
+    }
 }
