@@ -316,9 +316,9 @@ fn supervise_strategy(board: &Rc<Board>, boot: StrategyRest, strategies: &Strate
                     }
                 };
                 let mut core = Strategy::new(conf, version, state, groups);
-                let mut fx = StrategyEffects::default();
-                core.resume(board.clock.now(), unfinished, &mut fx);
-                StrategyActor::new(core, fx, inbox, board)
+                let (at, mut fx) = (board.clock.now(), StrategyEffects::default());
+                core.resume(at, unfinished, &mut fx);
+                StrategyActor::new(core, (at, fx), inbox, board)
             }
         }
     };

@@ -41,12 +41,13 @@ pub struct StrategyActor {
     poked: bool,
     newest: Ticket,
     wake: Option<(Timestamp, SpawnHandle)>,
-    first: Option<StrategyEffects>,
+    /// What a resumed life has to do before anything else, and when that was decided: its rows bear that time.
+    first: Option<(Timestamp, StrategyEffects)>,
 }
 
 impl StrategyActor {
     #[must_use]
-    pub fn new(core: Strategy, first: StrategyEffects, inbox: Arc<dyn Inbox>, board: Rc<Board>) -> Self {
+    pub fn new(core: Strategy, first: (Timestamp, StrategyEffects), inbox: Arc<dyn Inbox>, board: Rc<Board>) -> Self {
         let id = core.conf().id.clone();
         let name = format!("strategy:{id}").into();
         Self {
@@ -164,8 +165,7 @@ impl Actor for StrategyActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(first) = self.first.take() {
-            let at = self.board.clock.now();
+        if let Some((at, first)) = self.first.take() {
             self.act(at, first, "start", ctx);
             self.poke(ctx);
         }
