@@ -9,6 +9,8 @@ mod external;
 mod lookup;
 mod numbers;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -216,7 +218,9 @@ impl Account {
     /// Takes up the live orders of an earlier life, and those that ended lately. What was on its way
     /// then is in doubt now; what was waiting waits again, and is sent with the next [`AccountInput::Wake`].
     pub fn resume(&mut self, at: Timestamp, rest: OrdersRest, messages_today: u32, fx: &mut AccountEffects) {
-        let OrdersRest { live: orders, ended, exceptions } = rest;
+        let OrdersRest { live: orders, mut ended, exceptions } = rest;
+        // Of more than are kept the newest stay.
+        ended.sort_unstable_by_key(Order::id);
         self.messages_today = messages_today;
         let last_day = ended.iter().map(|order| order.approval.trade_date).max();
         for order in ended {
