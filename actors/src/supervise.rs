@@ -41,8 +41,9 @@ impl Policy {
 /// durable state, which may take a while; `on_life` learns the address of each life; `on_end` how the last one ended.
 ///
 /// The address of the next life is known before it is built: what is told to it meanwhile waits in its mailbox, so that
-/// between what `build` reads and what the mailbox holds nothing is missing. A panic while building counts like any
-/// other.
+/// between what `build` reads and what the mailbox holds nothing is missing. That of the first life is known when this
+/// returns: who is started before another one may have something to tell it at once. A panic while building counts like
+/// any other.
 pub fn supervise<A, B, F>(
     policy: Policy,
     mut build: B,
@@ -54,14 +55,21 @@ pub fn supervise<A, B, F>(
     B: FnMut(usize) -> F + 'static,
     F: Future<Output = A> + 'static,
 {
+    let first = Context::new();
+    on_life(first.address());
+    let mut first = Some(first);
     actix::spawn(async move {
         let mut panics: Vec<tokio::time::Instant> = Vec::new();
         for life in 0.. {
-            let context = Context::new();
-            on_life(context.address());
-            if life > 0 {
-                tokio::time::sleep(policy.pause).await;
-            }
+            let context = match first.take() {
+                Some(context) => context,
+                None => {
+                    let context = Context::new();
+                    on_life(context.address());
+                    tokio::time::sleep(policy.pause).await;
+                    context
+                }
+            };
             let live = async {
                 let actor = build(life).await;
                 context.into_future(actor).await;

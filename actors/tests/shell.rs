@@ -136,6 +136,18 @@ async fn nothing_reaches_the_broker_before_it_is_durable() {
     assert_eq!(shop.status(signal), Some(SignalStatus::Done));
 }
 
+/// Accounts begin before strategies, and what a restart finds out at once would be told to nobody.
+#[actix::test]
+async fn everybody_has_an_address_before_anybody_acts() {
+    let store = Arc::new(MemoryStore::default());
+    let parts = desk::boot(2, true, store.clone(), store.committed.clone(), store.clone(), store.clone());
+    let root = boot(parts).now_or_never().expect("nobody has had a turn yet");
+    let directory = &root.board.directory;
+    assert!(directory.risk.borrow().is_some());
+    assert!((0..2).all(|n| directory.account(&desk::account_id(n)).is_some()));
+    assert!(directory.strategy(&desk::strategy_id()).is_some());
+}
+
 #[actix::test]
 async fn f07_f44_an_account_that_panics_is_rebuilt_and_finds_what_it_missed_while_the_others_trade_on() {
     let shop = open(2).await;

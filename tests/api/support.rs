@@ -226,13 +226,14 @@ impl TestApp {
 
     /// The same, once the actors have done what there was to do.
     pub(crate) async fn settled(&self) -> String {
-        loop {
-            let before = self.content_hash();
+        let (mut seen, mut times) = (self.content_hash(), 0);
+        while times < 3 {
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-            if self.content_hash() == before {
-                return before;
-            }
+            let now = self.content_hash();
+            times = if now == seen { times + 1 } else { 0 };
+            seen = now;
         }
+        seen
     }
 
     pub(crate) fn dump(&self, wanted: impl Fn(&str) -> bool) -> String {

@@ -65,7 +65,7 @@ async fn neighbour(s: &mut Stage) -> Verdict {
     s.arm(Fault::CancelNeighbour).await?;
     let said = s.cancel(order).await;
     hold(said.iter().any(lost) && !said.iter().any(canceled), said)?;
-    s.listen().await;
+    s.hears(|s| s.heard_of(first, canceled) == 1).await;
     hold(s.heard_of(first, canceled) == 1 && s.heard_of(order, canceled) == 0, &s.heard)
 }
 
@@ -88,6 +88,6 @@ async fn partly(s: &mut Stage) -> Verdict {
     s.fills(FillPolicy::Partly { percent: 50, ms: None }).await?;
     let (order, _) = s.buy().await;
     let said = s.cancel(order).await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 100).await;
     hold(said.iter().any(canceled) && s.filled(order) == 100, &s.heard)
 }

@@ -118,7 +118,7 @@ async fn late(s: &mut Stage) -> Verdict {
     s.arm_for(Fault::SubmitReplyLate, 4_000).await?;
     let (order, said) = s.buy().await;
     is_lost(&said)?;
-    s.listen().await;
+    s.hears(|s| s.number(order).is_some() && s.filled(order) == 200).await;
     hold(s.number(order).is_some() && s.filled(order) == 200, &s.heard)
 }
 
@@ -175,8 +175,7 @@ async fn queued(s: &mut Stage, fault: Fault) -> Verdict {
     s.arm_for(fault, 60).await?;
     let (order, said) = s.buy().await;
     is_lost(&said)?;
-    s.listen().await;
-    s.listen().await;
+    s.hears(|s| s.number(order).is_some() && s.filled(order) == 200).await;
     hold(s.number(order).is_some() && s.filled(order) == 200, &s.heard)
 }
 
@@ -208,13 +207,13 @@ async fn hung(s: &mut Stage) -> Verdict {
 async fn junk(s: &mut Stage) -> Verdict {
     s.arm_for(Fault::SubmitJunkAfterAck, 30).await?;
     let (order, _) = s.buy().await;
-    s.listen().await;
+    s.hears(|s| s.heard_of(order, rejected) == 1).await;
     hold(s.heard_of(order, accepted) >= 1 && s.heard_of(order, rejected) == 1 && s.filled(order) == 0, &s.heard)
 }
 
 async fn immediate(s: &mut Stage) -> Verdict {
     s.fills(FillPolicy::Never).await?;
     let (order, _) = s.order(Side::Buy, 200, OrdType::Limit, TimeInForce::Ioc).await;
-    s.listen().await;
+    s.hears(|s| s.heard_of(order, canceled) == 1).await;
     hold(s.heard_of(order, canceled) == 1, &s.heard)
 }

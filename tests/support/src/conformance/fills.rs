@@ -33,14 +33,14 @@ pub(super) fn cards() -> Vec<Card> {
 async fn at_once(s: &mut Stage) -> Verdict {
     s.fills(FillPolicy::AtOnce).await?;
     let (order, _) = s.buy().await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 200).await;
     hold(s.filled(order) == 200, &s.heard)
 }
 
 async fn parts(s: &mut Stage) -> Verdict {
     s.fills(FillPolicy::Partly { percent: 50, ms: Some(30) }).await?;
     let (order, _) = s.buy().await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 200).await;
     let fills = s.heard_of(order, |what| matches!(what, Report::Filled { .. }));
     hold((s.filled(order), fills) == (200, 2), &s.heard)
 }
@@ -51,7 +51,7 @@ async fn later(s: &mut Stage) -> Verdict {
     s.listen().await;
     hold(s.filled(order) == 0, &s.heard)?;
     s.fill(order).await?;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 200).await;
     hold(s.filled(order) == 200, &s.heard)
 }
 
@@ -64,7 +64,7 @@ async fn early(s: &mut Stage) -> Verdict {
 async fn by(s: &mut Stage, fault: Fault, qty: i64) -> Verdict {
     s.arm(fault).await?;
     let (order, _) = s.buy().await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == qty).await;
     hold(s.filled(order) == qty && s.number(order).is_some(), &s.heard)
 }
 
@@ -78,7 +78,7 @@ async fn after_cancel(s: &mut Stage) -> Verdict {
     let (order, _) = s.buy().await;
     s.arm(Fault::FillAfterCancel).await?;
     s.cancel(order).await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 100).await;
     hold(s.filled(order) == 100 && s.heard_of(order, canceled) >= 1, &s.heard)
 }
 
@@ -95,10 +95,10 @@ async fn priceless(s: &mut Stage) -> Verdict {
 async fn busted(s: &mut Stage) -> Verdict {
     s.arm_for(Fault::FillBusted, 20).await?;
     let (order, _) = s.buy().await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 200).await;
     hold(s.filled(order) == 200, &s.heard)?;
     let (next, _) = s.buy().await;
-    s.listen().await;
+    s.hears(|s| s.filled(next) == 200).await;
     hold(s.filled(next) == 200, &s.heard)
 }
 
@@ -110,7 +110,7 @@ async fn silence(s: &mut Stage) -> Verdict {
 
 async fn exact(s: &mut Stage) -> Verdict {
     let (order, _) = s.buy().await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 200).await;
     let right = s.heard.iter().any(|report| match &report.what {
         Report::Filled { px, at, .. } => {
             let since = at.since(crate::desk::monday_morning()).us();
@@ -139,6 +139,6 @@ async fn missed(s: &mut Stage) -> Verdict {
     s.anew().await?;
     s.heard.clear();
     s.find(order).await;
-    s.listen().await;
+    s.hears(|s| s.filled(order) == 200).await;
     hold(s.filled(order) == 200, &s.heard)
 }

@@ -72,6 +72,9 @@ const PLAY_MAX: Duration = Duration::from_secs(30);
 /// Nothing more is said when nothing was for so long: more than any delay in a card, on a busy machine too.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// What has to be told is told within so long: on a machine with much else to do, too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Why a card did not pass.
 #[derive(Debug)]
 pub enum Miss {
@@ -248,6 +251,23 @@ impl Stage {
         }
         self.heard.extend(said.iter().cloned());
         said
+    }
+
+    /// Listens until it was told, and then until nothing more is said. A line that breaks is opened again.
+    pub(crate) async fn hears(&mut self, told: impl Fn(&Self) -> bool) {
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        while !told(self) && tokio::time::Instant::now() < patience {
+            match tokio::time::timeout(QUIET, self.broker.next()).await {
+                Ok(Ok(reports)) => self.heard.extend(reports),
+                Ok(Err(_)) => {
+                    tokio::time::sleep(QUIET).await;
+                    // The next turn tries again.
+                    let _ = self.reconnect().await;
+                }
+                Err(_) => {}
+            }
+        }
+        self.listen().await;
     }
 
     /// The session is opened again, by a new adapter as after a restart of ours.
