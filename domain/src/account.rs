@@ -8,6 +8,7 @@ mod doubt;
 mod external;
 mod lookup;
 mod numbers;
+mod resolve;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-pub use doubt::{Resolution, Unresolvable};
+pub use resolve::{Resolution, Unresolvable};
 pub use settle::{Settle, Settlement, Unsettleable};
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};

@@ -726,6 +726,12 @@ impl Day {
             let name = order.terms.account.to_string();
             let mine = self.true_orders(id).into_iter().find(|(of, _)| *of == name);
             let resolution = match &mine {
+                Some((_, truth)) if order.in_flight == Some(InFlight::Cancel) && id.signal().get() % 2 == 1 => {
+                    match truth.status {
+                        Status::Canceled | Status::Junk => Resolution::Canceled,
+                        Status::Working | Status::Filled => Resolution::Works,
+                    }
+                }
                 _ if order.in_flight == Some(InFlight::Cancel) => {
                     // Only its cancel is in doubt: it is asked again.
                     let input = AccountInput::Cancel { order: id, reason: "ann".into() };

@@ -188,6 +188,10 @@ enum DecisionIn {
     Absent,
     /// What looks like it is a person's own.
     External,
+    /// Where only its cancel is in doubt: the broker has taken it back.
+    Canceled,
+    /// Where only its cancel is in doubt: it works on.
+    Works,
 }
 
 /// How a doubt ends.
@@ -242,6 +246,8 @@ async fn resolve_order(
             Resolution::Absent
         }
         DecisionIn::External => Resolution::External,
+        DecisionIn::Canceled => Resolution::Canceled,
+        DecisionIn::Works => Resolution::Works,
     };
     let by = who(principal.client());
     crash_point("resolve.asked");

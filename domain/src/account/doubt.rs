@@ -28,30 +28,6 @@ use crate::symbol::Symbol;
 use crate::units::{Money, Timestamp, TradeDate};
 use crate::view::TradingStates;
 
-/// What a person decides about an order in doubt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resolution {
-    /// It is the broker's order with this number.
-    Bind(BrokerOrderId),
-    /// It was never made.
-    Absent,
-    /// The rows that look like it are a person's own. The looking goes on without them.
-    External,
-}
-
-/// Why a person's decision cannot be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unresolvable {
-    #[error("the order is not in doubt")]
-    NotInDoubt,
-    #[error("only a cancel is in doubt: the order itself is known")]
-    OnlyCancel,
-    #[error("the broker's order {0} belongs to another order")]
-    Claimed(BrokerOrderId),
-    #[error("the broker's order {0} is of another symbol or side")]
-    Unfit(BrokerOrderId),
-}
-
 /// What is known from reading lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
@@ -72,7 +48,7 @@ pub(super) struct Lists {
     pub(super) compare_now: bool,
     /// The trading day before the account's.
     day_before: Option<TradeDate>,
-    watches: BTreeMap<OrderId, Watch>,
+    pub(super) watches: BTreeMap<OrderId, Watch>,
     /// Acknowledged, and in no list yet.
     pub(super) unseen: BTreeMap<OrderId, Timestamp>,
     pub(super) claims: HashMap<(TradeDate, BrokerOrderId), OrderId>,
@@ -85,8 +61,8 @@ pub(super) struct Lists {
     pub(super) said: BTreeMap<OrderId, Timestamp>,
     /// Open, and those of the day that name rows of others.
     pub(super) exceptions: BTreeMap<Arc<str>, Exception>,
-    /// Orders of persons, with what of them is booked.
-    pub(super) external: BTreeMap<BrokerOrderId, Exception>,
+    /// Orders of persons by their day and number, with what of them is booked. Brokers begin to count anew each day.
+    pub(super) external: BTreeMap<(TradeDate, BrokerOrderId), Exception>,
     /// Differences that one read showed.
     pub(super) differed: BTreeMap<String, Break>,
     /// A person has said that many differences at once are really there: each stands by itself until none is left.
@@ -120,7 +96,7 @@ impl Account {
             if exception.kind == ExceptionKind::External {
                 if let Some(row) = &exception.evidence.row {
                     self.lists.seen.saw(china_date_time(row.at).0, row, exception.opened_at);
-                    self.lists.external.insert(row.no.clone(), exception);
+                    self.lists.external.insert(number_of(row), exception);
                 }
             } else if exception.decision.as_ref().is_some_and(|decision| &*decision.what == BIND) {
                 self.lists.vouched.extend(exception.order);
@@ -305,7 +281,7 @@ impl Account {
                 Some(id) => {
                     rows.insert(*id, row);
                 }
-                None if self.lists.external.contains_key(&row.no) => {}
+                None if self.lists.external.contains_key(&number_of(row)) => {}
                 None => free.push(row),
             }
         }
@@ -577,7 +553,7 @@ impl Account {
         let unsettled = |o: &&Order| o.in_flight.is_some() || o.in_doubt;
         let mut moving: BTreeSet<Symbol> = self.orders.values().filter(unsettled).map(|o| o.terms.symbol).collect();
         moving.extend(snapshot.orders.iter().filter(|row| !quiet(snapshot, &row.no)).map(|row| row.symbol));
-        let by_hand = snapshot.orders.iter().filter(|row| self.lists.external.contains_key(&row.no));
+        let by_hand = snapshot.orders.iter().filter(|row| self.lists.external.contains_key(&number_of(row)));
         let external: BTreeSet<Symbol> =
             by_hand.filter(|row| row.cum_qty.is_positive()).map(|row| row.symbol).collect();
         // Fees are reckoned to the cent and brokers round as they like.
@@ -635,65 +611,6 @@ impl Account {
             self.write_doubt(at, id, Some(reason), fx);
             self.refreeze();
         }
-    }
-
-    /// A person settles a doubt.
-    pub(super) fn resolve(
-        &mut self,
-        at: Timestamp,
-        id: OrderId,
-        what: &Resolution,
-        by: &Arc<str>,
-        note: &Arc<str>,
-        fx: &mut AccountEffects,
-    ) -> Result<(), Unresolvable> {
-        let order = self.orders.get(&id).filter(|order| order.in_doubt).ok_or(Unresolvable::NotInDoubt)?;
-        if order.in_flight == Some(InFlight::Cancel) {
-            return Err(Unresolvable::OnlyCancel);
-        }
-        let word = match what {
-            Resolution::Bind(no) => {
-                let no = self.lists.renumbered.get(no).unwrap_or(no).clone();
-                let no = &no;
-                let listed = self.lists.last.as_ref().and_then(|s| s.orders.iter().find(|row| row.no == *no));
-                let terms = &order.terms;
-                if listed.is_some_and(|row| (row.symbol, row.side) != (terms.symbol, terms.side)) {
-                    return Err(Unresolvable::Unfit(no.clone()));
-                }
-                if !self.claim(at, id, no) {
-                    return Err(Unresolvable::Claimed(no.clone()));
-                }
-                self.lists.vouched.insert(id);
-                self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
-                self.send_cancel(at, id, fx);
-                BIND
-            }
-            Resolution::Absent => {
-                let evidence = format!("decided by {by}: {note}").into();
-                self.fact(at, id, OrderFact::Absent { evidence }, fx);
-                "absent"
-            }
-            Resolution::External => {
-                let rows = self.lists.watches.remove(&id).map(|watch| watch.candidates).unwrap_or_default();
-                for candidate in rows {
-                    self.record_external(at, &candidate.row, "a person's own, as he says", by, fx);
-                }
-                if order_is_parked(self.orders.get(&id)) {
-                    let cause = format!("what looked like it is a person's own, says {by}").into();
-                    self.fact(at, id, OrderFact::InDoubt { cause }, fx);
-                }
-                self.write_doubt(at, id, None, fx);
-                self.lists.wanted = true;
-                self.refreeze();
-                return Ok(());
-            }
-        };
-        self.decide(at, &doubt_key(id), word, by, note, fx);
-        self.lists.watches.remove(&id);
-        self.lists.wanted = true;
-        self.lists.compare_now = true;
-        self.refreeze();
-        Ok(())
     }
 
     /// The doubt of an order ended by itself, in whichever way.
@@ -781,7 +698,13 @@ impl Account {
         Evidence { read_at: self.lists.seen.last(), ..Evidence::default() }
     }
 
-    fn write_doubt(&mut self, at: Timestamp, id: OrderId, parked: Option<ParkReason>, fx: &mut AccountEffects) {
+    pub(super) fn write_doubt(
+        &mut self,
+        at: Timestamp,
+        id: OrderId,
+        parked: Option<ParkReason>,
+        fx: &mut AccountEffects,
+    ) {
         let Some(order) = self.orders.get(&id) else { return };
         let watch = self.lists.watches.get(&id);
         let evidence = Evidence {
@@ -856,14 +779,15 @@ impl Account {
 }
 
 /// What a person decided who gave an order its number.
-const BIND: &str = "bind";
+pub(super) const BIND: &str = "bind";
 
-fn doubt_key(id: OrderId) -> String {
-    format!("doubt:{id}")
+/// Broker's numbers are unique within a day.
+pub(super) fn number_of(row: &ListedOrder) -> (TradeDate, BrokerOrderId) {
+    (china_date_time(row.at).0, row.no.clone())
 }
 
-fn order_is_parked(order: Option<&Order>) -> bool {
-    order.is_some_and(|order| order.parked.is_some())
+pub(super) fn doubt_key(id: OrderId) -> String {
+    format!("doubt:{id}")
 }
 
 fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {

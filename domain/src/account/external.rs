@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::doubt::number_of;
 use super::{Account, AccountEffects};
 use crate::broker::{ListedOrder, ListedTrade, Snapshot};
 use crate::calendar::china_date_time;
@@ -27,13 +28,14 @@ impl Account {
     ) {
         // A ghost can be another order's row by now: nothing is booked twice.
         let owned = self.claims_of(china_date_time(row.at).0).contains_key(&row.no);
-        if owned || self.lists.external.contains_key(&row.no) {
+        let number = number_of(row);
+        if owned || self.lists.external.contains_key(&number) {
             return;
         }
         let unbooked = ListedOrder { cum_qty: Qty::ZERO, ..row.clone() };
         let exception = Exception {
             account: self.conf.id.clone(),
-            key: format!("external:{}", row.no).into(),
+            key: format!("external:{}:{}", number.0, number.1).into(),
             kind: ExceptionKind::External,
             order: None,
             opened_at: at,
@@ -42,7 +44,7 @@ impl Account {
             decision: Some(Decision { what: "external".into(), by: by.into(), note: "".into(), at }),
         };
         self.write(exception.clone(), fx);
-        self.lists.external.insert(row.no.clone(), exception);
+        self.lists.external.insert(number, exception);
     }
 
     /// Books what persons' own orders have traded since the last look. Fees are not listed, so they are not booked.
@@ -55,7 +57,8 @@ impl Account {
     ) {
         let mut booked_any = false;
         for row in &snapshot.orders {
-            let Some(exception) = self.lists.external.get(&row.no) else { continue };
+            let number = number_of(row);
+            let Some(exception) = self.lists.external.get(&number) else { continue };
             let booked = exception.evidence.row.as_ref().map_or(Qty::ZERO, |row| row.cum_qty);
             if row.cum_qty <= booked || !quiet(snapshot, &row.no) {
                 continue;
@@ -72,7 +75,7 @@ impl Account {
             exception.evidence.row = Some(row.clone());
             exception.updated_at = at;
             self.write(exception.clone(), fx);
-            self.lists.external.insert(row.no.clone(), exception);
+            self.lists.external.insert(number, exception);
         }
         if booked_any {
             fx.rows.push(self.account_row(at, ledger));

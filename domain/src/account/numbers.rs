@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::doubt::number_of;
 use super::{Account, AccountEffects};
 use crate::broker::{Level, ListedOrder, Report, Snapshot};
 use crate::ids::{BrokerOrderId, OrderId};
@@ -18,7 +19,7 @@ impl Account {
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
         if self.below_l4() && !seeded(SeededBug::ClaimNotUnique) {
             let key = (order.approval.trade_date, no.clone());
-            if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(no) {
+            if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(&key) {
                 return false;
             }
             self.lists.claims.insert(key, id);
@@ -141,7 +142,8 @@ impl Account {
             !o.in_doubt && !proved && o.broker_order_id.as_ref().is_some_and(|no| !listed.contains(no))
         };
         let missing: Vec<&Order> = self.of_day(snapshot.trade_date).filter(missing).collect();
-        let strange = |row: &&ListedOrder| !claims.contains_key(&row.no) && !self.lists.external.contains_key(&row.no);
+        let strange =
+            |row: &&ListedOrder| !claims.contains_key(&row.no) && !self.lists.external.contains_key(&number_of(row));
         let unsure =
             snapshot.orders.iter().filter(strange).filter(|row| missing.iter().any(|o| self.same_shape(o, row)));
         unsure.map(|row| row.no.clone()).collect()

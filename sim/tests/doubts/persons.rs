@@ -1,12 +1,16 @@
 //! What a person can decide about a doubt.
 
-use signalbox_domain::account::{Resolution, Unresolvable};
-use signalbox_domain::broker::{Level, Report};
+use signalbox_domain::account::{AccountInput, Resolution, Unresolvable};
+use signalbox_domain::broker::{Level, ListedStatus, Report};
+use signalbox_domain::calendar::china_instant;
 use signalbox_domain::event::{Scope, TradingState};
+use signalbox_domain::ids::{ExecId, StrategyId};
 use signalbox_domain::order::{OrderFact, Side};
+use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::RiskInput;
+use signalbox_domain::units::{Price, Qty, TradeDate};
 
-use crate::broker::{Bench, no};
+use crate::broker::{Bench, account, no, symbol, tag};
 
 fn parked() -> (Bench, signalbox_domain::ids::OrderId) {
     let mut bench = Bench::at(Level::L1);
@@ -38,7 +42,7 @@ fn not_sent_ends_it_as_absent() {
     let (mut bench, order) = parked();
     assert_eq!(bench.resolve(order, Resolution::Absent), Ok(()));
     assert_eq!(bench.status(order), "absent");
-    assert!(bench.desk.risk.reserved_cash(&crate::broker::account()).is_zero());
+    assert!(bench.desk.risk.reserved_cash(&account()).is_zero());
 }
 
 #[test]
@@ -92,4 +96,61 @@ fn an_order_that_is_permitted_no_more_is_not_sent_again_at_l3() {
     bench.lose(order);
     bench.pass(30);
     assert_eq!(bench.submits(order), 1);
+}
+
+/// A broker that calls a partly filled order canceled as a whole: nobody can tell what became of the cancel.
+fn parked_cancel() -> (Bench, signalbox_domain::ids::OrderId) {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    let (exec_id, at) = (ExecId("E1".into()), bench.desk.at);
+    bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px: Price::from_e4(100_000), at });
+    let row = bench.list("N1", Side::Buy, 200, 100_000);
+    (row.canceled_qty, row.status) = (Qty::new(200), ListedStatus::Canceled);
+    row.tag = Some(order.client_order_id(tag()).as_str().into());
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    bench.lose(order);
+    bench.pass(160);
+    assert_eq!(bench.status(order), "parked");
+    (bench, order)
+}
+
+#[test]
+fn f24_a_person_says_what_became_of_a_cancel() {
+    for (resolution, status) in [(Resolution::Canceled, "canceled"), (Resolution::Works, "partially_filled")] {
+        let (mut bench, order) = parked_cancel();
+        for unfit in [Resolution::Bind(no("N1")), Resolution::Absent, Resolution::External] {
+            assert_eq!(bench.resolve(order, unfit), Err(Unresolvable::OnlyCancel));
+        }
+        assert_eq!(bench.resolve(order, resolution.clone()), Ok(()));
+        assert_eq!(bench.status(order), status);
+        let exception = bench.exceptions().into_iter().find(|e| e.order == Some(order)).expect("a row");
+        assert_eq!(&*exception.decision.expect("a decision").by, "ann");
+        assert_eq!(bench.resolve(order, resolution), Err(Unresolvable::NotInDoubt));
+    }
+    let (mut bench, order) = parked();
+    assert_eq!(bench.resolve(order, Resolution::Canceled), Err(Unresolvable::NoCancel));
+}
+
+#[test]
+fn a_number_that_comes_again_the_next_day_is_another_order() {
+    let mut bench = Bench::at(Level::L1);
+    bench.list("N1", Side::Buy, 100, 100_000);
+    bench.pass(30);
+    bench.trade("N1", 100, 100_000);
+    bench.pass(120);
+    let day = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+    bench.desk.set_clock(china_instant(day, 9, 31, 0));
+    bench.tell(AccountInput::DayStart(day));
+    bench.lists.orders.clear();
+    bench.lists.trades.clear();
+    bench.lists.trade_date = day;
+    bench.pass(60);
+    bench.list("N1", Side::Buy, 200, 100_000);
+    bench.pass(90);
+    bench.trade("N1", 200, 100_000);
+    bench.pass(120);
+    let by_hand = bench.exceptions().into_iter().filter(|e| e.kind == ExceptionKind::External).count();
+    let book = bench.desk.ledgers.get(&account()).and_then(|ledger| ledger.book(symbol(), &StrategyId::external()));
+    assert_eq!((by_hand, book.map(|book| book.qty)), (2, Some(Qty::new(300))));
 }

@@ -32,6 +32,7 @@ pub use fake::FakeHarness;
 pub use paper::PaperHarness;
 
 use crate::desk;
+use crate::drill::program::now;
 
 /// The broker's side of a card.
 #[async_trait]
@@ -255,8 +256,8 @@ impl Stage {
 
     /// Listens until it was told, and then until nothing more is said. A line that breaks is opened again.
     pub(crate) async fn hears(&mut self, told: impl Fn(&Self) -> bool) {
-        let patience = tokio::time::Instant::now() + PATIENCE;
-        while !told(self) && tokio::time::Instant::now() < patience {
+        let began = now();
+        while !told(self) && began.elapsed() < PATIENCE {
             match tokio::time::timeout(QUIET, self.broker.next()).await {
                 Ok(Ok(reports)) => self.heard.extend(reports),
                 Ok(Err(_)) => {

@@ -1,10 +1,11 @@
 //! A person with the broker's ledger in hand, who decides every parked doubt by the truth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signalbox_brokers::fake::AccountTruth;
+use signalbox_brokers::fake::wire::Status;
 
 use super::text;
 use crate::drill::driver::{Driver, Unknown};
@@ -18,8 +19,6 @@ const LOOKS_TWICE: Duration = Duration::from_millis(400);
 pub struct Person {
     /// What the ledger said of an order, and since when.
     seen: BTreeMap<String, (Option<String>, Instant)>,
-    /// Orders of which only a cancel is in doubt: nobody can decide those.
-    refused: BTreeSet<String>,
     pub decisions: usize,
 }
 
@@ -38,23 +37,24 @@ impl Person {
             let id = text(&order["id"]);
             let made = truth.get(text(&order["account"]));
             let made = made.and_then(|account| account.orders.iter().find(|o| o.hidden == order["client_order_id"]));
+            let works = made.is_some_and(|made| matches!(made.status, Status::Working | Status::Filled));
             let no = made.map(|made| made.no.clone());
             let (known, since) = self.seen.entry(id.to_owned()).or_insert_with(|| (no.clone(), now()));
             if *known != no {
                 (*known, *since) = (no.clone(), now());
             }
-            if since.elapsed() < LOOKS_TWICE || self.refused.contains(id) {
+            if since.elapsed() < LOOKS_TWICE {
                 continue;
             }
             let decision = match no {
                 Some(no) => json!({"decision": "bind", "broker_order_id": no, "note": "the ledger says so"}),
                 None => json!({"decision": "absent", "symbol": order["symbol"], "note": "the ledger says so"}),
             };
-            if driver.resolve(id, &decision).await?.is_success() {
+            // Only the cancel of a known order may be in doubt.
+            let of_cancel = json!({"decision": if works { "works" } else { "canceled" }, "note": "the ledger says so"});
+            if driver.resolve(id, &decision).await?.is_success() || driver.resolve(id, &of_cancel).await?.is_success() {
                 self.decisions += 1;
                 self.seen.remove(id);
-            } else {
-                self.refused.insert(id.to_owned());
             }
         }
         Ok(())

@@ -1,0 +1,124 @@
+//! A person decides about an order in doubt, with the evidence in hand.
+
+use std::sync::Arc;
+
+use super::doubt::{BIND, doubt_key};
+use super::{Account, AccountEffects};
+use crate::ids::{BrokerOrderId, OrderId};
+use crate::order::{InFlight, OrderFact};
+use crate::units::Timestamp;
+
+/// What a person decides about an order in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// It is the broker's order with this number.
+    Bind(BrokerOrderId),
+    /// It was never made.
+    Absent,
+    /// The rows that look like it are a person's own. The looking goes on without them.
+    External,
+    /// Where only a cancel is in doubt: it was heard.
+    Canceled,
+    /// Where only a cancel is in doubt: it was not, and the order works on.
+    Works,
+}
+
+/// Why a person's decision cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolvable {
+    #[error("the order is not in doubt")]
+    NotInDoubt,
+    #[error("only a cancel is in doubt: say whether the order is canceled or works")]
+    OnlyCancel,
+    #[error("the order itself is in doubt, and not a cancel")]
+    NoCancel,
+    #[error("the broker's order {0} belongs to another order")]
+    Claimed(BrokerOrderId),
+    #[error("the broker's order {0} is of another symbol or side")]
+    Unfit(BrokerOrderId),
+}
+
+impl Account {
+    /// A person settles a doubt.
+    pub(super) fn resolve(
+        &mut self,
+        at: Timestamp,
+        id: OrderId,
+        what: &Resolution,
+        by: &Arc<str>,
+        note: &Arc<str>,
+        fx: &mut AccountEffects,
+    ) -> Result<(), Unresolvable> {
+        let order = self.orders.get(&id).filter(|order| order.in_doubt).ok_or(Unresolvable::NotInDoubt)?;
+        if order.in_flight == Some(InFlight::Cancel) {
+            return self.resolve_cancel(at, id, what, by, note, fx);
+        }
+        let word = match what {
+            Resolution::Canceled | Resolution::Works => return Err(Unresolvable::NoCancel),
+            Resolution::Bind(no) => {
+                let no = self.lists.renumbered.get(no).unwrap_or(no).clone();
+                let no = &no;
+                let listed = self.lists.last.as_ref().and_then(|s| s.orders.iter().find(|row| row.no == *no));
+                let terms = &order.terms;
+                if listed.is_some_and(|row| (row.symbol, row.side) != (terms.symbol, terms.side)) {
+                    return Err(Unresolvable::Unfit(no.clone()));
+                }
+                if !self.claim(at, id, no) {
+                    return Err(Unresolvable::Claimed(no.clone()));
+                }
+                self.lists.vouched.insert(id);
+                self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
+                self.send_cancel(at, id, fx);
+                BIND
+            }
+            Resolution::Absent => {
+                let evidence = format!("decided by {by}: {note}").into();
+                self.fact(at, id, OrderFact::Absent { evidence }, fx);
+                "absent"
+            }
+            Resolution::External => {
+                let rows = self.lists.watches.remove(&id).map(|watch| watch.candidates).unwrap_or_default();
+                for candidate in rows {
+                    self.record_external(at, &candidate.row, "a person's own, as he says", by, fx);
+                }
+                if self.orders.get(&id).is_some_and(|order| order.parked.is_some()) {
+                    let cause = format!("what looked like it is a person's own, says {by}").into();
+                    self.fact(at, id, OrderFact::InDoubt { cause }, fx);
+                }
+                self.write_doubt(at, id, None, fx);
+                self.lists.wanted = true;
+                self.refreeze();
+                return Ok(());
+            }
+        };
+        self.decide(at, &doubt_key(id), word, by, note, fx);
+        self.lists.watches.remove(&id);
+        self.lists.wanted = true;
+        self.lists.compare_now = true;
+        self.refreeze();
+        Ok(())
+    }
+
+    /// The order is known, and the answer to its cancel is lost.
+    fn resolve_cancel(
+        &mut self,
+        at: Timestamp,
+        id: OrderId,
+        what: &Resolution,
+        by: &Arc<str>,
+        note: &Arc<str>,
+        fx: &mut AccountEffects,
+    ) -> Result<(), Unresolvable> {
+        let said: Arc<str> = format!("decided by {by}: {note}").into();
+        let (word, fact) = match what {
+            Resolution::Canceled => ("canceled", OrderFact::Canceled { reason: said }),
+            Resolution::Works => ("works", OrderFact::CancelRejected { text: said }),
+            Resolution::Bind(_) | Resolution::Absent | Resolution::External => return Err(Unresolvable::OnlyCancel),
+        };
+        self.decide(at, &doubt_key(id), word, by, note, fx);
+        self.fact(at, id, fact, fx);
+        self.settle_doubt(at, id, "a person decided", fx);
+        self.lists.wanted = true;
+        Ok(())
+    }
+}
