@@ -16,6 +16,7 @@ use signalbox::replay::{self, Proof, Rows};
 use signalbox::sim::{self, Sim};
 use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
+use signalbox::telemetry::Told;
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::units::Timestamp;
@@ -129,7 +130,10 @@ enum User {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    signalbox::telemetry::install();
+    signalbox::telemetry::install(match cli.command {
+        Command::Sim(_) => Told::Errors,
+        _ => Told::Warnings,
+    });
     #[cfg(feature = "crash-points")]
     signalbox_actors::crash::arm();
     // All actors run on this thread; tasks of the store and of feeds use the pool.

@@ -2,9 +2,22 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Logs to the standard error. `RUST_LOG` chooses what; by default warnings, and what Signalbox itself tells.
-pub fn install() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+/// What is told when nobody chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// But for those about the isolation that SQLite has anyway: the reads of both databases ask for it.
+    Warnings,
+    /// Of a simulated world, in which brokers lie by the thousand.
+    Errors,
+}
+
+/// Logs to the standard error. `RUST_LOG` chooses what.
+pub fn install(told: Told) {
+    let default = match told {
+        Told::Warnings => "warn,sea_orm::driver::sqlx_sqlite=error",
+        Told::Errors => "error",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let json = std::env::var("SIGNALBOX_LOG").is_ok_and(|format| format == "json");
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second installation (tests) is refused, and the first one stays.

@@ -197,7 +197,7 @@ async fn start(data: &Path) -> Program {
 #[ignore = "is started by the drills"]
 fn under_drill() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    signalbox::telemetry::install();
+    signalbox::telemetry::install(signalbox::telemetry::Told::Warnings);
     actix::System::new().block_on(async move {
         let mut settings = Settings::demo().unwrap();
         settings.data_dir = folder.clone().into();
