@@ -224,6 +224,9 @@ impl AccountActor {
                 Alarm::Ghost { order, no } => {
                     error!(account.id = %self.id, order.id = %order, "{no} fits {order}, which was proved absent");
                 }
+                Alarm::CameBack { order } => {
+                    error!(account.id = %self.id, order.id = %order, "{order} was proved absent, and has traded");
+                }
                 Alarm::ReadInvalid { why } => warn!(account.id = %self.id, "the broker's lists do not count: {why}"),
                 Alarm::Break { what } => error!(account.id = %self.id, "books and broker differ: {what}"),
                 Alarm::ClockJumped { by } => {

@@ -122,6 +122,10 @@ pub enum Alarm {
         order: OrderId,
         no: BrokerOrderId,
     },
+    /// An order that was proved absent has traded. Its fills are booked.
+    CameBack {
+        order: OrderId,
+    },
     /// The broker's lists cannot be believed at present.
     ReadInvalid {
         why: String,
@@ -571,6 +575,13 @@ impl Account {
                 }
                 self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
             }
+            // It was sent again because nobody knew what became of the first one: that may still arrive. Nothing more is
+            // sent, and what there is of it is taken back.
+            Report::Rejected { text } if in_flight == Some(InFlight::New) && !order.in_doubt && order.send_no > 1 => {
+                let cause: Arc<str> = format!("refused when it was sent again: {text}").into();
+                self.fact(at, id, OrderFact::CancelRequested { reason: cause.clone() }, fx);
+                self.doubt(at, id, &cause, fx);
+            }
             Report::Rejected { text } => {
                 self.fact(at, id, OrderFact::Rejected { text }, fx);
             }
@@ -674,12 +685,16 @@ impl Account {
         let amount = fill.px.times(fill.qty);
         let fee = approval.fees.fill_fees(terms.side, order.cum_amount, order.cum_amount + amount).total();
         let overfilled = order.cum_qty + fill.qty > terms.qty;
+        let came_back = matches!(order.status, OrdStatus::Absent | OrdStatus::NeverSent);
         let fact = OrderFact::Filled { exec_id: fill.exec_id.clone(), qty: fill.qty, px: fill.px, fee };
         if !self.fact(at, id, fact, fx) {
             return; // pushed and polled, pushed twice, or impossible
         }
         if overfilled {
             fx.alarms.push(Alarm::Overfill { order: id });
+        }
+        if came_back {
+            fx.alarms.push(Alarm::CameBack { order: id });
         }
         let touched = ledger.fill(&terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
         for book in touched {

@@ -659,6 +659,10 @@ impl Day {
         self.met("suspended");
         let for_ms = [3_000, 40_000, 400_000, 900_000][self.time.next_u32() as usize % 4];
         let span = Span::from_ms(1 + i64::from(self.time.next_u32() % for_ms));
+        // What was on the way when a process stood still for minutes has arrived by then, or never does.
+        if span.us() > 60_000_000 {
+            self.sessions.iter_mut().for_each(|session| session.asked = None);
+        }
         self.world_goes_on(span);
         if self.time.next_u32().is_multiple_of(2) {
             self.ahead = Span::from_us(self.ahead.us() - span.us());
@@ -755,7 +759,10 @@ impl Day {
             self.met("ghost");
             let (of, row) = (ghost.account.to_string(), ghost.evidence.row.as_ref());
             let (Some(order), Some(no)) = (ghost.order, row.map(|row| &row.no.0)) else { continue };
-            let truly = self.true_orders(order).iter().any(|(name, there)| *name == of && *there.no == **no);
+            let truly = self
+                .true_orders(order)
+                .iter()
+                .any(|(name, there)| *name == of && (*there.no == **no || *renumbered(&there.no) == **no));
             must!(self.faults.dishonest() || !truly, "order {order} was proved absent and is {no}");
             let (by, note) = ("ann".into(), "seen".into());
             let settle = Settle { key: ghost.key.clone(), settlement: Settlement::External, by, note };

@@ -334,6 +334,7 @@ impl Account {
         }
         let Some(order) = self.orders.get(&id) else {
             self.lists.said.remove(&id);
+            self.watch_ghost(at, id, row, fx);
             return;
         };
         if seeded(SeededBug::CancelByTextOnly) && row.status == ListedStatus::Canceled && row.cum_qty.is_positive() {
@@ -350,7 +351,8 @@ impl Account {
             return;
         }
         // Trades may lag behind the order: its end is taken over when all of them are there.
-        if !quiet(snapshot, &row.no) || order.cum_qty != row.cum_qty {
+        let counted = row.status != ListedStatus::Filled || row.cum_qty + row.canceled_qty >= order.terms.qty;
+        if !quiet(snapshot, &row.no) || order.cum_qty != row.cum_qty || !counted {
             // Or the broker took a trade back, or gave two of them one number: nothing here will agree by itself.
             if order.doubt_since.is_some_and(|since| at.since(since) >= self.conf.doubt.blind_after) {
                 self.park(at, id, ParkReason::NotConserved, fx);
@@ -515,16 +517,25 @@ impl Account {
                 unanswered && o.terms.symbol == row.symbol
             };
             if let Some(ghost) = self.ghost_of(row, snapshot) {
-                let key = format!("ghost:{}", row.no);
-                if !self.lists.exceptions.contains_key(&*key) {
-                    fx.alarms.push(Alarm::Ghost { order: ghost, no: row.no.clone() });
-                    let text = "a row fits an order that was proved absent".into();
-                    let evidence = Evidence { text, row: Some(row.clone()), ..self.evidence() };
-                    self.raise(at, &key, ExceptionKind::Ghost, Some(ghost), evidence, fx);
-                }
+                self.watch_ghost(at, ghost, row, fx);
             } else if !self.orders.values().any(open) {
                 self.record_external(at, row, "a row that nobody here sent", "signalbox", fx);
             }
+        }
+    }
+
+    /// A row of an order that was proved absent is a person's, until the order has ended with every fill booked.
+    fn watch_ghost(&mut self, at: Timestamp, id: OrderId, row: &ListedOrder, fx: &mut AccountEffects) {
+        let Some(order) = self.ended.get(id).filter(|order| proved_gone(order)) else { return };
+        let key = format!("ghost:{}", row.no);
+        if !works(row) && order.cum_qty == row.cum_qty && row.cum_qty.is_positive() {
+            self.close(at, &key, "it has ended, and its fills are booked", fx);
+            self.refreeze();
+        } else if !self.lists.exceptions.contains_key(&*key) {
+            fx.alarms.push(Alarm::Ghost { order: id, no: row.no.clone() });
+            let text = "a row fits an order that was proved absent".into();
+            let evidence = Evidence { text, row: Some(row.clone()), ..self.evidence() };
+            self.raise(at, &key, ExceptionKind::Ghost, Some(id), evidence, fx);
         }
     }
 
@@ -534,15 +545,15 @@ impl Account {
             return None;
         }
         let of_day = self.ended.iter().filter(|o| o.approval.trade_date == snapshot.trade_date);
-        let mut gone = of_day.filter(|o| matches!(o.status, OrdStatus::Absent | OrdStatus::NeverSent) && o.send_no > 0);
+        let mut gone = of_day.filter(|o| proved_gone(o) && o.send_no > 0);
         let tag = |order: &Order| self.conf.doubt.installation.map(|i| order.id().client_order_id(i).to_string());
         let fits = |order: &&Order| match (&row.tag, tag(order)) {
             (Some(shown), Some(ours)) => **shown == *ours,
+            // It may come late: that is what makes it a ghost. What was there before is told by reads where there were
+            // any, because clocks may be far apart.
             _ => {
-                let differs = candidate(order, row, &self.conf.doubt).differs;
-                // It may come late: that is what makes it a ghost.
-                differs.iter().all(|field| *field == crate::reconcile::matching::Field::Time)
-                    && order.sent_at.is_some_and(|sent| row.at.since(sent).us() >= -self.conf.doubt.skew.us())
+                let in_time = |sent| row.at.since(sent).us() >= -self.conf.doubt.skew.us();
+                self.looks_like(order, row) && (order.baseline.is_some() || order.sent_at.is_some_and(in_time))
             }
         };
         gone.find(fits).map(Order::id)
@@ -780,6 +791,10 @@ impl Account {
 
 /// What a person decided who gave an order its number.
 pub(super) const BIND: &str = "bind";
+
+fn proved_gone(order: &Order) -> bool {
+    matches!(order.status, OrdStatus::Absent | OrdStatus::NeverSent)
+}
 
 /// Broker's numbers are unique within a day.
 pub(super) fn number_of(row: &ListedOrder) -> (TradeDate, BrokerOrderId) {

@@ -116,7 +116,7 @@ impl Account {
         }
     }
 
-    fn looks_like(&self, order: &Order, row: &ListedOrder) -> bool {
+    pub(super) fn looks_like(&self, order: &Order, row: &ListedOrder) -> bool {
         let before = order.baseline.as_ref().zip(self.lists.seen.get(&row.no));
         let older = before.is_some_and(|(baseline, seen)| seen.first_at <= baseline.at);
         !older && self.same_shape(order, row)
@@ -139,7 +139,9 @@ impl Account {
         let listed: BTreeSet<&BrokerOrderId> = snapshot.orders.iter().map(|row| &row.no).collect();
         let missing = |o: &&Order| {
             let proved = matches!(o.status, OrdStatus::Absent | OrdStatus::NeverSent);
-            !o.in_doubt && !proved && o.broker_order_id.as_ref().is_some_and(|no| !listed.contains(no))
+            // Of one whose cancel is in doubt the number is known.
+            let doubted = o.in_doubt && o.in_flight != Some(InFlight::Cancel);
+            !doubted && !proved && o.broker_order_id.as_ref().is_some_and(|no| !listed.contains(no))
         };
         let missing: Vec<&Order> = self.of_day(snapshot.trade_date).filter(missing).collect();
         let strange =

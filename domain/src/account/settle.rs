@@ -106,6 +106,11 @@ impl Account {
             }
             (Settlement::External, ExceptionKind::Ghost, _) => {
                 let row = exception.evidence.row.as_ref().ok_or(Unsettleable::Unfit)?;
+                // Its fills have come meanwhile, and are booked as its own.
+                let own = exception.order.and_then(|id| self.ended.get(id)).is_some_and(|o| o.cum_qty.is_positive());
+                if own {
+                    return Err(Unsettleable::Changed);
+                }
                 self.record_external(at, row, "a person's own, as he says", by, fx);
                 self.decide(at, key, "external", by, note, fx);
             }

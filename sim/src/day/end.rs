@@ -46,6 +46,8 @@ impl Day {
                         must!(order.status.is_terminal(), "order {id} ended at the broker and is {:?}", order.status);
                     }
                 }
+                // Without marks nobody could tell it from what a person did at the same moment.
+                None if level == Level::L1 && is_twin_of_hand(order, &truth[order.terms.account.as_str()].orders) => {}
                 None => must!(
                     order.cum_qty.is_zero() && order.status != OrdStatus::New,
                     "order {id} counts as {:?}, and the broker never had it",
@@ -91,4 +93,15 @@ impl Day {
         }
         Ok(())
     }
+}
+
+/// Whether its row is a person's own order of the same shape.
+fn is_twin_of_hand(order: &Order, there: &[OrderTruth]) -> bool {
+    let terms = &order.terms;
+    let looks_the_same = |row: &OrderTruth| {
+        let px = terms.limit_price.is_none() || row.px == terms.limit_price;
+        row.hidden.is_empty() && px && (row.symbol, row.side, row.qty) == (terms.symbol, terms.side, terms.qty)
+    };
+    let no = order.broker_order_id.as_ref();
+    there.iter().any(|row| no.is_some_and(|no| *no.0 == *row.no) && looks_the_same(row))
 }

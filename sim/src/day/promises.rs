@@ -39,7 +39,12 @@ impl Day {
         };
         for order in orders.values().filter(gone) {
             for (_, there) in self.true_orders(order.id()) {
-                let told = |alarm: &Alarm| matches!(alarm, Alarm::Ghost { no, .. } if *no.0 == *there.no);
+                let told = |alarm: &Alarm| match alarm {
+                    // A terminal may show it under another number.
+                    Alarm::Ghost { order: of, no } => *of == order.id() || *no.0 == *there.no,
+                    Alarm::CameBack { order: of } => *of == order.id(),
+                    _ => false,
+                };
                 // Without tags it can be the twin of an order in doubt: nobody could tell them apart.
                 let twin = |o: &Arc<Order>| o.broker_order_id.as_ref().is_some_and(|no| *no.0 == *there.no);
                 let known = self.desk.alarms.iter().any(told) || orders.values().any(twin);

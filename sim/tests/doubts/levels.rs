@@ -280,3 +280,24 @@ fn f13_a_doubt_holds_back_its_symbol_and_side_below_l3_also_when_parked() {
     assert_eq!((bench.submits(same), bench.submits(other)), (0, 1));
     assert!(bench.desk.risk.reserved_cash(&crate::broker::account()).is_positive());
 }
+
+#[test]
+fn f04_a_refusal_of_what_was_sent_again_says_nothing_of_the_first_one() {
+    for level in [Level::L3, Level::L4] {
+        let mut bench = Bench::at(level);
+        let order = bench.buy(100);
+        bench.lose(order);
+        if level == Level::L4 {
+            bench.say(order, Report::NotFound);
+        }
+        bench.pass(1);
+        assert_eq!(bench.submits(order), 2, "{level:?}");
+        bench.say(order, Report::Rejected { text: "too fast".into() });
+        assert_eq!(bench.status(order), "in_doubt", "{level:?}");
+        bench.pass(10);
+        assert_eq!(bench.submits(order), 2, "{level:?}: it is not wanted any more");
+        // The first one was on the way all the time.
+        bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+        assert_eq!((bench.status(order), bench.cancels()), ("pending_cancel", 1), "{level:?}");
+    }
+}

@@ -1,12 +1,12 @@
 //! What reads show beside doubts: acknowledged orders that are not there, rows of others, ghosts, breaks.
 
-use signalbox_domain::account::{AccountInput, Alarm, Resolution};
+use signalbox_domain::account::{AccountInput, Alarm, Resolution, Settlement, Unsettleable};
 use signalbox_domain::broker::{Level, ListedStatus, Report};
 use signalbox_domain::ids::ExecId;
 use signalbox_domain::order::Side;
 use signalbox_domain::reconcile::ParkReason;
 use signalbox_domain::reconcile::exception::ExceptionKind;
-use signalbox_domain::units::{Price, Qty, TradeDate};
+use signalbox_domain::units::{Price, Qty, Span, TradeDate};
 
 use crate::broker::{Bench, no, symbol, tag};
 
@@ -340,4 +340,70 @@ fn f67_a_doubt_never_ends_with_its_day() {
     bench.pass(30);
     assert_eq!(bench.status(order), "parked");
     assert!(bench.desk.risk.reserved_cash(&crate::broker::account()).is_positive());
+}
+
+#[test]
+fn f22_filled_without_a_count_is_not_canceled() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.list_tagged("N1", order, 200);
+    bench.lists.orders[0].status = ListedStatus::Filled;
+    bench.pass(61);
+    assert_eq!(bench.status(order), "new");
+    bench.trade("N1", 200, 100_000);
+    bench.pass(61);
+    assert_eq!((bench.status(order), bench.order(order).cum_qty), ("filled", Qty::new(200)));
+}
+
+#[test]
+fn f28_at_l1_an_order_whose_cancel_is_in_doubt_may_be_listed_under_another_number_and_is_not_a_persons() {
+    let mut bench = Bench::at(Level::L1);
+    // The broker's clock is ten minutes behind.
+    let bench_start = bench.desk.at.plus(Span::from_secs(-600));
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    bench.lose(order);
+    bench.list("9N1", Side::Buy, 200, 100_000).at = bench_start;
+    bench.trade("9N1", 200, 100_000);
+    bench.pass(400);
+    let by_hand = bench.exceptions().into_iter().filter(|e| e.kind == ExceptionKind::External).count();
+    assert_eq!(by_hand, 0);
+    assert!(["in_doubt", "parked"].contains(&bench.status(order)), "{}", bench.status(order));
+}
+
+#[test]
+fn f33_f38_a_row_that_is_older_by_a_clock_that_was_set_is_a_ghost_all_the_same() {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(100);
+    bench.lose(order);
+    bench.pass(90);
+    assert_eq!(bench.status(order), "absent");
+    let before = bench.desk.at.plus(Span::from_secs(-600));
+    bench.list("N1", Side::Buy, 100, 100_000).at = before;
+    bench.pass(61);
+    assert!(bench.alarmed(|alarm| matches!(alarm, Alarm::Ghost { .. })));
+}
+
+#[test]
+fn f33_an_absent_order_that_trades_is_told_and_its_row_is_nobodys_own() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(100);
+    bench.lose(order);
+    bench.pass(90);
+    assert_eq!(bench.status(order), "absent");
+    bench.list_tagged("N1", order, 100);
+    bench.pass(61);
+    assert!(bench.alarmed(|alarm| matches!(alarm, Alarm::Ghost { .. })));
+    bench.trade("N1", 100, 100_000);
+    let (exec_id, at) = (bench.lists.trades[0].exec_id.clone(), bench.desk.at);
+    bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px: Price::from_e4(100_000), at });
+    assert!(bench.alarmed(|alarm| matches!(alarm, Alarm::CameBack { .. })));
+    let ghost = bench.exceptions().into_iter().find(|e| e.kind == ExceptionKind::Ghost).expect("a ghost");
+    assert_eq!(bench.settle(&ghost.key, Settlement::External), Err(Unsettleable::Changed));
+    bench.pass(61);
+    assert!(bench.open().is_empty(), "it is over, and booked: {:?}", bench.open());
+    let held = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger").holding(symbol()).qty;
+    assert_eq!(held, Qty::new(1_100));
 }

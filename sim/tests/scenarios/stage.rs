@@ -366,6 +366,7 @@ impl Stage {
                 Alarm::Ghost { order, no } => format!("alarm: {no} is a ghost of {}", name(*order)),
                 Alarm::ReadInvalid { why } => format!("alarm: {why}"),
                 Alarm::Break { what } => format!("alarm: break {what}"),
+                Alarm::CameBack { order } => format!("alarm: {} came back", name(*order)),
                 Alarm::Overfill { order } => format!("alarm: {} is filled beyond its quantity", name(*order)),
                 Alarm::ClockJumped { by } => format!("alarm: the clocks went apart by {} ms", by.us() / 1_000),
             });
