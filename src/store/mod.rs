@@ -34,6 +34,7 @@ mod read;
 mod restore;
 mod sqlite;
 mod tables;
+mod turns;
 mod writer;
 
 pub use batch::JournalLine;
@@ -45,6 +46,7 @@ pub use read::{
     ListFilter, PAGE_MAX, StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState,
 };
 pub use restore::{Restored, RestoredAccount, RestoredSignal};
+pub use turns::Turns;
 pub use writer::{Committed, Listener};
 
 pub(crate) use open::sync_folder;
@@ -189,6 +191,8 @@ struct Inner {
     installation: InstallationTag,
     disk: Disk,
     listeners: Arc<Listeners>,
+    /// Background reads are over at once.
+    in_turns: bool,
     stream: broadcast::Sender<Arc<Committed>>,
     /// Joined when the store is closed or the last clone goes. The thread also holds the lock on the folder.
     writer: Mutex<Option<JoinHandle<()>>>,

@@ -19,7 +19,7 @@ use super::queue::Queue;
 use super::writer::{Listeners, Writer};
 use crate::clock::WallClock as _;
 
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, fold, postgres, sqlite};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, fold, postgres, sqlite};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -28,6 +28,9 @@ pub struct Hooks {
     /// Added to each flush: a slow disk, for measurements.
     pub flush_delay: std::time::Duration,
     pub log: LogHooks,
+    /// The writer waits for these, and what is read in the background is there at once: on paused time nothing may
+    /// happen that the runtime does not see.
+    pub turns: Option<Turns>,
 }
 
 /// The same for SQLite's write-ahead log.
@@ -58,6 +61,7 @@ impl Default for Hooks {
             free_bytes: Box::new(|folder| fs4::available_space(folder)),
             flush_delay: std::time::Duration::ZERO,
             log: LogHooks::default(),
+            turns: None,
         }
     }
 }
@@ -96,6 +100,10 @@ impl Store {
         let (folder, claim) = lock_folder(&conf.data_dir)?;
         crash_point("open.locked");
         let queue = Arc::new(Queue::default());
+        if let Some(turns) = &hooks.turns {
+            turns.are_of(&queue);
+        }
+        let in_turns = hooks.turns.is_some();
         let listeners = Arc::new(Listeners::default());
         let stream = broadcast::Sender::new(STREAM_COMMITS);
         listeners.add(Box::new({
@@ -151,6 +159,7 @@ impl Store {
                 installation,
                 disk,
                 listeners,
+                in_turns,
                 stream,
                 writer: Mutex::new(Some(thread)),
             }),

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use signalbox_actors::journal::{Entry, Ticket};
 use signalbox_domain::units::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::door::{Ingested, NewSignal};
 use super::{Change, ChangeError};
@@ -40,6 +40,8 @@ pub(super) struct Queue {
     state: Mutex<State>,
     ready: Condvar,
     durable: AtomicU64,
+    /// Only in tests that say when the writer has its turns: rung when something was queued.
+    queued: OnceLock<Arc<Notify>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +56,18 @@ struct State {
     dead: bool,
     /// The writer sleeps. A notification costs a system call, so nobody sends one to a writer that is awake.
     idle: bool,
+    turn: Turn,
+}
+
+/// Whether the writer may begin a transaction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Turn {
+    #[default]
+    Always,
+    Held,
+    Given,
+    /// It is at it.
+    Taken,
 }
 
 impl Queue {
@@ -109,7 +123,11 @@ impl Queue {
     /// Waits until there is something, and moves at most [`JOBS_PER_COMMIT`] jobs over. `false`: closed and empty.
     pub(super) fn take(&self, into: &mut Vec<Job>) -> bool {
         let mut state = self.lock();
-        while state.jobs.is_empty() {
+        if state.turn == Turn::Taken {
+            state.turn = Turn::Held;
+            self.ready.notify_all();
+        }
+        while state.jobs.is_empty() || (state.turn == Turn::Held && !state.closed) {
             if state.closed {
                 return false;
             }
@@ -125,6 +143,29 @@ impl Queue {
                 Job::Ingest { signals, .. } => state.signals -= signals.len(),
                 Job::Change { .. } => state.changes -= 1,
             }
+        }
+        if state.turn == Turn::Given {
+            state.turn = Turn::Taken;
+        }
+        true
+    }
+
+    /// From now on the writer waits for its turns, and `queued` is rung when something waits for it.
+    pub(super) fn hold(&self, queued: Arc<Notify>) {
+        let _ = self.queued.set(queued); // held once
+        self.lock().turn = Turn::Held;
+    }
+
+    /// See [`super::Turns::take`].
+    pub(super) fn turn(&self) -> bool {
+        let mut state = self.lock();
+        if state.jobs.is_empty() || state.closed {
+            return false;
+        }
+        state.turn = Turn::Given;
+        self.ready.notify_all();
+        while state.turn != Turn::Held && !state.dead {
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
@@ -154,6 +195,7 @@ impl Queue {
         state.closed = true;
         state.dead = true;
         state.jobs.clear();
+        self.ready.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -165,6 +207,9 @@ impl Queue {
         drop(state);
         if idle {
             self.ready.notify_one();
+        }
+        if let Some(queued) = self.queued.get() {
+            queued.notify_one();
         }
     }
 }
