@@ -1,0 +1,113 @@
+//! Days of the shell: the real actors, sessions and store of the program, from one number, on paused time.
+//!
+//! The simulator plays the cores alone, some hundred days a second. Here the same trouble meets what is around them:
+//! mailboxes, timers, the gate between journal and broker, sessions with their patience, the inbox, the writer with its
+//! transactions and everything that a restart reads. A process that dies is dropped in the middle of things, and the next
+//! one opens the same data folder.
+//!
+//! `SIGNALBOX_SIM_SEED` and `SIGNALBOX_SIM_DAYS` choose other days than those of every run; the seed `new` is one that
+//! nobody chose, and is printed first. `SIGNALBOX_SIM_STORY` prints the journal of each.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "the rate of the days, and seeds that nobody chose")]
+
+mod house;
+mod life;
+mod line;
+mod reckon;
+mod world;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use life::End;
+use rand_chacha::rand_core::RngCore as _;
+use reckon::Told;
+use signalbox_sim::trouble::Faults;
+use world::{Shared, World, lock};
+
+/// A day, and what it left behind.
+struct Day {
+    end: Result<(), String>,
+    told: Option<Told>,
+    lives: u32,
+    met: BTreeMap<&'static str, u64>,
+}
+
+fn day(seed: u64, faults: Faults) -> Day {
+    let folder = tempfile::tempdir().unwrap();
+    house::install(folder.path());
+    let world: Shared = Arc::new(Mutex::new(World::dawn(seed, faults)));
+    let mut told = None;
+    let end = loop {
+        match life::live(&world, folder.path()) {
+            Ok(End::Over) => break reckon::reckon(&lock(&world), folder.path(), &mut told),
+            Ok(End::Died) => {
+                let mut world = lock(&world);
+                // Somebody starts it again, sooner or later.
+                let down = world.network.next_u32();
+                let most = if down.is_multiple_of(4) { 60_000 } else { 3_000 };
+                world.now = world.now.plus(world::ms(100 + down / 4 % most));
+                world.death = None;
+            }
+            Err(broken) => break Err(broken),
+        }
+    };
+    let world = lock(&world);
+    Day { end, told, lives: world.lives, met: world.met.clone() }
+}
+
+#[test]
+fn a_day_without_trouble_passes_on_paused_time() {
+    let day = day(1, Faults::default());
+    assert_eq!(day.end, Ok(()));
+    assert_eq!(day.lives, 1);
+    assert!(day.told.unwrap().orders > 0);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_journal() {
+    for seed in 1..=6 {
+        let (one, two) = (day(seed, Faults::of(seed)), day(seed, Faults::of(seed)));
+        let (one, two) = (one.told.unwrap(), two.told.unwrap());
+        let differ = one.story.lines().zip(two.story.lines()).find(|(a, b)| a != b);
+        assert_eq!(differ, None, "seed {seed}");
+        assert_eq!(one, two, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_promises_hold_on_these_days() {
+    let number = |text: String| text.parse::<u64>().unwrap();
+    let fresh = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() * 10_000);
+    let first =
+        std::env::var("SIGNALBOX_SIM_SEED").map_or(1, |text| if text == "new" { fresh() } else { number(text) });
+    let days = std::env::var("SIGNALBOX_SIM_DAYS").map_or(DAYS, number);
+    println!("again: SIGNALBOX_SIM_SEED={first} SIGNALBOX_SIM_DAYS={days}");
+    let began = Instant::now();
+    let (mut met, mut lives, mut broken) = (BTreeMap::<&str, u64>::new(), 0, Vec::new());
+    for seed in first..first + days {
+        let faults = Faults::of(seed);
+        let day = day(seed, faults.clone());
+        lives += day.lives;
+        for (what, times) in day.met {
+            *met.entry(what).or_default() += times;
+        }
+        if std::env::var("SIGNALBOX_SIM_STORY").is_ok()
+            && let Some(told) = &day.told
+        {
+            println!("{}", told.story);
+        }
+        if let Err(promise) = day.end {
+            println!("seed {seed}: {promise}\n   {faults:?}");
+            broken.push((seed, promise));
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{days} days, {lives} lives in {seconds:.1} s, {:.1} days/s: {met:?}", days as f64 / seconds);
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Some twenty seconds of a debug build.
+const DAYS: u64 = 40;
