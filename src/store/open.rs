@@ -148,7 +148,7 @@ impl Store {
         let opened =
             start.await.map_err(|_| StoreError::corrupt("database", "the writer panicked while opening it"))??;
 
-        let reads = connect_readers(&conf).await.inspect_err(|_| queue.close())?;
+        let reads = connect_readers(&conf, in_turns).await.inspect_err(|_| queue.close())?;
         let installation = InstallationTag::parse(&opened.installation)
             .ok_or_else(|| StoreError::corrupt("installation tag", &opened.installation))?;
         Ok(Self {
@@ -248,11 +248,11 @@ pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), Store
     Ok(())
 }
 
-async fn connect_readers(conf: &StoreConf) -> Result<DatabaseConnection, StoreError> {
+async fn connect_readers(conf: &StoreConf, in_turns: bool) -> Result<DatabaseConnection, StoreError> {
     if is_postgres(&conf.url) {
         return postgres::connect_readers(&conf.url).await;
     }
-    sqlite::connect_readers(&sqlite::file(&conf.url, &conf.data_dir)?).await
+    sqlite::connect_readers(&sqlite::file(&conf.url, &conf.data_dir)?, in_turns).await
 }
 
 /// Makes the folder if need be and locks it until the returned file is dropped.

@@ -230,10 +230,10 @@ impl Life {
             Happening::Cancel if world.troubled => self.cancel(&mut world),
             Happening::Crash if world.troubled => {
                 world.meet("crash");
-                let (how, left) = (world.network.next_u32() % 5, world.network.next_u32() % 8);
+                let (how, left) = (world.network.next_u32() % 8, world.network.next_u32() % 8);
                 match how {
-                    0 | 1 => world.death = Some(Death::AtCommit { left, made: how == 0 }),
-                    2 => world.death = Some(Death::AtArrival { left: left / 2 }),
+                    0..4 => world.death = Some(Death::AtCommit { left, made: how < 2 }),
+                    4..6 => world.death = Some(Death::AtArrival { left: left / 2 }),
                     _ => {
                         drop(world);
                         self.line.die();
