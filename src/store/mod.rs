@@ -241,6 +241,11 @@ impl Store {
         self.inner.listeners.add(listener);
     }
 
+    /// Work on the trading thread that reads what is stored; see [`Turns`].
+    pub(crate) async fn undisturbed<T>(&self, work: impl Future<Output = T>) -> T {
+        if self.inner.in_turns { turns::at_once(work).await } else { work.await }
+    }
+
     /// Takes nothing more, writes what is queued, and closes the database. Blocks for as long as that takes.
     pub fn close(&self) {
         self.inner.close();

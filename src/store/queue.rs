@@ -65,9 +65,10 @@ enum Turn {
     #[default]
     Always,
     Held,
-    Given,
+    /// Whether it may commit.
+    Given(bool),
     /// It is at it.
-    Taken,
+    Taken(bool),
 }
 
 impl Queue {
@@ -123,7 +124,7 @@ impl Queue {
     /// Waits until there is something, and moves at most [`JOBS_PER_COMMIT`] jobs over. `false`: closed and empty.
     pub(super) fn take(&self, into: &mut Vec<Job>) -> bool {
         let mut state = self.lock();
-        if state.turn == Turn::Taken {
+        if let Turn::Taken(_) = state.turn {
             state.turn = Turn::Held;
             self.ready.notify_all();
         }
@@ -144,8 +145,8 @@ impl Queue {
                 Job::Change { .. } => state.changes -= 1,
             }
         }
-        if state.turn == Turn::Given {
-            state.turn = Turn::Taken;
+        if let Turn::Given(commits) = state.turn {
+            state.turn = Turn::Taken(commits);
         }
         true
     }
@@ -156,18 +157,23 @@ impl Queue {
         self.lock().turn = Turn::Held;
     }
 
-    /// See [`super::Turns::take`].
-    pub(super) fn turn(&self) -> bool {
+    /// Lets the writer have one turn and waits for its end: see [`super::Turns`].
+    pub(super) fn turn(&self, commits: bool) -> bool {
         let mut state = self.lock();
         if state.jobs.is_empty() || state.closed {
             return false;
         }
-        state.turn = Turn::Given;
+        state.turn = Turn::Given(commits);
         self.ready.notify_all();
         while state.turn != Turn::Held && !state.dead {
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         true
+    }
+
+    /// Whether the turn ends here, before its commit.
+    pub(super) fn breaks_off(&self) -> bool {
+        self.queued.get().is_some() && self.lock().turn == Turn::Taken(false)
     }
 
     pub(super) fn newest(&self) -> Ticket {

@@ -34,7 +34,15 @@ impl Turns {
     /// nothing was queued.
     #[must_use]
     pub fn take(&self) -> bool {
-        self.queue.get().is_some_and(|queue| queue.turn())
+        self.queue.get().is_some_and(|queue| queue.turn(true))
+    }
+
+    /// Lets the writer do the same up to its commit, and no further for ever: as when the process dies in between.
+    pub fn break_off(&self) {
+        if let Some(queue) = self.queue.get() {
+            queue.turn(false);
+            queue.kill();
+        }
     }
 
     /// What is queued is never written, as when the process dies.

@@ -15,6 +15,7 @@ use signalbox::people::password::Cost;
 use signalbox::people::{People, PeopleConf};
 use signalbox::store::{Hooks, Ingested, NewSignal, Store, StoreConf, Turns};
 use signalbox::system::{ClockStart, Outside, Signalbox};
+use signalbox_actors::desk::Planted;
 use signalbox_actors::session::{Connection, Patience};
 use signalbox_brokers::Broker;
 use signalbox_brokers::fake::adapter::Facts;
@@ -27,7 +28,7 @@ use signalbox_domain::units::{Span, Timestamp};
 use signalbox_sim::books::Truth;
 use tokio::time::sleep_until;
 
-use crate::house;
+use crate::house::{self, ACCOUNTS, account, strategy};
 use crate::line::{Line, LineSession};
 use crate::reckon;
 use crate::world::{Death, Happening, Shared, TROUBLED, World, lock, ms};
@@ -240,7 +241,16 @@ impl Life {
                     }
                 }
             }
-            Happening::Hand | Happening::Cancel | Happening::Crash => {}
+            Happening::Panic if world.troubled => {
+                world.meet("panic");
+                let who = world.clients.next_u32();
+                let name = ACCOUNTS[who as usize / 2 % 3];
+                self.system.desk.plant_panic(match who % 2 {
+                    0 => Planted::Account(account(name)),
+                    _ => Planted::Strategy(strategy(["s", "t", "u"][who as usize / 2 % 3])),
+                });
+            }
+            Happening::Hand | Happening::Cancel | Happening::Crash | Happening::Panic => {}
         }
     }
 
@@ -363,8 +373,9 @@ async fn disk(line: Line) {
             (if slow { us * 60 } else { us }, world.dies_at_commit())
         };
         tokio::time::sleep(Duration::from_micros(u64::from(us))).await;
-        if dies != Some(false) {
-            while line.turns.take() {}
+        match dies {
+            Some(false) => line.turns.break_off(),
+            _ => while line.turns.take() {},
         }
         if dies.is_some() {
             return line.die();

@@ -28,6 +28,8 @@ pub(crate) enum Happening {
     Kill(bool),
     Cancel,
     Crash,
+    /// One actor fails, and is built anew from what is stored.
+    Panic,
 }
 
 /// When the process ends that was told to.
@@ -165,6 +167,11 @@ impl World {
                 let at = if dice.next_u32().is_multiple_of(6) { within(dice, 1_300) } else { busy(dice, 25) };
                 self.at(at, Happening::Crash);
             }
+        }
+        // A second one within ten minutes would suspend it for good.
+        if dice.next_u32().is_multiple_of(4) {
+            let at = busy(dice, 25);
+            self.at(at, Happening::Panic);
         }
         if self.faults.has(Trouble::ByHand) {
             for _ in 0..1 + dice.next_u32() % 3 {
