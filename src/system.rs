@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use signalbox_actors::clock::{Clock, MarketClock};
+use signalbox_actors::clock::{Clock, Machine, MarketClock, ThisMachine};
 use signalbox_actors::crash::crash_point;
 use signalbox_actors::desk::Desk;
 use signalbox_actors::journal::{Journal, StrategyRest};
@@ -59,6 +59,7 @@ pub struct Outside {
     pub connect: Connect,
     /// The process cannot go on.
     pub on_fatal: OnFatal,
+    pub machine: Box<dyn Machine>,
 }
 
 impl std::fmt::Debug for Outside {
@@ -104,7 +105,8 @@ impl Signalbox {
         start: ClockStart,
     ) -> anyhow::Result<Self> {
         let connect: Connect = Box::new(|account, installation| account.broker.connection(installation));
-        Self::in_world(settings, store, people, start, Outside { connect, on_fatal: Arc::new(end) }).await
+        let outside = Outside { connect, on_fatal: Arc::new(end), machine: Box::new(ThisMachine) };
+        Self::in_world(settings, store, people, start, outside).await
     }
 
     /// The same in another world than the machine's.
@@ -120,12 +122,11 @@ impl Signalbox {
     ) -> anyhow::Result<Self> {
         let mut rest = rest(&store).await?;
         crash_point("restore.read");
-        let clock = Arc::new(match start {
-            ClockStart::Now => MarketClock::starting_at(SystemClock.now(), 1),
-            ClockStart::At { start, speed } => {
-                MarketClock::starting_at(rest.last_at.map_or(start, |last| last.max(start)), speed)
-            }
-        });
+        let (start, speed) = match start {
+            ClockStart::Now => (SystemClock.now(), 1),
+            ClockStart::At { start, speed } => (rest.last_at.map_or(start, |last| last.max(start)), speed),
+        };
+        let clock = Arc::new(MarketClock::on(outside.machine, start, speed));
 
         let committed = Arc::new(Notify::new());
         let bell = committed.clone();

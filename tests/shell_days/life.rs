@@ -4,9 +4,9 @@
 //! transactions while this thread stands still ([`Turns`]), and while a connection of the store reads, time does not go on.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use rand_chacha::rand_core::RngCore as _;
 use sea_orm::sqlx::SqlitePool;
@@ -15,6 +15,7 @@ use signalbox::people::password::Cost;
 use signalbox::people::{People, PeopleConf};
 use signalbox::store::{Hooks, Ingested, NewSignal, Store, StoreConf, Turns};
 use signalbox::system::{ClockStart, Outside, Signalbox};
+use signalbox_actors::clock::{Machine, ThisMachine};
 use signalbox_actors::desk::Planted;
 use signalbox_actors::session::{Connection, Patience};
 use signalbox_brokers::Broker;
@@ -98,6 +99,23 @@ struct Life {
     world: Shared,
     line: Line,
     system: Signalbox,
+    machine: SetMachine,
+}
+
+/// This machine, with a wall clock that somebody has set by so many milliseconds.
+#[derive(Debug, Clone, Default)]
+struct SetMachine(Arc<AtomicI64>);
+
+impl Machine for SetMachine {
+    fn monotonic(&self) -> Instant {
+        ThisMachine.monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        let by = self.0.load(Ordering::SeqCst);
+        let span = Duration::from_millis(by.unsigned_abs());
+        if by < 0 { ThisMachine.wall() - span } else { ThisMachine.wall() + span }
+    }
 }
 
 impl Life {
@@ -118,6 +136,11 @@ impl Life {
         let conf = StoreConf { disk_floor_bytes: 0, ..StoreConf::new(StoreConf::SQLITE_DEFAULT, folder) };
         let store = Store::open_with(conf, hooks).await.unwrap();
         let _ = hold.reads.set(store.reads().get_sqlite_connection_pool().clone()); // once per life
+        let (told, installation) = (line.clone(), store.installation());
+        store.on_commit(Box::new(move |committed| {
+            let at = told.shown();
+            lock(&told.world).committed(at, committed, installation);
+        }));
         let (settings, start) = {
             let mut world = lock(world);
             world.lives += 1;
@@ -141,21 +164,27 @@ impl Life {
             };
             Connection::Session { open: Arc::new(open), patience: Patience::default() }
         };
-        let outside = Outside { connect: Box::new(connect), on_fatal: Arc::new(on_fatal) };
+        let machine = SetMachine::default();
+        let outside =
+            Outside { connect: Box::new(connect), on_fatal: Arc::new(on_fatal), machine: Box::new(machine.clone()) };
         let start = ClockStart::At { start, speed: 1 };
         let system = Signalbox::in_world(settings, store, people, start, outside).await.unwrap();
         hold.opening.store(false, Ordering::SeqCst);
         actix::spawn(line.clone().exchange());
         actix::spawn(disk(line.clone()));
-        Self { world: world.clone(), line, system }
+        Self { world: world.clone(), line, system, machine }
     }
 
     async fn pass(&self) -> Result<End, String> {
         if self.system.desk.quotes(house::quotes(self.line.now())).await.is_err() {
             return Err("nobody takes quotes".to_owned());
         }
-        let dawn = lock(&self.world).dawn;
-        match self.evening(dawn.plus(TROUBLED)).await {
+        let (dawn, night) = {
+            let world = lock(&self.world);
+            (world.dawn, world.night)
+        };
+        let day = if night { self.night().await } else { self.evening(dawn.plus(TROUBLED)).await };
+        match day {
             Err(Stop::Died) => Ok(End::Died),
             Err(Stop::Broken(broken)) => Err(broken),
             Ok(()) => Ok(End::Over),
@@ -180,6 +209,13 @@ impl Life {
         Ok(())
     }
 
+    /// What the day left has to be enough for another life.
+    async fn night(&self) -> Result<(), Stop> {
+        self.until(self.line.now().plus(Span::from_secs(60))).await?;
+        self.system.clone().shut_down().await;
+        Ok(())
+    }
+
     /// Lets everything happen up to an instant.
     async fn until(&self, end: Timestamp) -> Result<(), Stop> {
         loop {
@@ -189,6 +225,7 @@ impl Life {
                 () = self.line.dead.notified() => return Err(Stop::Died),
                 () = sleep_until(self.line.instant(next.unwrap_or(end))) => {}
             }
+            lock(&self.world).in_time(self.line.now());
             if let Some(broken) = lock(&self.world).broken.take() {
                 return Err(Stop::Broken(broken));
             }
@@ -250,7 +287,12 @@ impl Life {
                     _ => Planted::Strategy(strategy(["s", "t", "u"][who as usize / 2 % 3])),
                 });
             }
-            Happening::Hand | Happening::Cancel | Happening::Crash | Happening::Panic => {}
+            Happening::SetClock if world.troubled => {
+                world.meet("clock set");
+                let by = i64::from(world.network.next_u32() % 1_800_000) - 900_000;
+                self.machine.0.fetch_add(by, Ordering::SeqCst);
+            }
+            Happening::SetClock | Happening::Hand | Happening::Cancel | Happening::Crash | Happening::Panic => {}
         }
     }
 
@@ -373,6 +415,7 @@ async fn disk(line: Line) {
             (if slow { us * 60 } else { us }, world.dies_at_commit())
         };
         tokio::time::sleep(Duration::from_micros(u64::from(us))).await;
+        line.shows();
         match dies {
             Some(false) => line.turns.break_off(),
             _ => while line.turns.take() {},

@@ -1,6 +1,7 @@
 //! The line to the fake broker, on the runtime's time: how long a question and its answer take, and what gets lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,6 +36,7 @@ pub(crate) struct Line {
     changed: Arc<Notify>,
     /// And whoever listens to it may hear of it.
     news: Arc<Notify>,
+    shown: Arc<AtomicI64>,
     /// The process is dead.
     pub(crate) dead: Arc<Notify>,
 }
@@ -44,7 +46,8 @@ impl Line {
     pub(crate) fn new(world: &Shared, turns: Turns) -> Self {
         let origin = (lock(world).now, now());
         let (changed, news, dead) = Default::default();
-        Self { world: world.clone(), turns, origin, changed, news, dead }
+        let shown = Arc::new(AtomicI64::new(origin.0.us()));
+        Self { world: world.clone(), turns, origin, changed, news, shown, dead }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -54,6 +57,15 @@ impl Line {
 
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         self.origin.1 + Duration::from_micros(u64::try_from(at.since(self.origin.0).us()).unwrap_or(0))
+    }
+
+    /// Keeps the time for the writer's thread, which has no runtime that could tell it.
+    pub(crate) fn shows(&self) {
+        self.shown.store(self.now().us(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn shown(&self) -> Timestamp {
+        Timestamp::from_us(self.shown.load(Ordering::SeqCst))
     }
 
     /// Nothing becomes durable from here on.
@@ -192,6 +204,7 @@ impl Wire for Line {
     async fn submit(&self, request: &SubmitRequest) -> Result<Reply, NoAnswer> {
         let (request, late) = (request.clone(), Late::Submit(request.clone()));
         let account = request.account.clone();
+        lock(&self.world).leaves(self.now(), &request.hidden);
         self.ask(&account, Some(late), |broker, at| broker.submit(&SubmitRequest { at, ..request })).await
     }
 

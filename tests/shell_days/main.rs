@@ -43,9 +43,11 @@ fn day(seed: u64, faults: Faults) -> Day {
     let mut told = None;
     let end = loop {
         match life::live(&world, folder.path()) {
-            Ok(End::Over) => break reckon::reckon(&lock(&world), folder.path(), &mut told),
+            Ok(End::Over) if lock(&world).night => break reckon::reckon(&lock(&world), folder.path(), &mut told),
+            Ok(End::Over) => lock(&world).night = true,
             Ok(End::Died) => {
                 let mut world = lock(&world);
+                world.died();
                 // Somebody starts it again, sooner or later.
                 let down = world.network.next_u32();
                 let most = if down.is_multiple_of(4) { 60_000 } else { 3_000 };
@@ -89,7 +91,7 @@ fn folder() -> tempfile::TempDir {
 fn a_day_without_trouble_passes_on_paused_time() {
     let day = day(1, Faults::default());
     assert_eq!(day.end, Ok(()));
-    assert_eq!(day.lives, 1);
+    assert_eq!(day.lives, 2, "the day's, and the night's");
     assert!(day.told.unwrap().orders > 0);
 }
 

@@ -1,16 +1,16 @@
 //! What outlives the program: the broker, what is on the line to it, the clients, and what each of them is about to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore as _;
-use signalbox::store::Ingested;
+use signalbox::store::{Committed, Ingested};
 use signalbox_brokers::fake::fault::Arm;
 use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, Status, SubmitRequest};
 use signalbox_brokers::fake::{FakeBroker, FakeConf};
 use signalbox_domain::broker::Level;
-use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId};
+use signalbox_domain::ids::{AccountId, ClientId, InstallationTag, OrderId, SignalId};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
@@ -30,6 +30,8 @@ pub(crate) enum Happening {
     Crash,
     /// One actor fails, and is built anew from what is stored.
     Panic,
+    /// The machine's wall clock is set.
+    SetClock,
 }
 
 /// When the process ends that was told to.
@@ -56,6 +58,15 @@ pub(crate) struct Sent {
     pub(crate) answer: Option<SignalId>,
 }
 
+/// How often an order was durably about to be sent, and how often it left.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sending {
+    durable: u32,
+    left: u32,
+    /// When the last one was durable that has not left yet.
+    since: Option<Timestamp>,
+}
+
 #[derive(Debug)]
 pub(crate) struct World {
     /// When the day began.
@@ -72,6 +83,12 @@ pub(crate) struct World {
     pub(crate) late: BTreeMap<(Timestamp, u64), Late>,
     pub(crate) sent: BTreeMap<String, Sent>,
     pub(crate) death: Option<Death>,
+    /// Signals that are durable.
+    pub(crate) stored: BTreeSet<SignalId>,
+    /// By the broker's hidden mark.
+    pub(crate) sendings: BTreeMap<String, Sending>,
+    /// The day is over; the program is started once more.
+    pub(crate) night: bool,
     pub(crate) clients: ChaCha8Rng,
     pub(crate) network: ChaCha8Rng,
     pub(crate) disk: ChaCha8Rng,
@@ -134,6 +151,9 @@ impl World {
             late: BTreeMap::new(),
             sent: BTreeMap::new(),
             death: None,
+            stored: BTreeSet::new(),
+            sendings: BTreeMap::new(),
+            night: false,
             clients: stream(seed, 2),
             network: stream(seed, 3),
             disk: stream(seed, 4),
@@ -166,6 +186,12 @@ impl World {
             for _ in 0..1 + dice.next_u32() % 6 {
                 let at = if dice.next_u32().is_multiple_of(6) { within(dice, 1_300) } else { busy(dice, 25) };
                 self.at(at, Happening::Crash);
+            }
+        }
+        if self.faults.has(Trouble::Suspends) || self.faults.has(Trouble::ClockJumps) {
+            for _ in 0..1 + dice.next_u32() % 3 {
+                let at = busy(dice, 40);
+                self.at(at, Happening::SetClock);
             }
         }
         // A second one within ten minutes would suspend it for good.
@@ -274,9 +300,55 @@ impl World {
             }
             (Ingested::Replayed(signal), Some(id)) => (signal.id != id).then_some("it has another id now"),
         };
-        if let Some(wrong) = wrong {
+        let early = match told {
+            Ingested::Accepted(signal) | Ingested::Replayed(signal) => !self.stored.contains(&signal.id),
+            Ingested::Reused => false,
+        };
+        if let Some(wrong) = wrong.or(early.then_some("it was answered before it was stored")) {
             self.broken.get_or_insert(format!("{key}: {wrong} ({told:?})"));
         }
+    }
+
+    /// What a commit made durable.
+    pub(crate) fn committed(&mut self, at: Timestamp, committed: &Committed, installation: InstallationTag) {
+        self.stored.extend(committed.signals.iter().map(|signal| signal.id));
+        for line in committed.lines.iter().filter(|line| line.kind == "order_sending") {
+            if let Some(order) = line.order {
+                let sending = self.sendings.entry(order.client_order_id(installation).to_string()).or_default();
+                sending.durable += 1;
+                sending.since = Some(at);
+            }
+        }
+    }
+
+    /// An order leaves for the broker.
+    pub(crate) fn leaves(&mut self, at: Timestamp, hidden: &str) {
+        let sending = self.sendings.entry(hidden.to_owned()).or_default();
+        sending.left += 1;
+        let Sending { durable, left, .. } = *sending;
+        if left > durable {
+            self.broken.get_or_insert(format!("order {hidden} left {left} times, and {durable} sends were durable"));
+        }
+        self.in_time(at);
+        if let Some(sending) = self.sendings.get_mut(hidden) {
+            sending.since = None;
+        }
+    }
+
+    /// On a day without trouble nothing keeps an order here once it may leave.
+    pub(crate) fn in_time(&mut self, now: Timestamp) {
+        const SOON: Span = Span::from_secs(3);
+        let late = |sending: &Sending| sending.since.is_some_and(|since| now.since(since).us() > SOON.us());
+        if self.faults.is_empty()
+            && let Some((hidden, sending)) = self.sendings.iter().find(|(_, sending)| late(sending))
+        {
+            self.broken.get_or_insert(format!("order {hidden} could leave and did not: {sending:?}"));
+        }
+    }
+
+    /// What had not left when the process died is in doubt now.
+    pub(crate) fn died(&mut self) {
+        self.sendings.values_mut().for_each(|sending| sending.since = None);
     }
 
     pub(crate) fn by_hand(&mut self, at: Timestamp) {
