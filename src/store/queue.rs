@@ -65,8 +65,8 @@ enum Turn {
     #[default]
     Always,
     Held,
-    /// Whether it may commit.
-    Given(bool),
+    /// With so many jobs, and whether it may commit them.
+    Given(usize, bool),
     /// It is at it.
     Taken(bool),
 }
@@ -136,7 +136,8 @@ impl Queue {
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle = false;
         }
-        let count = state.jobs.len().min(JOBS_PER_COMMIT);
+        let most = if let Turn::Given(most, _) = state.turn { most } else { JOBS_PER_COMMIT };
+        let count = state.jobs.len().min(JOBS_PER_COMMIT).min(most);
         into.extend(state.jobs.drain(..count));
         for job in into.iter() {
             match job {
@@ -145,7 +146,7 @@ impl Queue {
                 Job::Change { .. } => state.changes -= 1,
             }
         }
-        if let Turn::Given(commits) = state.turn {
+        if let Turn::Given(_, commits) = state.turn {
             state.turn = Turn::Taken(commits);
         }
         true
@@ -158,12 +159,12 @@ impl Queue {
     }
 
     /// Lets the writer have one turn and waits for its end: see [`super::Turns`].
-    pub(super) fn turn(&self, commits: bool) -> bool {
+    pub(super) fn turn(&self, most: usize, commits: bool) -> bool {
         let mut state = self.lock();
         if state.jobs.is_empty() || state.closed {
             return false;
         }
-        state.turn = Turn::Given(commits);
+        state.turn = Turn::Given(most.max(1), commits);
         self.ready.notify_all();
         while state.turn != Turn::Held && !state.dead {
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -30,17 +30,17 @@ impl Turns {
         self.queued.notified().await;
     }
 
-    /// Lets the writer make one transaction of what is queued, and returns when it has told everybody. `false` when
-    /// nothing was queued.
+    /// Lets the writer make one transaction of what is queued, or of the oldest `most` jobs of it, and returns when it
+    /// has told everybody. `false` when nothing was queued.
     #[must_use]
-    pub fn take(&self) -> bool {
-        self.queue.get().is_some_and(|queue| queue.turn(true))
+    pub fn take(&self, most: usize) -> bool {
+        self.queue.get().is_some_and(|queue| queue.turn(most, true))
     }
 
     /// Lets the writer do the same up to its commit, and no further for ever: as when the process dies in between.
-    pub fn break_off(&self) {
+    pub fn break_off(&self, most: usize) {
         if let Some(queue) = self.queue.get() {
-            queue.turn(false);
+            queue.turn(most, false);
             queue.kill();
         }
     }

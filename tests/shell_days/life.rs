@@ -16,7 +16,7 @@ use signalbox::people::{People, PeopleConf};
 use signalbox::store::{Hooks, Ingested, NewSignal, Store, StoreConf, Turns};
 use signalbox::system::{ClockStart, Outside, Signalbox};
 use signalbox_actors::clock::{Machine, ThisMachine};
-use signalbox_actors::desk::Planted;
+use signalbox_actors::desk::{DeskError, Planted};
 use signalbox_actors::session::{Connection, Patience};
 use signalbox_brokers::Broker;
 use signalbox_brokers::fake::adapter::Facts;
@@ -328,9 +328,8 @@ impl Life {
 
     fn set_trading_state(&self, state: TradingState) {
         let desk = self.system.desk.clone();
-        actix::spawn(async move {
-            let _ = desk.set_trading_state(Scope::Global, state, "ann".into(), "the day".into()).await; // or it died
-        });
+        let said = async move { desk.set_trading_state(Scope::Global, state, "ann".into(), "the day".into()).await };
+        self.is_answered("a trading state", said);
     }
 
     fn cancel(&self, world: &mut World) {
@@ -340,11 +339,21 @@ impl Life {
         let strategy = strategy.map(|sent| sent.signal.strategy.clone());
         world.meet("cancel");
         let desk = self.system.desk.clone();
-        actix::spawn(async move {
-            // Whether anybody hears of it does not matter.
+        let said = async move {
             match strategy.filter(|_| signal) {
-                Some(strategy) => drop(desk.cancel_signal(strategy, order.signal(), "ann".into()).await),
-                None => drop(desk.cancel_order(account, order, "ann".into()).await),
+                Some(strategy) => desk.cancel_signal(strategy, order.signal(), "ann".into()).await.map(drop),
+                None => desk.cancel_order(account, order, "ann".into()).await.map(drop),
+            }
+        };
+        self.is_answered("a cancel", said);
+    }
+
+    /// Whatever the answer is: somebody waits for it.
+    fn is_answered(&self, what: &'static str, said: impl Future<Output = Result<(), DeskError>> + 'static) {
+        let world = self.world.clone();
+        actix::spawn(async move {
+            if tokio::time::timeout(PATIENCE, said).await.is_err() {
+                lock(&world).broken.get_or_insert(format!("{what} was not answered"));
             }
         });
     }
@@ -365,7 +374,8 @@ impl Life {
             lock(&self.world).meet("settled by a person");
             let desk = &self.system.desk;
             if order.in_flight == Some(InFlight::Cancel) {
-                drop(desk.cancel_order(account, id, "ann".into()).await); // only its cancel is in doubt
+                // Only its cancel is in doubt.
+                answered(desk.cancel_order(account, id, "ann".into())).await?;
                 continue;
             }
             let mine = truth.orders_of(id).into_iter().find(|(of, _)| *of == account.as_str());
@@ -373,7 +383,7 @@ impl Life {
                 Some((_, there)) => Resolution::Bind(BrokerOrderId(there.no.as_str().into())),
                 None => Resolution::Absent,
             };
-            drop(desk.resolve(account, id, resolution, "ann".into(), "seen".into()).await);
+            answered(desk.resolve(account, id, resolution, "ann".into(), "seen".into())).await?;
         }
         for ghost in tables.exceptions.values().filter(|e| e.kind == ExceptionKind::Ghost && e.is_open()) {
             lock(&self.world).meet("ghost");
@@ -387,10 +397,18 @@ impl Life {
             }
             let (by, note) = ("ann".into(), "seen".into());
             let settle = Settle { key: ghost.key.clone(), settlement: Settlement::External, by, note };
-            drop(self.system.desk.settle(ghost.account.clone(), settle).await);
+            answered(self.system.desk.settle(ghost.account.clone(), settle)).await?;
         }
         Ok(())
     }
+}
+
+/// More than any commit takes, and than an actor's next life.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn answered<T>(said: impl Future<Output = T>) -> Result<(), Stop> {
+    let said = tokio::time::timeout(PATIENCE, said).await;
+    said.map(drop).map_err(|_| Stop::Broken("a person was not answered".to_owned()))
 }
 
 /// Why the day does not go on.
@@ -405,23 +423,33 @@ impl From<String> for Stop {
     }
 }
 
-/// How long the disk takes, and at which of its commits the process dies.
+/// How long the disk takes, how much the writer finds when its turn comes, and after which turn the process dies.
 async fn disk(line: Line) {
     loop {
         line.turns.queued().await;
-        let (us, dies) = {
-            let mut world = lock(&line.world);
-            let (us, slow) = (200 + world.disk.next_u32() % 5_000, world.disk.next_u32().is_multiple_of(40));
-            (if slow { us * 60 } else { us }, world.dies_at_commit())
-        };
-        tokio::time::sleep(Duration::from_micros(u64::from(us))).await;
-        line.shows();
-        match dies {
-            Some(false) => line.turns.break_off(),
-            _ => while line.turns.take() {},
-        }
-        if dies.is_some() {
-            return line.die();
+        loop {
+            let (us, most, dies) = {
+                let mut world = lock(&line.world);
+                let (us, slow) = (200 + world.disk.next_u32() % 5_000, world.disk.next_u32().is_multiple_of(40));
+                let (some, few) = (world.disk.next_u32(), 1 + world.disk.next_u32() % 4);
+                let most = if some.is_multiple_of(2) { usize::MAX } else { few as usize };
+                (if slow { us * 60 } else { us }, most, world.dies_at_commit())
+            };
+            tokio::time::sleep(Duration::from_micros(u64::from(us))).await;
+            line.shows();
+            let took = match dies {
+                Some(false) => {
+                    line.turns.break_off(most);
+                    false
+                }
+                _ => line.turns.take(most),
+            };
+            if dies.is_some() {
+                return line.die();
+            }
+            if !took {
+                break;
+            }
         }
     }
 }

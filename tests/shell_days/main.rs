@@ -43,8 +43,15 @@ fn day(seed: u64, faults: Faults) -> Day {
     let mut told = None;
     let end = loop {
         match life::live(&world, folder.path()) {
-            Ok(End::Over) if lock(&world).night => break reckon::reckon(&lock(&world), folder.path(), &mut told),
-            Ok(End::Over) => lock(&world).night = true,
+            // Before the night and after it: a start mends much.
+            Ok(End::Over) => {
+                let mut world = lock(&world);
+                let reckoned = reckon::reckon(&world, folder.path(), &mut told);
+                if world.night || reckoned.is_err() {
+                    break reckoned;
+                }
+                world.night = true;
+            }
             Ok(End::Died) => {
                 let mut world = lock(&world);
                 world.died();
@@ -116,6 +123,7 @@ fn the_promises_hold_on_these_days() {
     println!("again: SIGNALBOX_SIM_SEED={first} SIGNALBOX_SIM_DAYS={days}");
     let began = Instant::now();
     let (mut met, mut lives, mut broken) = (BTreeMap::<&str, u64>::new(), 0, Vec::new());
+    let mut journals = 0_u64;
     for seed in first..first + days {
         let faults = Faults::of(seed);
         let day = day(seed, faults.clone());
@@ -128,6 +136,10 @@ fn the_promises_hold_on_these_days() {
         {
             println!("{}", told.story);
         }
+        if let Some(told) = &day.told {
+            let hash = told.hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            journals = journals.rotate_left(1) ^ hash;
+        }
         if let Err(promise) = day.end {
             println!("seed {seed}: {promise}\n   {faults:?}");
             broken.push((seed, promise));
@@ -135,6 +147,7 @@ fn the_promises_hold_on_these_days() {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!("{days} days, {lives} lives in {seconds:.1} s, {:.1} days/s: {met:?}", days as f64 / seconds);
+    println!("all journals together: {journals:016x}");
     assert!(broken.is_empty(), "{broken:#?}");
 }
 

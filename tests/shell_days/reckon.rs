@@ -110,6 +110,10 @@ async fn settle_up(world: &World, store: &Store, told: &mut Option<Told>) -> Res
             let ledger = tables.ledger(id).ok_or("no ledger")?;
             truth.agrees_on_holdings(id, &ledger, &symbols())?;
         }
+        let seen = levels.values().all(|level| *level > Level::L0);
+        if let Some(row) = tables.signals.values().find(|row| seen && !row.status.is_final()) {
+            return Err(format!("all orders have ended, and signal {} is {:?}", row.id, row.status));
+        }
         let blind = |id: &AccountId| levels.get(id) == Some(&Level::L0);
         let parked = tables.orders.values().filter(|o| o.parked.is_some() && !blind(&o.terms.account)).count();
         if parked > 0 {
