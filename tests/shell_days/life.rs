@@ -430,7 +430,9 @@ async fn disk(line: Line) {
         loop {
             let (us, most, dies) = {
                 let mut world = lock(&line.world);
-                let (us, slow) = (200 + world.disk.next_u32() % 5_000, world.disk.next_u32().is_multiple_of(40));
+                // On some days every commit takes its time.
+                let one_in = if world.slow_disk { 2 } else { 40 };
+                let (us, slow) = (200 + world.disk.next_u32() % 5_000, world.disk.next_u32().is_multiple_of(one_in));
                 let (some, few) = (world.disk.next_u32(), 1 + world.disk.next_u32() % 4);
                 let most = if some.is_multiple_of(2) { usize::MAX } else { few as usize };
                 (if slow { us * 60 } else { us }, most, world.dies_at_commit())

