@@ -8,6 +8,7 @@ use signalbox::conf::{AccountSettings, BrokerSettings, Settings};
 use signalbox::store::{Store, StoreConf};
 use signalbox_actors::session::Patience;
 use signalbox_brokers::fake::client::FakeLink;
+use signalbox_brokers::fake::wire::Control;
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::broker::Level;
 use signalbox_domain::calendar::china_instant;
@@ -53,8 +54,8 @@ pub(crate) fn ten_o_clock() -> Timestamp {
     china_instant(TradeDate::from_yyyymmdd(20_250_303).unwrap(), 10, 0, 0)
 }
 
-/// What the accounts have at the broker: name, cash, holdings.
-pub(crate) fn openings() -> Vec<(String, Money, Vec<(Symbol, Qty)>)> {
+/// The accounts as they are at the broker.
+pub(crate) fn openings(levels: [Level; 3]) -> Vec<Control> {
     let of = |n: usize| {
         let mut holdings: Vec<(Symbol, Qty)> = Vec::new();
         for (s, _, qty) in HELD[n] {
@@ -63,7 +64,8 @@ pub(crate) fn openings() -> Vec<(String, Money, Vec<(Symbol, Qty)>)> {
                 None => holdings.push((symbol(*s), Qty::new(*qty))),
             }
         }
-        (ACCOUNTS[n].to_owned(), Money::from_units(CASH[n]), holdings)
+        let (account, cash) = (ACCOUNTS[n].to_owned(), Money::from_units(CASH[n]));
+        Control::Open { account, level: levels[n], cash, holdings }
     };
     (0..3).map(of).collect()
 }

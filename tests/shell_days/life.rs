@@ -20,6 +20,7 @@ use signalbox_actors::desk::{DeskError, Planted};
 use signalbox_actors::session::{Connection, Patience};
 use signalbox_brokers::Broker;
 use signalbox_brokers::fake::adapter::Facts;
+use signalbox_brokers::fake::wire::Status;
 use signalbox_domain::account::{Resolution, Settle, Settlement};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{BrokerOrderId, InstallationTag};
@@ -373,13 +374,19 @@ impl Life {
             }
             lock(&self.world).meet("settled by a person");
             let desk = &self.system.desk;
-            if order.in_flight == Some(InFlight::Cancel) {
-                // Only its cancel is in doubt.
-                answered(desk.cancel_order(account, id, "ann".into())).await?;
-                continue;
-            }
             let mine = truth.orders_of(id).into_iter().find(|(of, _)| *of == account.as_str());
             let resolution = match mine {
+                // Only its cancel is in doubt: he tells what became of it, or has it asked again.
+                Some((_, there)) if order.in_flight == Some(InFlight::Cancel) && id.signal().get() % 2 == 1 => {
+                    match there.status {
+                        Status::Canceled | Status::Junk => Resolution::Canceled,
+                        Status::Working | Status::Filled => Resolution::Works,
+                    }
+                }
+                _ if order.in_flight == Some(InFlight::Cancel) => {
+                    answered(desk.cancel_order(account, id, "ann".into())).await?;
+                    continue;
+                }
                 Some((_, there)) => Resolution::Bind(BrokerOrderId(there.no.as_str().into())),
                 None => Resolution::Absent,
             };

@@ -128,9 +128,7 @@ impl World {
         let fills = policies[dice.next_u32() as usize % policies.len()];
         let dawn = house::ten_o_clock();
         let mut broker = FakeBroker::resume(FakeConf { seed, fills, ..FakeConf::default() }, &[], 1);
-        for (account, level) in house::openings().into_iter().zip(levels) {
-            let (name, cash, holdings) = account;
-            let open = Control::Open { account: name, level, cash, holdings };
+        for open in house::openings(levels) {
             broker.control(dawn, open).unwrap();
         }
         for trouble in faults.iter() {
