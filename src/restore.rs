@@ -92,12 +92,12 @@ pub struct StoreRestorer(pub Store);
 impl Restorer for StoreRestorer {
     async fn account(&self, id: &AccountId) -> Result<Option<AccountRest>, RestoreError> {
         // A rebuild is rare: reading everything and keeping one account is simple and always consistent.
-        let restored = self.0.restore().await.map_err(|e| RestoreError(e.to_string()))?;
+        let restored = self.0.undisturbed(self.0.restore()).await.map_err(|e| RestoreError(e.to_string()))?;
         Ok(restored.accounts.into_iter().find(|a| a.row.account == *id).map(account_rest))
     }
 
     async fn strategy(&self, id: &StrategyId) -> Result<Option<StrategyRest>, RestoreError> {
-        let mut rest = rest(&self.0).await.map_err(|e| RestoreError(e.to_string()))?;
+        let mut rest = self.0.undisturbed(rest(&self.0)).await.map_err(|e| RestoreError(e.to_string()))?;
         Ok(rest.strategies.remove(id))
     }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use signalbox_actors::clock::{Clock, MarketClock};
+use signalbox_actors::clock::{Clock, Machine, MarketClock, ThisMachine};
 use signalbox_actors::crash::crash_point;
 use signalbox_actors::desk::Desk;
 use signalbox_actors::journal::{Journal, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot, boot};
+use signalbox_actors::session::Connection;
+use signalbox_actors::supervise::OnFatal;
 use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::ids::InstallationTag;
@@ -17,7 +19,7 @@ use tokio::sync::Notify;
 use tracing::{error, info};
 
 use crate::clock::{SystemClock, WallClock};
-use crate::conf::Settings;
+use crate::conf::{AccountSettings, Settings};
 use crate::market::{QuoteCache, facts};
 use crate::people::People;
 use crate::restore::{StoreRestorer, rest};
@@ -47,6 +49,23 @@ pub struct Signalbox {
     pub quotes: QuoteCache,
     /// The configurations in force at the start.
     pub strategies: Arc<[Arc<StrategyConf>]>,
+}
+
+/// How an account reaches its broker.
+pub type Connect = Box<dyn Fn(&AccountSettings, InstallationTag) -> Connection>;
+
+/// What a test of the whole replaces of the world outside.
+pub struct Outside {
+    pub connect: Connect,
+    /// The process cannot go on.
+    pub on_fatal: OnFatal,
+    pub machine: Box<dyn Machine>,
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outside")
+    }
 }
 
 impl Signalbox {
@@ -85,14 +104,29 @@ impl Signalbox {
         people: Arc<People>,
         start: ClockStart,
     ) -> anyhow::Result<Self> {
+        let connect: Connect = Box::new(|account, installation| account.broker.connection(installation));
+        let outside = Outside { connect, on_fatal: Arc::new(end), machine: Box::new(ThisMachine) };
+        Self::in_world(settings, store, people, start, outside).await
+    }
+
+    /// The same in another world than the machine's.
+    ///
+    /// # Errors
+    /// As [`Signalbox::with_people`].
+    pub async fn in_world(
+        settings: Settings,
+        store: Store,
+        people: Arc<People>,
+        start: ClockStart,
+        outside: Outside,
+    ) -> anyhow::Result<Self> {
         let mut rest = rest(&store).await?;
         crash_point("restore.read");
-        let clock = Arc::new(match start {
-            ClockStart::Now => MarketClock::starting_at(SystemClock.now(), 1),
-            ClockStart::At { start, speed } => {
-                MarketClock::starting_at(rest.last_at.map_or(start, |last| last.max(start)), speed)
-            }
-        });
+        let (start, speed) = match start {
+            ClockStart::Now => (SystemClock.now(), 1),
+            ClockStart::At { start, speed } => (rest.last_at.map_or(start, |last| last.max(start)), speed),
+        };
+        let clock = Arc::new(MarketClock::on(outside.machine, start, speed));
 
         let committed = Arc::new(Notify::new());
         let bell = committed.clone();
@@ -110,7 +144,7 @@ impl Signalbox {
         let accounts = settings.accounts.iter().map(|account| AccountBoot {
             conf: with_tag(&account.conf, account.broker.echoes_tags().then(|| store.installation())),
             limits: account.limits.clone(),
-            connection: account.broker.connection(store.installation()),
+            connection: (outside.connect)(account, store.installation()),
             opening_cash: account.cash,
             opening_holdings: account.holdings.clone(),
             rest: rest.accounts.remove(&account.conf.id),
@@ -141,7 +175,7 @@ impl Signalbox {
             strategies,
             groups: settings.groups.clone(),
             states: rest.states,
-            on_fatal: Arc::new(end),
+            on_fatal: outside.on_fatal,
         })
         .await;
         let desk = Desk::new(root);

@@ -5,7 +5,7 @@
 //! fact up to this very step, and the memory for it exists once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::Addr;
@@ -58,11 +58,12 @@ impl Board {
 }
 
 /// Where each actor's present life can be reached. Looked up at every use: nobody keeps an address across a life.
+/// In the order of their names, so that all of them are told things in the same order each time.
 #[derive(Debug, Default)]
 pub struct Directory {
     pub risk: RefCell<Option<Addr<RiskActor>>>,
-    pub accounts: RefCell<HashMap<AccountId, Addr<AccountActor>>>,
-    pub strategies: RefCell<HashMap<StrategyId, Addr<StrategyActor>>>,
+    pub accounts: RefCell<BTreeMap<AccountId, Addr<AccountActor>>>,
+    pub strategies: RefCell<BTreeMap<StrategyId, Addr<StrategyActor>>>,
 }
 
 impl Directory {

@@ -23,6 +23,31 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn drift(&self) -> Span;
 }
 
+/// The machine's two clocks, which nobody here can set.
+pub trait Machine: Send + Sync + fmt::Debug {
+    /// Only ever goes on; not the runtime's, which tests let stand still.
+    fn monotonic(&self) -> std::time::Instant;
+
+    /// The date and time, as somebody or something has set it.
+    fn wall(&self) -> SystemTime;
+}
+
+/// This machine.
+#[derive(Debug, Clone, Copy)]
+pub struct ThisMachine;
+
+impl Machine for ThisMachine {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn monotonic(&self) -> std::time::Instant {
+        std::time::Instant::now()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
 /// Runs from a starting instant along the monotonic clock, at a speed.
 #[derive(Debug)]
 pub struct MarketClock {
@@ -31,21 +56,24 @@ pub struct MarketClock {
     speed: i64,
     /// Never shown twice in the wrong order, whatever the arithmetic does.
     shown: AtomicI64,
-    /// Both clocks at the beginning.
-    machine: (std::time::Instant, SystemTime),
+    machine: Box<dyn Machine>,
+    /// Both of its clocks at the beginning.
+    began: (std::time::Instant, SystemTime),
 }
 
 impl MarketClock {
     /// A clock that shows `start` now and follows real time `speed` times as fast.
     #[must_use]
     pub fn starting_at(start: Timestamp, speed: u32) -> Self {
+        Self::on(Box::new(ThisMachine), start, speed)
+    }
+
+    /// The same on a machine whose clocks a test sets.
+    #[must_use]
+    pub fn on(machine: Box<dyn Machine>, start: Timestamp, speed: u32) -> Self {
         let origin = Mutex::new((now(), start));
-        Self {
-            origin,
-            speed: i64::from(speed.max(1)),
-            shown: AtomicI64::new(start.us()),
-            machine: (machine_now(), wall_now()),
-        }
+        let began = (machine.monotonic(), machine.wall());
+        Self { origin, speed: i64::from(speed.max(1)), shown: AtomicI64::new(start.us()), machine, began }
     }
 
     /// Sets the clock forward to `to`; a clock that is further on stays where it is.
@@ -70,25 +98,14 @@ impl Clock for MarketClock {
     }
 
     fn drift(&self) -> Span {
-        let (monotonic, wall) = self.machine;
+        let (monotonic, wall) = self.began;
         let us = |passed: Duration| i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
-        let since = |then: SystemTime| match wall_now().duration_since(then) {
+        let since = |then: SystemTime| match self.machine.wall().duration_since(then) {
             Ok(passed) => us(passed),
             Err(backwards) => -us(backwards.duration()),
         };
-        Span::from_us(since(wall) - us(machine_now().duration_since(monotonic)))
+        Span::from_us(since(wall) - us(self.machine.monotonic().duration_since(monotonic)))
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
-fn wall_now() -> SystemTime {
-    SystemTime::now()
-}
-
-/// Not the runtime's, which tests let stand still.
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
-fn machine_now() -> std::time::Instant {
-    std::time::Instant::now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]

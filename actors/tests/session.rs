@@ -1,13 +1,14 @@
 //! What the session's task promises, on paused time: nobody waits for a broker, one thing at a time, what gets no
 //! answer is lost, and a session that dies is opened again.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
+use signalbox_actors::clock::{Machine, MarketClock, ThisMachine};
 use signalbox_actors::port::tell;
-use signalbox_actors::root::{Root, boot};
+use signalbox_actors::root::{Boot, Root, boot};
 use signalbox_actors::session::{Connection, Patience};
 use signalbox_actors::{account, market};
 use signalbox_brokers::{Broker, BrokerError};
@@ -217,11 +218,16 @@ struct Shop {
 
 /// A desk on paused time: account 0 is at the far broker, the others trade on paper.
 async fn open(accounts: usize, far: &Far) -> Shop {
+    open_with(accounts, far, |_| {}).await
+}
+
+async fn open_with(accounts: usize, far: &Far, change: impl FnOnce(&mut Boot)) -> Shop {
     let store = Arc::new(MemoryStore::default());
     let committed = store.committed.clone();
     let mut parts = desk::boot(accounts, true, store.clone(), committed, store.clone(), store.clone());
     parts.accounts[0].connection = far.connection();
     parts.accounts[0].conf.capabilities = capabilities();
+    change(&mut parts);
     for strategy in &parts.strategies {
         store.booted(strategy.conf.clone());
     }
@@ -395,4 +401,57 @@ async fn an_account_that_is_rebuilt_gets_a_session_of_its_own_and_the_old_one_en
     assert_eq!(far.desk().most_adapters, 1, "never two at once");
     shop.pass(6_000).await;
     assert_eq!((shop.holds(0), far.desk().submits), (100, 1));
+}
+
+/// A machine whose wall clock somebody has set by so many milliseconds.
+#[derive(Debug, Clone, Default)]
+struct SetMachine(Arc<AtomicI64>);
+
+impl Machine for SetMachine {
+    fn monotonic(&self) -> Instant {
+        ThisMachine.monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        let by = self.0.load(Ordering::Relaxed);
+        let span = Duration::from_millis(by.unsigned_abs());
+        if by < 0 { ThisMachine.wall() - span } else { ThisMachine.wall() + span }
+    }
+}
+
+#[actix::test]
+async fn f37_a_wall_clock_that_is_set_is_noticed_and_an_id_of_before_is_not_sent_again() {
+    tokio::time::pause();
+    // Set by so many milliseconds, once or twice: whether the order is sent again.
+    for (set, again) in [
+        (&[0][..], true),
+        (&[1_000], true), // the network's time does as much
+        (&[900_000], false),
+        (&[-900_000], false),
+        (&[1_500, 3_000], false), // bit by bit
+        (&[3_000, 0], false),
+    ] {
+        let (far, machine) = (Far::new(), SetMachine::default());
+        let clock = MarketClock::on(Box::new(machine.clone()), desk::monday_morning(), 1);
+        let shop = open_with(1, &far, |boot| {
+            boot.clock = Arc::new(clock);
+            // Here an id lives for minutes: within them it may be sent again.
+            boot.accounts[0].conf.capabilities.level = Level::L3;
+        })
+        .await;
+        far.mood(Mood::Hangs);
+        shop.buy().await;
+        for by in set {
+            machine.0.store(*by, Ordering::Relaxed);
+            // Any step looks at the clocks.
+            let account = shop.root.board.directory.account(&desk::account_id(0)).expect("an account");
+            tell(&account, account::TradingStateSet);
+            shop.pass(1).await;
+        }
+        shop.pass(1_100).await;
+        assert_eq!(shop.doubts(), 1);
+        far.mood(Mood::Fine);
+        shop.pass(5_000).await;
+        assert_eq!(far.desk().submits > 1, again, "set by {set:?} ms");
+    }
 }

@@ -739,9 +739,10 @@ impl Account {
         }
         fx.events.push(Event::Order { account: self.conf.id.clone(), order: id, fact });
         fx.rows.push(Row::Order(snapshot.clone()));
-        // One input can change an order several times; neighbours need the last state only.
+        // One step can change an order several times; neighbours need the last state only. But what comes after its end is
+        // told by itself: a signal ends with its orders, whether a late fill came in the same step or in the next one.
         match fx.observed.last_mut() {
-            Some(last) if last.id() == id => *last = snapshot,
+            Some(last) if last.id() == id && !last.status.is_terminal() => *last = snapshot,
             _ => fx.observed.push(snapshot),
         }
         true

@@ -18,7 +18,7 @@ use rand_chacha::rand_core::RngCore as _;
 use signalbox_brokers::fake::adapter::{Facts, FakeAdapter};
 use signalbox_brokers::fake::fault::Arm;
 use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, PushRequest, Status};
-use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth, renumbered};
+use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth};
 use signalbox_domain::account::{AccountInput, Resolution, Settle, Settlement};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, Report, Snapshot};
 use signalbox_domain::event::{Scope, TradingState};

@@ -3,6 +3,7 @@
 //! Nothing in here waits, asks the time or throws dice that the seed did not make, so a seed that fails once fails for
 //! ever, on every machine.
 
+pub mod books;
 pub mod campaign;
 pub mod day;
 pub mod desk;

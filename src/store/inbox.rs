@@ -18,7 +18,7 @@ use signalbox_domain::signal::Signal;
 
 use super::entity::signals;
 use super::writer::Committed;
-use super::{Store, StoreError, parse};
+use super::{Store, StoreError, parse, turns};
 
 /// Signals at hand per strategy: half a second of the fastest door, some 4 MB.
 const RING: usize = 8_192;
@@ -39,6 +39,8 @@ struct Shared {
     lanes: Mutex<HashMap<StrategyId, Lane<Arc<Signal>>>>,
     reads: DatabaseConnection,
     runtime: tokio::runtime::Handle,
+    /// See [`super::Turns`].
+    in_turns: bool,
     poke: Poke,
 }
 
@@ -58,6 +60,7 @@ impl Store {
             lanes: Mutex::default(),
             reads: self.reads().clone(),
             runtime: tokio::runtime::Handle::current(),
+            in_turns: self.inner.in_turns,
             poke,
         });
         let listener = shared.clone();
@@ -107,7 +110,8 @@ impl Shared {
 
     async fn refill(self: Arc<Self>, strategy: StrategyId, mut refill: Refill) {
         loop {
-            match self.read(&strategy, refill).await {
+            let read = self.read(&strategy, refill);
+            match if self.in_turns { turns::at_once(read).await } else { read.await } {
                 Ok(found) => {
                     let again = {
                         let mut lanes = self.lock();

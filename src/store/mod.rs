@@ -34,6 +34,7 @@ mod read;
 mod restore;
 mod sqlite;
 mod tables;
+mod turns;
 mod writer;
 
 pub use batch::JournalLine;
@@ -45,6 +46,7 @@ pub use read::{
     ListFilter, PAGE_MAX, StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState,
 };
 pub use restore::{Restored, RestoredAccount, RestoredSignal};
+pub use turns::Turns;
 pub use writer::{Committed, Listener};
 
 pub(crate) use open::sync_folder;
@@ -189,6 +191,8 @@ struct Inner {
     installation: InstallationTag,
     disk: Disk,
     listeners: Arc<Listeners>,
+    /// Background reads are over at once.
+    in_turns: bool,
     stream: broadcast::Sender<Arc<Committed>>,
     /// Joined when the store is closed or the last clone goes. The thread also holds the lock on the folder.
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -235,6 +239,11 @@ impl Store {
     /// Is called after every commit from now on.
     pub fn on_commit(&self, listener: Listener) {
         self.inner.listeners.add(listener);
+    }
+
+    /// Work on the trading thread that reads what is stored; see [`Turns`].
+    pub(crate) async fn undisturbed<T>(&self, work: impl Future<Output = T>) -> T {
+        if self.inner.in_turns { turns::at_once(work).await } else { work.await }
     }
 
     /// Takes nothing more, writes what is queued, and closes the database. Blocks for as long as that takes.

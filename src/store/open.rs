@@ -19,7 +19,7 @@ use super::queue::Queue;
 use super::writer::{Listeners, Writer};
 use crate::clock::WallClock as _;
 
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, fold, postgres, sqlite};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, fold, postgres, sqlite};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -28,6 +28,9 @@ pub struct Hooks {
     /// Added to each flush: a slow disk, for measurements.
     pub flush_delay: std::time::Duration,
     pub log: LogHooks,
+    /// The writer waits for these, and what is read in the background is there at once: on paused time nothing may
+    /// happen that the runtime does not see.
+    pub turns: Option<Turns>,
 }
 
 /// The same for SQLite's write-ahead log.
@@ -58,6 +61,7 @@ impl Default for Hooks {
             free_bytes: Box::new(|folder| fs4::available_space(folder)),
             flush_delay: std::time::Duration::ZERO,
             log: LogHooks::default(),
+            turns: None,
         }
     }
 }
@@ -96,6 +100,10 @@ impl Store {
         let (folder, claim) = lock_folder(&conf.data_dir)?;
         crash_point("open.locked");
         let queue = Arc::new(Queue::default());
+        if let Some(turns) = &hooks.turns {
+            turns.are_of(&queue);
+        }
+        let in_turns = hooks.turns.is_some();
         let listeners = Arc::new(Listeners::default());
         let stream = broadcast::Sender::new(STREAM_COMMITS);
         listeners.add(Box::new({
@@ -140,7 +148,7 @@ impl Store {
         let opened =
             start.await.map_err(|_| StoreError::corrupt("database", "the writer panicked while opening it"))??;
 
-        let reads = connect_readers(&conf).await.inspect_err(|_| queue.close())?;
+        let reads = connect_readers(&conf, in_turns).await.inspect_err(|_| queue.close())?;
         let installation = InstallationTag::parse(&opened.installation)
             .ok_or_else(|| StoreError::corrupt("installation tag", &opened.installation))?;
         Ok(Self {
@@ -151,6 +159,7 @@ impl Store {
                 installation,
                 disk,
                 listeners,
+                in_turns,
                 stream,
                 writer: Mutex::new(Some(thread)),
             }),
@@ -239,11 +248,11 @@ pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), Store
     Ok(())
 }
 
-async fn connect_readers(conf: &StoreConf) -> Result<DatabaseConnection, StoreError> {
+async fn connect_readers(conf: &StoreConf, in_turns: bool) -> Result<DatabaseConnection, StoreError> {
     if is_postgres(&conf.url) {
         return postgres::connect_readers(&conf.url).await;
     }
-    sqlite::connect_readers(&sqlite::file(&conf.url, &conf.data_dir)?).await
+    sqlite::connect_readers(&sqlite::file(&conf.url, &conf.data_dir)?, in_turns).await
 }
 
 /// Makes the folder if need be and locks it until the returned file is dropped.

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use signalbox_actors::journal::{Entry, Ticket};
 use signalbox_domain::units::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::door::{Ingested, NewSignal};
 use super::{Change, ChangeError};
@@ -40,6 +40,8 @@ pub(super) struct Queue {
     state: Mutex<State>,
     ready: Condvar,
     durable: AtomicU64,
+    /// Only in tests that say when the writer has its turns: rung when something was queued.
+    queued: OnceLock<Arc<Notify>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +56,19 @@ struct State {
     dead: bool,
     /// The writer sleeps. A notification costs a system call, so nobody sends one to a writer that is awake.
     idle: bool,
+    turn: Turn,
+}
+
+/// Whether the writer may begin a transaction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Turn {
+    #[default]
+    Always,
+    Held,
+    /// With so many jobs, and whether it may commit them.
+    Given(usize, bool),
+    /// It is at it.
+    Taken(bool),
 }
 
 impl Queue {
@@ -109,7 +124,11 @@ impl Queue {
     /// Waits until there is something, and moves at most [`JOBS_PER_COMMIT`] jobs over. `false`: closed and empty.
     pub(super) fn take(&self, into: &mut Vec<Job>) -> bool {
         let mut state = self.lock();
-        while state.jobs.is_empty() {
+        if let Turn::Taken(_) = state.turn {
+            state.turn = Turn::Held;
+            self.ready.notify_all();
+        }
+        while state.jobs.is_empty() || (state.turn == Turn::Held && !state.closed) {
             if state.closed {
                 return false;
             }
@@ -117,7 +136,8 @@ impl Queue {
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle = false;
         }
-        let count = state.jobs.len().min(JOBS_PER_COMMIT);
+        let most = if let Turn::Given(most, _) = state.turn { most } else { JOBS_PER_COMMIT };
+        let count = state.jobs.len().min(JOBS_PER_COMMIT).min(most);
         into.extend(state.jobs.drain(..count));
         for job in into.iter() {
             match job {
@@ -126,7 +146,35 @@ impl Queue {
                 Job::Change { .. } => state.changes -= 1,
             }
         }
+        if let Turn::Given(_, commits) = state.turn {
+            state.turn = Turn::Taken(commits);
+        }
         true
+    }
+
+    /// From now on the writer waits for its turns, and `queued` is rung when something waits for it.
+    pub(super) fn hold(&self, queued: Arc<Notify>) {
+        let _ = self.queued.set(queued); // held once
+        self.lock().turn = Turn::Held;
+    }
+
+    /// Lets the writer have one turn and waits for its end: see [`super::Turns`].
+    pub(super) fn turn(&self, most: usize, commits: bool) -> bool {
+        let mut state = self.lock();
+        if state.jobs.is_empty() || state.closed {
+            return false;
+        }
+        state.turn = Turn::Given(most.max(1), commits);
+        self.ready.notify_all();
+        while state.turn != Turn::Held && !state.dead {
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
+    }
+
+    /// Whether the turn ends here, before its commit.
+    pub(super) fn breaks_off(&self) -> bool {
+        self.queued.get().is_some() && self.lock().turn == Turn::Taken(false)
     }
 
     pub(super) fn newest(&self) -> Ticket {
@@ -154,6 +202,7 @@ impl Queue {
         state.closed = true;
         state.dead = true;
         state.jobs.clear();
+        self.ready.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -165,6 +214,9 @@ impl Queue {
         drop(state);
         if idle {
             self.ready.notify_one();
+        }
+        if let Some(queued) = self.queued.get() {
+            queued.notify_one();
         }
     }
 }

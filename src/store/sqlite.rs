@@ -53,8 +53,10 @@ pub(super) async fn connect_for_migrations(file: &Path) -> Result<DatabaseConnec
     pool.map(Into::into).map_err(|error| StoreError::database("the database file cannot be opened", error))
 }
 
-pub(super) async fn connect_readers(file: &Path) -> Result<DatabaseConnection, StoreError> {
-    let pool = SqlitePoolOptions::new().max_connections(READERS).connect_with(options(file).read_only(true)).await;
+/// In turns nobody may have to wait until another one has given its connection back.
+pub(super) async fn connect_readers(file: &Path, in_turns: bool) -> Result<DatabaseConnection, StoreError> {
+    let readers = if in_turns { 8 * READERS } else { READERS };
+    let pool = SqlitePoolOptions::new().max_connections(readers).connect_with(options(file).read_only(true)).await;
     pool.map(Into::into).map_err(|error| StoreError::database("the database file cannot be read", error))
 }
 

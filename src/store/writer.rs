@@ -152,6 +152,10 @@ impl Writer {
             std::thread::sleep(self.flush_delay);
         }
         around_commit(&self.batch, |[before, _]| before);
+        if self.queue.breaks_off() {
+            self.queue.kill();
+            return Ok(());
+        }
         self.backend.commit()?;
         around_commit(&self.batch, |[_, after]| after);
         self.publish(answers);

@@ -1,0 +1,134 @@
+//! Our books against the broker's, when everything has come to its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use signalbox_brokers::fake::wire::Status;
+use signalbox_brokers::fake::{AccountTruth, OrderTruth, renumbered};
+use signalbox_domain::broker::Level;
+use signalbox_domain::ids::{AccountId, InstallationTag, OrderId};
+use signalbox_domain::ledger::Ledger;
+use signalbox_domain::order::{OrdStatus, Order};
+use signalbox_domain::symbol::Symbol;
+
+use crate::oracle::must;
+
+/// What is true at the broker, and what could be known of it.
+#[derive(Debug)]
+pub struct Truth<'a> {
+    pub accounts: &'a BTreeMap<String, AccountTruth>,
+    pub levels: &'a BTreeMap<AccountId, Level>,
+    pub installation: InstallationTag,
+}
+
+impl Truth<'_> {
+    /// The mark of an order that only the broker's ledger shows.
+    #[must_use]
+    pub fn hidden(&self, id: OrderId) -> String {
+        id.client_order_id(self.installation).to_string()
+    }
+
+    /// The broker's orders that are this one, with their accounts.
+    #[must_use]
+    pub fn orders_of(&self, id: OrderId) -> Vec<(&str, &OrderTruth)> {
+        let hidden = self.hidden(id);
+        let orders = self.accounts.iter().flat_map(|(name, acc)| acc.orders.iter().map(move |o| (name.as_str(), o)));
+        orders.filter(|(_, order)| order.hidden == hidden).collect()
+    }
+
+    /// Every order is there once or not at all, as we know it, and none is there that we do not know.
+    ///
+    /// # Errors
+    /// The promise that was broken.
+    pub fn agrees_on_orders<'o>(&self, orders: impl Iterator<Item = &'o Order>) -> Result<(), String> {
+        let mut ours = BTreeSet::new();
+        for order in orders {
+            self.agrees_on_order(order)?;
+            ours.insert(self.hidden(order.id()));
+        }
+        for (name, acc) in self.accounts {
+            // What has no mark was made by hand.
+            let unknown = acc.orders.iter().find(|there| !there.hidden.is_empty() && !ours.contains(&there.hidden));
+            must!(unknown.is_none(), "{name} has {unknown:?}, which nobody here knows");
+        }
+        Ok(())
+    }
+
+    fn agrees_on_order(&self, order: &Order) -> Result<(), String> {
+        let id = order.id();
+        let theirs = self.orders_of(id);
+        let here = theirs.iter().find(|(name, _)| *name == order.terms.account.as_str());
+        must!(theirs.len() <= 1, "order {id} is {} orders at the broker", theirs.len());
+        let Some((_, there)) = here else {
+            let account = self.accounts.get(order.terms.account.as_str());
+            let by_hand = account.is_some_and(|acc| is_twin_of_hand(order, &acc.orders));
+            if self.level(&order.terms.account) == Level::L1 && by_hand {
+                return Ok(()); // without marks nobody could tell it from what a person did at the same moment
+            }
+            must!(
+                order.cum_qty.is_zero() && order.status != OrdStatus::New,
+                "order {id} counts as {:?}, and the broker never had it",
+                order.status
+            );
+            return Ok(());
+        };
+        if let Some(no) = &order.broker_order_id {
+            // A terminal that was restarted has shown it under this number.
+            let same = *no.0 == *there.no || *no.0 == *renumbered(&there.no);
+            must!(same, "order {id} is bound to {no}, and is {}", there.no);
+        }
+        must!(
+            !matches!(order.status, OrdStatus::NeverSent | OrdStatus::Absent),
+            "order {id} counts as {:?} and is {} at the broker",
+            order.status,
+            there.no
+        );
+        if self.level(&order.terms.account) >= Level::L1 {
+            must!(
+                (order.status == OrdStatus::Filled) == (there.status == Status::Filled),
+                "order {id} counts as {:?} and is {:?} at the broker",
+                order.status,
+                there.status
+            );
+            must!(
+                order.cum_qty == there.cum_qty,
+                "order {id}: the broker filled {} and the books {}",
+                there.cum_qty,
+                order.cum_qty
+            );
+            must!(order.status.is_terminal(), "order {id} ended at the broker and is {:?}", order.status);
+        }
+        Ok(())
+    }
+
+    /// What is held is what the ledger says, where it can be known.
+    ///
+    /// # Errors
+    /// The promise that was broken.
+    pub fn agrees_on_holdings(&self, id: &AccountId, ledger: &Ledger, symbols: &[Symbol]) -> Result<(), String> {
+        if self.level(id) == Level::L0 {
+            return Ok(());
+        }
+        for symbol in symbols {
+            let held = ledger.holding(*symbol).qty;
+            let there = self.accounts.get(id.as_str()).and_then(|acc| acc.holdings.get(symbol));
+            let there = there.copied().unwrap_or_default();
+            must!(held == there, "{id} holds {there} of {symbol} and the books say {held}");
+        }
+        Ok(())
+    }
+
+    fn level(&self, id: &AccountId) -> Level {
+        self.levels.get(id).copied().unwrap_or(Level::L0)
+    }
+}
+
+/// Whether its row is a person's own order of the same shape.
+fn is_twin_of_hand(order: &Order, there: &[OrderTruth]) -> bool {
+    let terms = &order.terms;
+    let looks_the_same = |row: &OrderTruth| {
+        let px = terms.limit_price.is_none() || row.px == terms.limit_price;
+        row.hidden.is_empty() && px && (row.symbol, row.side, row.qty) == (terms.symbol, terms.side, terms.qty)
+    };
+    let no = order.broker_order_id.as_ref();
+    there.iter().any(|row| no.is_some_and(|no| *no.0 == *row.no) && looks_the_same(row))
+}
