@@ -34,6 +34,7 @@ fn read() -> Result<(Calendar, Instruments, RuleBook), FactsError> {
     let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv"))
         .map_err(|e| FactsError("calendar", e.to_string()))?;
     let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"))
+        .and_then(|all| all.with_history(include_str!("../../conf/instruments/cn_status.csv")))
         .map_err(|e| FactsError("instruments", e.to_string()))?;
     let rules = RuleBook::parse(&[
         include_str!("../../conf/rules/cn_equity_rules.csv"),
