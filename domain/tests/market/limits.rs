@@ -1,10 +1,8 @@
 //! Recorded prices against the price limits that the rule book gives: no high or low crosses one, save for days that
 //! are listed with their cause, and each cause is proved.
 //!
-//! The bars in `data/` come with the project. More are read in place where the folder exists that
+//! The bars in `../data/` come with the project. More are read in place where the folder exists that
 //! `SIGNALBOX_INTERNAL_DATA` names (by default `../shared/data/internal` beside the project): they may not be copied.
-
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,17 +14,17 @@ use signalbox_domain::symbol::Symbol;
 use signalbox_domain::symbols::board_of;
 use signalbox_domain::units::{Price, TradeDate, mul_div_round};
 
-use support::{Csv, internal};
+use crate::csv::{Csv, internal};
 
-const EXCEPTIONS: &str = include_str!("data/limit_exceptions.csv");
-const OPEN_BARS: &[u8] = include_bytes!("data/a_share_1995_2025_1d.csv.gz");
+const EXCEPTIONS: &str = include_str!("../data/limit_exceptions.csv");
+const OPEN_BARS: &[u8] = include_bytes!("../data/a_share_1995_2025_1d.csv.gz");
 /// Share-reform and re-listing days are states of the instrument; everything else is as the board says.
-const STATES: &str = include_str!("../../conf/instruments/cn_status.csv");
+const STATES: &str = include_str!("../../../conf/instruments/cn_status.csv");
 
 #[test]
 fn no_recorded_price_since_1996_crosses_the_limit_but_for_days_whose_cause_is_known() {
     let judge = Judge::new();
-    let shipped = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv")).expect("the instruments");
+    let shipped = Instruments::parse(include_str!("../../../conf/instruments/cn_equity.csv")).expect("the instruments");
     let shipped = shipped.with_history(STATES).expect("the states");
     let mut seen = Seen::default();
     let mut before: BTreeMap<Symbol, Bar> = BTreeMap::new();
@@ -127,7 +125,7 @@ fn no_price_of_six_funds_since_2005_crosses_the_limit() {
 fn the_limits_that_the_exchange_sent_for_four_funds_are_those_of_the_book() {
     let Some(files) = internal(&["etf_l1/day_meta.csv"]) else { return };
     let judge = Judge::new();
-    let shipped = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv")).expect("the instruments");
+    let shipped = Instruments::parse(include_str!("../../../conf/instruments/cn_equity.csv")).expect("the instruments");
     let text = String::from_utf8(files[0].clone()).expect("text");
     let mut wide = 0;
     for row in Csv::text(&text).rows() {
@@ -192,11 +190,11 @@ struct Judge {
 impl Judge {
     fn new() -> Self {
         let book = RuleBook::parse(&[
-            include_str!("../../conf/rules/cn_equity_rules.csv"),
-            include_str!("../../conf/rules/cn_lots.csv"),
-            include_str!("../../conf/rules/cn_supplement.csv"),
+            include_str!("../../../conf/rules/cn_equity_rules.csv"),
+            include_str!("../../../conf/rules/cn_lots.csv"),
+            include_str!("../../../conf/rules/cn_supplement.csv"),
         ]);
-        let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv"));
+        let calendar = Calendar::parse(include_str!("../../../conf/calendars/cn_a_share_trading_days.csv"));
         let listed = Csv::text(EXCEPTIONS);
         let listed = listed.rows().map(|row| {
             let reference = Price::parse(row.get("reference")).ok();
@@ -318,7 +316,7 @@ const LISTED: &[(&str, &str)] = &[
 
 /// The windows of risk warning as prices and whole-day suspensions show them: they end with the second suspension.
 fn inferred_spans(table: &Csv) -> BTreeMap<Symbol, Vec<StatusSpan>> {
-    let span = |row: &support::Row<'_>| {
+    let span = |row: &crate::csv::Row<'_>| {
         let from = TradeDate::parse(row.get("st_from")).unwrap_or(date("1998-04-22"));
         StatusSpan { status: Status::St, from, until: TradeDate::parse(row.get("suspended_after")) }
     };

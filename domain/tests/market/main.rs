@@ -1,0 +1,5 @@
+//! The market's rules and calendars against recorded prices and the files of the exchanges' days.
+
+mod csv;
+mod limits;
+mod year;
