@@ -3,6 +3,7 @@
 //! Rules are dated data. [`RuleBook`] holds all of them and answers once per instrument and day with [`DayRules`], a
 //! small copy of everything the way of an order needs, all integers.
 
+pub mod abroad;
 mod book;
 
 pub use book::{NoRule, Rule, RuleBook, RuleBookError};
