@@ -9,15 +9,17 @@ use signalbox_actors::journal::{Journal, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot, boot};
 use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::account::AccountConf;
+use signalbox_domain::calendar::china_date_time;
 use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, manual_conf};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::Notify;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::clock::{SystemClock, WallClock};
 use crate::conf::Settings;
+use crate::market::calendars::{ALARM_DAYS, Calendars};
 use crate::market::{QuoteCache, facts};
 use crate::people::People;
 use crate::restore::{StoreRestorer, rest};
@@ -94,6 +96,14 @@ impl Signalbox {
             }
         });
 
+        let (today, _) = china_date_time(clock.now());
+        for ends in Calendars::load(&settings.data_dir)?.reach(today) {
+            if ends.days_left <= ALARM_DAYS {
+                let (file, last, left) = (ends.file, ends.last, ends.days_left);
+                warn!(file, last = %last, days_left = left, "the trading days of {file} end in {left} days: import new ones");
+            }
+        }
+
         let committed = Arc::new(Notify::new());
         let bell = committed.clone();
         store.on_commit(Box::new(move |_| bell.notify_one()));
@@ -135,7 +145,7 @@ impl Signalbox {
             committed,
             inbox: Arc::new(inbox),
             restorer: Arc::new(StoreRestorer(store.clone())),
-            market: facts::market()?,
+            market: facts::market(&settings.data_dir)?,
             exchange: PaperExchange::new(settings.paper),
             accounts,
             strategies,

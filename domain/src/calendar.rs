@@ -39,6 +39,8 @@ pub enum CalendarError {
     /// New data for a market must tell of the past what was told before.
     #[error("{day} was {}a trading day until now", if *.traded { "" } else { "not " })]
     Past { day: TradeDate, traded: bool },
+    #[error("the hours of {day} were others until now")]
+    PastHours { day: TradeDate },
 }
 
 /// The part of the trading day that an instant falls into. Each part contains its first microsecond and not its last.

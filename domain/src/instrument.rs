@@ -111,6 +111,7 @@ pub struct Instrument {
     pub listed_on: Option<TradeDate>,
     pub currency: Currency,
     /// The dated states that are known, in order of their first days. Those of one kind do not overlap.
+    #[serde(default)]
     pub history: Arc<[StatusSpan]>,
 }
 

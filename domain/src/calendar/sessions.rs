@@ -136,6 +136,20 @@ impl Sessions {
         &self.days
     }
 
+    /// Whether these may follow `old`: as [`Calendar::may_follow`], half days included.
+    ///
+    /// # Errors
+    /// [`CalendarError`] with the first day before `today` of which they say something else.
+    pub fn may_follow(&self, old: &Self, today: TradeDate) -> Result<(), CalendarError> {
+        self.days.may_follow(&old.days, today)?;
+        let known = |day: &TradeDate| *day < today && self.days.covers(*day) && old.days.covers(*day);
+        let half_days = self.half_days.keys().chain(old.half_days.keys()).copied().filter(known);
+        match half_days.filter(|day| self.half_days.get(day) != old.half_days.get(day)).min() {
+            Some(day) => Err(CalendarError::PastHours { day }),
+            None => Ok(()),
+        }
+    }
+
     /// The sessions of the day in their order: none on a holiday, `None` where nothing is known.
     #[must_use]
     pub fn of(&self, day: TradeDate) -> Option<Vec<Session>> {
@@ -225,7 +239,7 @@ impl FutureHours {
         })?;
         let night = match night {
             "" => None,
-            text => Some(span(text)?),
+            text => Some(span(text).filter(|(from, until)| from != until)?),
         };
         Some(Self { day, night })
     }
@@ -289,6 +303,24 @@ impl FutureDays {
         Ok(Self { days: mainland.clone(), nights })
     }
 
+    /// Whether these may follow `old`: of every trading day before `today` that both know they say the same.
+    ///
+    /// # Errors
+    /// [`CalendarError`] with the first day of which they do not.
+    pub fn may_follow(&self, old: &Self, today: TradeDate) -> Result<(), CalendarError> {
+        let differs = |(day, night): (&TradeDate, &bool)| old.night(*day).is_some_and(|before| before != *night);
+        match self.nights.range(..today).find(|pair| differs(*pair)) {
+            Some((day, _)) => Err(CalendarError::PastHours { day: *day }),
+            None => Ok(()),
+        }
+    }
+
+    /// The first and the last trading day whose night is known.
+    #[must_use]
+    pub fn range(&self) -> Option<(TradeDate, TradeDate)> {
+        Some((*self.nights.first_key_value()?.0, *self.nights.last_key_value()?.0))
+    }
+
     /// Whether the trading day began with a night session on the evening of the one before; `None` when it is no
     /// trading day or unknown.
     #[must_use]
@@ -315,11 +347,11 @@ impl FutureDays {
         }
         if let Some((from, until)) = night {
             let evening = self.days.prev_trading_day(day)?;
-            put(Part::OpeningAuction, evening, from - AUCTION, from);
+            put(Part::OpeningAuction, evening, from.saturating_sub(AUCTION), from);
             put(Part::Continuous, evening, from, if until < from { until + minute(24, 0) } else { until });
         } else {
             let (from, _) = *hours.day.first()?;
-            put(Part::OpeningAuction, day, from - AUCTION, from);
+            put(Part::OpeningAuction, day, from.saturating_sub(AUCTION), from);
         }
         for (from, until) in &hours.day {
             put(Part::Continuous, day, *from, *until);

@@ -138,8 +138,31 @@ fn hours_that_do_not_rise_are_refused() {
         ("09:00-10:15 10:00-11:30", ""),
         ("9:00-10:15", ""),
         ("09:00-10:15", "21:00"),
+        ("09:00-10:15", "21:00-21:00"),
         ("09:00-24:15", ""),
     ] {
         assert_eq!(FutureHours::parse(day, night), None, "{day:?} {night:?}");
     }
+}
+
+#[test]
+fn new_sessions_must_tell_of_the_past_what_was_told_before() {
+    let hk = |rows: &str| Sessions::hong_kong("hkex", &format!("date,early_close_local\n{rows}")).expect("the days");
+    let old = hk("2026-12-23,\n2026-12-24,12:00\n2026-12-28,\n");
+    let today = date("2026-12-28");
+    assert_eq!(hk("2026-12-23,\n2026-12-24,12:00\n2026-12-29,\n").may_follow(&old, today), Ok(()));
+    let other = CalendarError::PastHours { day: date("2026-12-24") };
+    assert_eq!(hk("2026-12-23,\n2026-12-24,\n2026-12-28,\n").may_follow(&old, today), Err(other.clone()));
+    assert_eq!(other.to_string(), "the hours of 2026-12-24 were others until now");
+    let lost = CalendarError::Past { day: date("2026-12-24"), traded: true };
+    assert_eq!(hk("2026-12-23,\n2026-12-28,\n").may_follow(&old, today), Err(lost));
+    let (mainland, days) = (Calendar::parse(MAINLAND).expect("the days"), futures());
+    let changed = |day: &str, from: &str, to: &str| {
+        let text = NIGHTS.replacen(&format!("{day},{from}"), &format!("{day},{to}"), 1);
+        FutureDays::parse("nights", &text, &mainland).expect("the nights").may_follow(&days, today)
+    };
+    let line = "2026-02-25,2026-02-24";
+    assert_eq!(changed(line, "1", "0"), Err(CalendarError::PastHours { day: date("2026-02-25") }));
+    assert_eq!(changed("2026-12-29,2026-12-28", "1", "0"), Ok(()), "what is to come may change");
+    assert_eq!(days.range(), Some((date("2013-07-08"), date("2026-12-31"))));
 }
