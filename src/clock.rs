@@ -24,6 +24,30 @@ impl WallClock for SystemClock {
     }
 }
 
+/// So far the machine's clock may have been set back while nothing ran: the market clock goes on where it was, and is
+/// ahead by as much until the next start. No session or deadline is as narrow.
+const BEHIND_MAX: Span = Span::from_secs(60);
+
+/// The machine's clock is far before what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the clock of this machine is {} s before the newest stored event: what was sent before would count as sent later. \
+     Set the clock, and start again",
+    .0.us() / 1_000_000
+)]
+pub struct ClockIsBehind(pub Span);
+
+/// When the market clock of a new life begins: now, and never before what is stored. Reads and durations of earlier lives
+/// are compared with those of this one (F37).
+///
+/// # Errors
+/// [`ClockIsBehind`].
+pub fn not_before(stored: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, ClockIsBehind> {
+    let Some(stored) = stored.filter(|stored| *stored > now) else { return Ok(now) };
+    let behind = stored.since(now);
+    if behind > BEHIND_MAX { Err(ClockIsBehind(behind)) } else { Ok(stored) }
+}
+
 /// For measuring how long something takes; no decision about trading looks at it.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the stopwatch")]
@@ -49,5 +73,19 @@ impl ManualClock {
 impl WallClock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_us(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f37_the_market_clock_never_begins_before_what_is_stored() {
+        let at = |s: i64| Timestamp::from_us(s * 1_000_000);
+        assert_eq!(not_before(None, at(100)), Ok(at(100)));
+        assert_eq!(not_before(Some(at(90)), at(100)), Ok(at(100)));
+        assert_eq!(not_before(Some(at(160)), at(100)), Ok(at(160)));
+        assert_eq!(not_before(Some(at(161)), at(100)), Err(ClockIsBehind(Span::from_secs(61))));
     }
 }

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
+use signalbox::clock::{SystemClock, WallClock as _};
 use signalbox::conf::{BrokerSettings, Settings};
 use signalbox::demo::{feed, signals, summary};
+use signalbox::market::calendars::{ALARM_DAYS, Calendars, Reach};
 use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
 use signalbox::replay::{self, Proof, Rows};
@@ -18,7 +20,7 @@ use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox::telemetry::Told;
 use signalbox_actors::crash::crash_point;
-use signalbox_domain::calendar::china_instant;
+use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::units::Timestamp;
 use tracing::{error, info, warn};
 
@@ -75,6 +77,11 @@ enum Command {
         #[command(subcommand)]
         what: User,
     },
+    /// The trading days that are known of each market.
+    Calendars {
+        #[command(subcommand)]
+        what: Days,
+    },
     /// Completions for a shell, on the standard output.
     Completions { shell: clap_complete::Shell },
 }
@@ -104,6 +111,28 @@ struct Demo {
 enum Audit {
     /// Recompute every hash from the first line on.
     Verify {
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Days {
+    /// How far each file of trading days reaches.
+    Show {
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Check newer files and keep them for the next start. Each is called as the one that came with the program.
+    Import {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         #[arg(long)]
         conf: Option<PathBuf>,
         /// The folder of the demonstration, or another one than configured.
@@ -179,6 +208,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::User { what: User::Add { username, roles, conf, clock } } => {
             add_user(&username, &roles, conf, clock.as_deref()).await
         }
+        Command::Calendars { what } => calendars(what),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
             Ok(())
@@ -212,6 +242,30 @@ async fn open_store(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Res
         anyhow::ensure!(folder.join(file).is_file(), "there is no database {file} in {}", folder.display());
     }
     Ok(Store::open(StoreConf::new(settings.database, folder)).await?)
+}
+
+fn calendars(what: Days) -> anyhow::Result<()> {
+    let (today, _) = china_date_time(SystemClock.now());
+    let folder = |conf: Option<PathBuf>, data: Option<PathBuf>| match data {
+        Some(data) => Ok(data),
+        None => Settings::load(conf.as_deref()).map(|settings| settings.data_dir),
+    };
+    let folder = match what {
+        Days::Show { conf, data } => folder(conf, data)?,
+        Days::Import { files, conf, data } => {
+            let folder = folder(conf, data)?;
+            for file in files {
+                Calendars::import(&folder, &file, today)?;
+                println!("{} holds from the next start on", file.display());
+            }
+            folder
+        }
+    };
+    for Reach { file, first, last, days_left } in Calendars::load(&folder)?.reach(today) {
+        let hint = if days_left <= ALARM_DAYS { ": import new ones" } else { "" };
+        println!("{file}: {first} to {last}, {days_left} days left{hint}");
+    }
+    Ok(())
 }
 
 async fn prove(store: &Store, rows: Rows) -> anyhow::Result<()> {

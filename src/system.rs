@@ -11,15 +11,17 @@ use signalbox_actors::session::Connection;
 use signalbox_actors::supervise::OnFatal;
 use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::account::AccountConf;
+use signalbox_domain::calendar::china_date_time;
 use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, manual_conf};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::Notify;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use crate::clock::{SystemClock, WallClock};
+use crate::clock::{SystemClock, WallClock, not_before};
 use crate::conf::{AccountSettings, Settings};
+use crate::market::calendars::{ALARM_DAYS, Calendars};
 use crate::market::{QuoteCache, facts};
 use crate::people::People;
 use crate::restore::{StoreRestorer, rest};
@@ -123,10 +125,18 @@ impl Signalbox {
         let mut rest = rest(&store).await?;
         crash_point("restore.read");
         let (start, speed) = match start {
-            ClockStart::Now => (SystemClock.now(), 1),
+            ClockStart::Now => (not_before(rest.last_at, SystemClock.now())?, 1),
             ClockStart::At { start, speed } => (rest.last_at.map_or(start, |last| last.max(start)), speed),
         };
         let clock = Arc::new(MarketClock::on(outside.machine, start, speed));
+
+        let (today, _) = china_date_time(clock.now());
+        for ends in Calendars::load(&settings.data_dir)?.reach(today) {
+            if ends.days_left <= ALARM_DAYS {
+                let (file, last, left) = (ends.file, ends.last, ends.days_left);
+                warn!(file, last = %last, days_left = left, "the trading days of {file} end in {left} days: import new ones");
+            }
+        }
 
         let committed = Arc::new(Notify::new());
         let bell = committed.clone();
@@ -169,7 +179,7 @@ impl Signalbox {
             committed,
             inbox: Arc::new(inbox),
             restorer: Arc::new(StoreRestorer(store.clone())),
-            market: facts::market()?,
+            market: facts::market(&settings.data_dir)?,
             exchange: PaperExchange::new(settings.paper),
             accounts,
             strategies,

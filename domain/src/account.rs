@@ -229,6 +229,9 @@ impl Account {
         self.messages_today = messages_today;
         let last_day = ended.iter().map(|order| order.approval.trade_date).max();
         for order in ended {
+            if let Some(no) = order.broker_order_id.as_ref().filter(|_| self.knows_numbers()) {
+                self.lists.claims.insert((order.approval.trade_date, no.clone()), order.id());
+            }
             let of_last_day = Some(order.approval.trade_date) == last_day;
             let (id, filled_meanwhile) = (order.id(), of_last_day && may_have_filled(&order));
             self.ended.put(order);
@@ -361,6 +364,7 @@ impl Account {
     }
 
     fn start_day(&mut self, at: Timestamp, ledger: &mut Ledger, trade_date: TradeDate, fx: &mut AccountEffects) {
+        self.lists.today = Some(trade_date);
         if ledger.trade_date.is_some_and(|day| day >= trade_date) {
             return;
         }
@@ -641,6 +645,12 @@ impl Account {
         match report.what {
             Report::Filled { exec_id, qty, px, at: filled_at } => {
                 self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
+            }
+            Report::Accepted { broker_order_id: no }
+                if matches!(order.status, OrdStatus::Absent | OrdStatus::NeverSent) =>
+            {
+                fx.alarms.push(Alarm::Ghost { order: id, no });
+                self.want_read();
             }
             Report::Accepted { broker_order_id }
                 if order.status == OrdStatus::Filled && order.broker_order_id.is_none() =>

@@ -3,7 +3,10 @@
 //! China keeps UTC+8 without daylight saving, so local time is plain integer arithmetic. The days come from data; what
 //! lies outside the data is unknown and answered with `None`, never guessed from the weekday.
 
+pub mod sessions;
+
 use crate::csv::{CsvError, Table};
+use crate::rules::{DayRules, Hours};
 use crate::units::{Span, Timestamp, TradeDate};
 
 const US_PER_SEC: i64 = 1_000_000;
@@ -13,14 +16,31 @@ const CHINA_OFFSET: i64 = 8 * 3_600 * US_PER_SEC;
 /// The text is no list of trading days.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CalendarError {
-    #[error("calendar unreadable")]
+    #[error(transparent)]
     Csv(#[from] CsvError),
     #[error("line {line}: not a date")]
     Date { line: usize },
     #[error("line {line}: not after the day before it")]
     Order { line: usize },
+    #[error("line {line}: a Saturday or Sunday")]
+    Weekend { line: usize },
+    #[error("line {line}: {days} days after the day before it, which is more than any holiday")]
+    Gap { line: usize, days: i64 },
+    #[error("line {line}: the early close {value:?} is not known of this market")]
+    EarlyClose { line: usize, value: String },
+    #[error("line {line}: night_session is {value:?}, neither 0 nor 1")]
+    Night { line: usize, value: String },
+    #[error("line {line}: the two days do not follow each other, or not the line before")]
+    Follows { line: usize },
+    #[error("the time zone of the market is not known")]
+    Zone,
     #[error("no trading days")]
     Empty,
+    /// New data for a market must tell of the past what was told before.
+    #[error("{day} was {}a trading day until now", if *.traded { "" } else { "not " })]
+    Past { day: TradeDate, traded: bool },
+    #[error("the hours of {day} were others until now")]
+    PastHours { day: TradeDate },
 }
 
 /// The part of the trading day that an instant falls into. Each part contains its first microsecond and not its last.
@@ -44,6 +64,8 @@ pub enum Phase {
     ClosingAuction,
     /// From 15:00 to the end of the day.
     AfterClose,
+    /// 15:05 to 15:30, at the closing price, for instruments that have it.
+    AfterHours,
 }
 
 /// What [`Calendar::next_open`] shall wait for.
@@ -78,8 +100,13 @@ impl Calendar {
             let day = TradeDate::parse(row.get(date))
                 .filter(|day| date_of_day_number(day_number(*day)) == *day)
                 .ok_or(CalendarError::Date { line: row.line })?;
-            if days.last().is_some_and(|before| *before >= day) {
-                return Err(CalendarError::Order { line: row.line });
+            if matches!(day_number(day).rem_euclid(7), 2 | 3) {
+                return Err(CalendarError::Weekend { line: row.line }); // 1970-01-01 was a Thursday
+            }
+            match days.last().map(|before| days_between(*before, day)) {
+                Some(..=0) => return Err(CalendarError::Order { line: row.line }),
+                Some(days) if days > GAP_MAX => return Err(CalendarError::Gap { line: row.line, days }),
+                _ => {}
             }
             days.push(day);
         }
@@ -96,6 +123,28 @@ impl Calendar {
             }
             _ => Err(CalendarError::Empty),
         }
+    }
+
+    /// Whether this may follow `old` as the calendar of its market: it says the same of every day before `today` that
+    /// both cover, so that nothing which was decided by the old one becomes wrong.
+    ///
+    /// # Errors
+    /// [`CalendarError::Past`] with the first day on which they differ.
+    pub fn may_follow(&self, old: &Self, today: TradeDate) -> Result<(), CalendarError> {
+        let common = |day: TradeDate| day < today && self.covers(day) && old.covers(day);
+        let differs = |a: &Self, b: &Self| a.days.iter().copied().find(|day| common(*day) && !b.is_trading_day(*day));
+        let (lost, new) = (differs(old, self), differs(self, old));
+        match lost.into_iter().chain(new).min() {
+            Some(day) => Err(CalendarError::Past { day, traded: lost == Some(day) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Calendar days from `today` to the last one that is known; negative when it is past. New data should come while
+    /// there are still 30.
+    #[must_use]
+    pub fn days_left(&self, today: TradeDate) -> i64 {
+        days_between(today, self.last)
     }
 
     /// Whether the market trades on this day. `false` outside the data: ask [`Calendar::covers`] to tell the two apart.
@@ -190,6 +239,22 @@ impl Calendar {
         }
     }
 
+    /// What the market does at this instant for an instrument with these rules of the day.
+    #[must_use]
+    pub fn phase_of(&self, at: Timestamp, rules: &DayRules) -> Phase {
+        match self.phase(at, rules.closing_auction) {
+            Phase::AfterClose => {
+                let (_, time) = china_date_time(at);
+                match time {
+                    _ if rules.hours == Hours::Repo && time < AFTER_HOURS_END => Phase::Continuous,
+                    _ if rules.after_hours && (AFTER_HOURS..AFTER_HOURS_END).contains(&time) => Phase::AfterHours,
+                    _ => Phase::AfterClose,
+                }
+            }
+            phase => phase,
+        }
+    }
+
     /// The first instant from `at` on (`at` itself included) at which the opening auction or a continuous session
     /// starts.
     #[must_use]
@@ -219,6 +284,12 @@ const LUNCH: i64 = time_of_day(11, 30, 0);
 const AFTERNOON: i64 = time_of_day(13, 0, 0);
 const CLOSING_AUCTION: i64 = time_of_day(14, 57, 0);
 const CLOSE: i64 = time_of_day(15, 0, 0);
+const AFTER_HOURS: i64 = time_of_day(15, 5, 0);
+/// Repo ends here too.
+const AFTER_HOURS_END: i64 = time_of_day(15, 30, 0);
+
+/// The longest closure on record took 20 days, a Spring Festival of the 1990s. More is a hole in the data.
+const GAP_MAX: i64 = 24;
 
 const fn time_of_day(hh: u32, mm: u32, ss: u32) -> i64 {
     (hh as i64 * 3_600 + mm as i64 * 60 + ss as i64) * US_PER_SEC
@@ -400,7 +471,25 @@ mod tests {
         assert_eq!(Calendar::parse("date\n"), Err(CalendarError::Empty));
         assert_eq!(Calendar::parse("date\n2019-02-30\n"), Err(CalendarError::Date { line: 2 }));
         assert_eq!(Calendar::parse("date\n2019-02-01\n2019-02-01\n"), Err(CalendarError::Order { line: 3 }));
+        assert_eq!(Calendar::parse("date\n2019-02-02\n"), Err(CalendarError::Weekend { line: 2 }));
+        assert_eq!(Calendar::parse("date\n2019-02-03\n"), Err(CalendarError::Weekend { line: 2 }));
+        let hole = Calendar::parse("date\n2019-02-01\n2019-03-01\n");
+        assert_eq!(hole, Err(CalendarError::Gap { line: 3, days: 28 }));
         assert_eq!(Calendar::parse("day\n2019-02-01\n"), Err(CalendarError::Csv(CsvError::NoColumn("date"))));
+    }
+
+    #[test]
+    fn new_data_may_add_days_and_must_not_change_the_past() {
+        let old = Calendar::parse("date\n2026-12-29\n2026-12-30\n2026-12-31\n").expect("a calendar");
+        let next = |text: &str| Calendar::parse(&format!("date\n{text}")).expect("a calendar");
+        let today = date("2026-12-31");
+        assert_eq!(next("2026-12-29\n2026-12-30\n2026-12-31\n2027-01-04\n").may_follow(&old, today), Ok(()));
+        assert_eq!(next("2026-12-29\n2026-12-30\n2027-01-04\n").may_follow(&old, today), Ok(()), "today may yet close");
+        let lost = next("2026-12-29\n2026-12-31\n").may_follow(&old, today).expect_err("the 30th is lost");
+        assert_eq!(lost.to_string(), "2026-12-30 was a trading day until now");
+        let found = old.may_follow(&next("2026-12-29\n2026-12-31\n"), today).expect_err("the 30th is new");
+        assert_eq!(found.to_string(), "2026-12-30 was not a trading day until now");
+        assert_eq!((old.days_left(date("2026-12-01")), old.days_left(date("2027-01-01"))), (30, -1));
     }
 
     #[test]

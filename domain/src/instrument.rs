@@ -1,4 +1,5 @@
-//! What can be traded, as far as the rules need to know it: board, risk warning, and when it settles.
+//! What can be traded, as far as the rules need to know it: board, risk warning and other states by day, and when it
+//! settles.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::symbol::{Symbol, SymbolError};
 use crate::symbols::board_of;
 use crate::units::TradeDate;
 
-/// The part of the market whose rules an instrument follows. The rule book refuses those it has no rules for yet.
+/// The part of the market whose rules an instrument follows.
 #[derive(
     Debug,
     Clone,
@@ -101,7 +102,7 @@ pub struct Instrument {
     /// For people; never compared.
     pub name: Arc<str>,
     pub board: Board,
-    /// Under risk warning (ST, *ST).
+    /// Under risk warning (ST, *ST) now. What held on a day, [`Instrument::is_st`] tells.
     pub st: bool,
     pub settle: Settle,
     /// A fund whose constituents all have a 20 % band.
@@ -109,6 +110,58 @@ pub struct Instrument {
     /// The first day of trading; `None` when it is unknown or was no listing.
     pub listed_on: Option<TradeDate>,
     pub currency: Currency,
+    /// The dated states that are known, in order of their first days. Those of one kind do not overlap.
+    #[serde(default)]
+    pub history: Arc<[StatusSpan]>,
+}
+
+/// A state that changes what the price limit of an instrument is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::EnumString, strum::Display)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Status {
+    /// Under risk warning (ST, *ST). The exchange suspends a stock for the whole day before either end.
+    St,
+    /// The period in which a stock trades that will be delisted; it begins with its first trading day.
+    Delisting,
+    /// A day on which trading resumes without a limit: after a re-listing, or when the shares of a share-structure
+    /// reform arrive (2005 to 2007).
+    Resumed,
+}
+
+/// When an instrument was in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StatusSpan {
+    pub status: Status,
+    /// The first trading day.
+    pub from: TradeDate,
+    /// The first day on which it no longer holds.
+    pub until: Option<TradeDate>,
+}
+
+impl StatusSpan {
+    #[must_use]
+    pub fn covers(&self, day: TradeDate) -> bool {
+        self.from <= day && self.until.is_none_or(|until| day < until)
+    }
+}
+
+impl Instrument {
+    /// Whether the stock was under risk warning on the day. Without any dated state, what holds now is taken for all
+    /// days.
+    #[must_use]
+    pub fn is_st(&self, day: TradeDate) -> bool {
+        match self.history.iter().any(|span| span.status == Status::St) {
+            true => self.span(Status::St, day).is_some(),
+            false => self.st,
+        }
+    }
+
+    /// The span of this state that covers the day.
+    #[must_use]
+    pub fn span(&self, status: Status, day: TradeDate) -> Option<&StatusSpan> {
+        self.history.iter().find(|span| span.status == status && span.covers(day))
+    }
 }
 
 /// The text is no table of instruments.
@@ -124,6 +177,12 @@ pub enum InstrumentsError {
     Board { line: usize, symbol: Symbol, board: Board },
     #[error("{symbol} appears twice")]
     Twice { symbol: Symbol },
+    #[error("line {line}: {symbol} is no instrument of the table")]
+    NoInstrument { line: usize, symbol: Symbol },
+    #[error("line {line}: {symbol} is in the state {status} already, or the state ends before it begins")]
+    Overlap { line: usize, symbol: Symbol, status: Status },
+    #[error("{symbol} is marked st={st}, and its dated states say otherwise")]
+    StNow { symbol: Symbol, st: bool },
 }
 
 /// All known instruments, by symbol.
@@ -166,6 +225,7 @@ impl Instruments {
                     text => Some(TradeDate::parse(text).ok_or_else(|| unknown(line, "listed_on", text))?),
                 },
                 currency: word(line, "currency", row.get(currency))?,
+                history: Arc::default(),
             };
             let (symbol, board) = (instrument.symbol, instrument.board);
             if board_of(symbol) != Some(board) {
@@ -177,6 +237,54 @@ impl Instruments {
         match sorted.windows(2).find(|pair| pair[0].symbol == pair[1].symbol) {
             Some(pair) => Err(InstrumentsError::Twice { symbol: pair[0].symbol }),
             None => Ok(Self { sorted }),
+        }
+    }
+
+    /// The same instruments with their dated states, from a table with the columns `symbol status from until`; `until`
+    /// is the first day on which the state no longer holds, or empty.
+    ///
+    /// # Errors
+    /// [`InstrumentsError`] names the first line with an unknown value, a symbol that is not here, or a state that
+    /// overlaps with itself; and the symbol whose mark `st` is not what its dated states end with.
+    pub fn with_history(mut self, csv: &str) -> Result<Self, InstrumentsError> {
+        let table = Table::parse(csv)?;
+        let [symbol, status, from, until] =
+            [table.column("symbol")?, table.column("status")?, table.column("from")?, table.column("until")?];
+        for row in table.rows() {
+            let line = row.line;
+            let day = |column, text: &str| TradeDate::parse(text).ok_or_else(|| unknown(line, column, text));
+            let symbol = Symbol::parse(row.get(symbol)).map_err(|source| InstrumentsError::Symbol { line, source })?;
+            let status: Status = word(line, "status", row.get(status))?;
+            let span = StatusSpan {
+                status,
+                from: day("from", row.get(from))?,
+                until: match row.get(until) {
+                    "" => None,
+                    text => Some(day("until", text)?),
+                },
+            };
+            let at = self.sorted.binary_search_by_key(&symbol, |i| i.symbol).ok();
+            let Some(instrument) = at.and_then(|at| self.sorted.get_mut(at)) else {
+                return Err(InstrumentsError::NoInstrument { line, symbol });
+            };
+            let apart = |other: &StatusSpan| {
+                other.status != status
+                    || other.until.is_some_and(|until| until <= span.from)
+                    || span.until.is_some_and(|until| until <= other.from)
+            };
+            if span.until.is_some_and(|until| until <= span.from) || !instrument.history.iter().all(apart) {
+                return Err(InstrumentsError::Overlap { line, symbol, status });
+            }
+            let mut history = instrument.history.to_vec();
+            history.push(span);
+            history.sort_by_key(|span| span.from);
+            instrument.history = history.into();
+        }
+        let now = |i: &Instrument| i.history.iter().any(|span| span.status == Status::St && span.until.is_none());
+        let known = |i: &Instrument| i.history.iter().any(|span| span.status == Status::St);
+        match self.sorted.iter().find(|i| known(i) && now(i) != i.st) {
+            Some(wrong) => Err(InstrumentsError::StNow { symbol: wrong.symbol, st: wrong.st }),
+            None => Ok(self),
         }
     }
 
@@ -268,5 +376,41 @@ mod tests {
         assert_eq!(refuse(&stock.replace(",0,ordinary", ",yes,ordinary")), "line 2: st has the unknown value \"yes\"");
         assert_eq!(refuse(&stock.replace("1999-11-10", "soon")), "line 2: listed_on has the unknown value \"soon\"");
         assert_eq!(refuse(&stock.replace(".SH", "")), "line 2: bad symbol");
+    }
+
+    #[test]
+    fn a_stock_is_under_risk_warning_on_the_days_that_its_dated_states_say() {
+        let all = Instruments::parse(CSV).expect("the table");
+        let all = all.with_history(include_str!("../../conf/instruments/cn_status.csv")).expect("the states");
+        let stock = all.get(symbol("000004.SZ")).expect("a stock");
+        let day = |text| TradeDate::parse(text).expect("a day");
+        for (text, st) in [("1999-04-23", false), ("1999-04-27", true), ("2001-03-05", true), ("2001-03-06", false)] {
+            assert_eq!(stock.is_st(day(text)), st, "{text}");
+        }
+        assert!(stock.span(Status::Resumed, day("2007-05-28")).is_some());
+        assert!(stock.span(Status::Resumed, day("2007-05-29")).is_none());
+        let undated = all.get(symbol("600289.SH")).expect("a stock");
+        assert!(undated.st && undated.is_st(day("2015-01-05")), "what holds now is taken for all days");
+    }
+
+    #[test]
+    fn dated_states_that_contradict_themselves_are_refused() {
+        let refuse = |rows: &str| {
+            let all = Instruments::parse(CSV).expect("the table");
+            all.with_history(&format!("symbol,status,from,until\n{rows}")).expect_err("refused").to_string()
+        };
+        let ends = "000004.SZ,st,1999-04-27,2001-03-06\n";
+        let overlap = "line 3: 000004.SZ is in the state st already, or the state ends before it begins";
+        assert_eq!(refuse(&format!("{ends}000004.SZ,st,2001-03-05,2001-04-01\n")), overlap);
+        assert_eq!(refuse(&format!("{ends}000004.SZ,st,2003-01-02,2003-01-02\n")), overlap);
+        assert_eq!(refuse("600001.SH,st,1999-04-27,\n"), "line 2: 600001.SH is no instrument of the table");
+        assert_eq!(refuse("000004.SZ,sst,1999-04-27,\n"), "line 2: status has the unknown value \"sst\"");
+        assert_eq!(refuse("000004.SZ,st,,\n"), "line 2: from has the unknown value \"\"");
+        let now = "000004.SZ is marked st=false, and its dated states say otherwise";
+        assert_eq!(refuse("000004.SZ,st,1999-04-27,\n"), now);
+        assert_eq!(
+            refuse(&ends.replace("000004.SZ", "600289.SH")),
+            now.replace("000004.SZ", "600289.SH").replace("false", "true")
+        );
     }
 }

@@ -12,6 +12,7 @@ mod csv;
 pub mod denial;
 pub mod event;
 pub mod fees;
+pub mod futures;
 pub mod hash;
 pub mod ids;
 pub mod instrument;

@@ -3,6 +3,7 @@
 //! Rules are dated data. [`RuleBook`] holds all of them and answers once per instrument and day with [`DayRules`], a
 //! small copy of everything the way of an order needs, all integers.
 
+pub mod abroad;
 mod book;
 
 pub use book::{NoRule, Rule, RuleBook, RuleBookError};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fees::FeeRules;
 use crate::order::{OrdType, Side};
-use crate::units::{Price, Qty, Ratio, mul_div_round};
+use crate::units::{Price, Qty, Ratio, mul_div_floor, mul_div_round};
 
 /// How far the price may move from the reference price of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,27 @@ pub enum PriceLimit {
         up: Ratio,
         down: Ratio,
     },
+}
+
+/// The hours of continuous trading on a mainland exchange. All begin with an opening auction and pause for lunch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hours {
+    /// To 15:00.
+    NoClosingAuction,
+    /// To 14:57, and a closing auction until 15:00.
+    ClosingAuction,
+    /// To 15:30, as bond repo does.
+    Repo,
+}
+
+/// How far from the market a limit order may be in continuous trading. It narrows the price limit on the side that
+/// would trade: a buy may be no higher, a sell no lower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cage {
+    pub pct: Ratio,
+    /// The cage is never narrower than this.
+    pub at_least: Price,
 }
 
 /// The rules of one instrument on one day.
@@ -40,9 +62,15 @@ pub struct DayRules {
     pub limit: PriceLimit,
     /// The band reaches at least one tick to each side, even where the percentage rounds to nothing.
     pub one_tick_floor: bool,
+    /// The highest reference price for which the floor holds; `None` when it holds for all.
+    pub one_tick_floor_to: Option<Price>,
+    pub cage: Option<Cage>,
     /// 0: may be sold on the day of purchase (T+0); 1: from the next trading day on (T+1).
     pub min_holding_days: u8,
     pub closing_auction: bool,
+    pub hours: Hours,
+    /// Trades go on at the closing price from 15:05 to 15:30.
+    pub after_hours: bool,
     pub fees: FeeRules,
 }
 
@@ -77,12 +105,33 @@ impl DayRules {
         let (prev, tick) = (prev_close.e4(), self.tick.e4());
         let at = |factor: i64| mul_div_round(prev, factor, Ratio::ONE.e6().saturating_mul(tick)).saturating_mul(tick);
         let (mut low, mut high) = (at(Ratio::ONE.e6() - down.e6()), at(Ratio::ONE.e6() + up.e6()));
-        if self.one_tick_floor {
+        if self.one_tick_floor && self.one_tick_floor_to.is_none_or(|most| prev_close <= most) {
             low = low.min((prev - 1).div_euclid(tick) * tick);
             high = high.max(prev.div_euclid(tick).saturating_add(1).saturating_mul(tick));
         }
         // A price is never below one tick, whatever the percentage says.
         Some((Price::from_e4(low.max(tick)), Price::from_e4(high.max(tick))))
+    }
+
+    /// The highest price at which a limit order may buy now, or the lowest at which it may sell, on the tick; `None`
+    /// where there is no cage. `reference` is the best price of the other side, else of the own side, else the last
+    /// trade, else the previous close. In auctions and for market orders there is no cage.
+    #[must_use]
+    pub fn cage_end(&self, side: Side, reference: Price) -> Option<Price> {
+        let cage = self.cage.filter(|_| reference.is_positive())?;
+        let (at, tick, one) = (reference.e4(), self.tick.e4(), Ratio::ONE.e6());
+        // The rule compares with the exact product, so the end is the last tick inside of it.
+        let end = match side {
+            Side::Buy => {
+                let exact = mul_div_floor(at, one + cage.pct.e6(), one).max(at.saturating_add(cage.at_least.e4()));
+                exact.div_euclid(tick).saturating_mul(tick)
+            }
+            Side::Sell => {
+                let exact = (-mul_div_floor(-at, one - cage.pct.e6(), one)).min(at - cage.at_least.e4());
+                -(-exact).div_euclid(tick) * tick
+            }
+        };
+        Some(Price::from_e4(end.max(tick)))
     }
 
     /// Whether this is a price that can be ordered at: positive and on the tick.
@@ -207,8 +256,12 @@ mod tests {
         tick: Price::from_e4(100),
         limit: TEN_PERCENT,
         one_tick_floor: true,
+        one_tick_floor_to: None,
+        cage: Some(Cage { pct: Ratio::from_percent(2), at_least: Price::from_e4(1_000) }),
         min_holding_days: 1,
         closing_auction: true,
+        hours: Hours::ClosingAuction,
+        after_hours: true,
         fees: FeeRules {
             commission: FeeRules::COMMISSION_DEFAULT,
             commission_cap: Ratio::from_e6(3_000),
@@ -272,6 +325,22 @@ mod tests {
         assert_eq!(DayRules { limit: PriceLimit::Unlimited, ..MAIN }.price_band(price("10")), None);
         assert_eq!(MAIN.price_band(Price::ZERO), Some((Price::ZERO, Price::ZERO)));
         assert!(!MAIN.on_tick(Price::ZERO));
+    }
+
+    #[test]
+    fn the_cage_ends_on_the_last_tick_inside_of_it_and_is_ten_ticks_wide_at_least() {
+        let end = |rules: &DayRules, side, reference| rules.cage_end(side, price(reference)).map(|p| p.to_string());
+        // 10.73 x 1.02 = 10.9446, x 0.98 = 10.5154.
+        assert_eq!(end(&MAIN, Side::Buy, "10.73").as_deref(), Some("10.94"));
+        assert_eq!(end(&MAIN, Side::Sell, "10.73").as_deref(), Some("10.52"));
+        assert_eq!(end(&MAIN, Side::Buy, "3.00").as_deref(), Some("3.10"), "ten ticks are more than 2 %");
+        assert_eq!(end(&MAIN, Side::Sell, "3.00").as_deref(), Some("2.90"));
+        assert_eq!(end(&MAIN, Side::Sell, "0.05").as_deref(), Some("0.01"), "never below one tick");
+        let star = DayRules { cage: Some(Cage { pct: Ratio::from_percent(2), at_least: Price::ZERO }), ..STAR };
+        assert_eq!(end(&star, Side::Buy, "3.00").as_deref(), Some("3.06"));
+        assert_eq!(end(&star, Side::Sell, "3.00").as_deref(), Some("2.94"), "exactly 98 % is inside");
+        assert_eq!(end(&DayRules { cage: None, ..MAIN }, Side::Buy, "3.00"), None);
+        assert_eq!(end(&MAIN, Side::Buy, "0"), None, "without a reference nobody can tell");
     }
 
     #[test]

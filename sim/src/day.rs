@@ -18,7 +18,7 @@ use rand_chacha::rand_core::RngCore as _;
 use signalbox_brokers::fake::adapter::{Facts, FakeAdapter};
 use signalbox_brokers::fake::fault::Arm;
 use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, PushRequest, Status};
-use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth};
+use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth, renumbered};
 use signalbox_domain::account::{AccountInput, Resolution, Settle, Settlement};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, Report, Snapshot};
 use signalbox_domain::event::{Scope, TradingState};
@@ -494,13 +494,7 @@ impl Day {
                 }
             }
             Happening::Connect { account, life } if life == self.life => self.connect(account),
-            Happening::Late { account, request } => {
-                self.met("late arrival");
-                self.line.next(Fate::Arrives);
-                // Nobody hears the answer.
-                let mut stranger = Session::new(account, self.sessions[account].level, &self.line);
-                now(stranger.adapter.ask(self.now, &request));
-            }
+            Happening::Late { account, request } => self.arrives_late(account, &request),
             Happening::Signal => self.signal(),
             Happening::Hand if self.troubled => self.by_hand(),
             Happening::Kill(halt) => {
@@ -659,10 +653,6 @@ impl Day {
         self.met("suspended");
         let for_ms = [3_000, 40_000, 400_000, 900_000][self.time.next_u32() as usize % 4];
         let span = Span::from_ms(1 + i64::from(self.time.next_u32() % for_ms));
-        // What was on the way when a process stood still for minutes has arrived by then, or never does.
-        if span.us() > 60_000_000 {
-            self.sessions.iter_mut().for_each(|session| session.asked = None);
-        }
         self.world_goes_on(span);
         if self.time.next_u32().is_multiple_of(2) {
             self.ahead = Span::from_us(self.ahead.us() - span.us());
@@ -687,13 +677,36 @@ impl Day {
     /// The broker's clock runs on, and nobody here does anything.
     fn world_goes_on(&mut self, span: Span) {
         let until = self.now.plus(span);
+        // What has left the process arrives in the world's time.
+        let (there, here): (Vec<_>, Vec<_>) = std::mem::take(&mut self.agenda)
+            .into_iter()
+            .partition(|(key, happening)| key.0 < until && matches!(happening, Happening::Late { .. }));
+        for ((due, _), happening) in there {
+            self.ticks_until(due);
+            self.now = due;
+            if let Happening::Late { account, request } = happening {
+                self.arrives_late(account, &request);
+            }
+        }
+        self.ticks_until(until);
+        self.now = until;
+        for (key, happening) in here {
+            self.agenda.insert((key.0.max(until), key.1), happening);
+        }
+    }
+
+    fn ticks_until(&self, until: Timestamp) {
         while let Some(due) = self.line.broker(|broker| broker.next_due()).filter(|due| *due < until) {
             self.line.broker(|broker| broker.tick(due));
         }
-        self.now = until;
-        for (key, happening) in std::mem::take(&mut self.agenda) {
-            self.agenda.insert((key.0.max(until), key.1), happening);
-        }
+    }
+
+    fn arrives_late(&mut self, account: usize, request: &BrokerRequest) {
+        self.met("late arrival");
+        self.line.next(Fate::Arrives);
+        // Nobody hears the answer.
+        let mut stranger = Session::new(account, self.sessions[account].level, &self.line);
+        now(stranger.adapter.ask(self.now, request));
     }
 
     /// No more trouble from now on.

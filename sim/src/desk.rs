@@ -31,7 +31,8 @@ use signalbox_domain::view::{Ledgers, Quotes, TradingStates, View};
 /// The real market's rules.
 pub fn market() -> Market {
     let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv"));
-    let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"));
+    let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"))
+        .and_then(|all| all.with_history(include_str!("../../conf/instruments/cn_status.csv")));
     let rules = RuleBook::parse(&[
         include_str!("../../conf/rules/cn_equity_rules.csv"),
         include_str!("../../conf/rules/cn_lots.csv"),

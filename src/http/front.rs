@@ -112,7 +112,7 @@ impl Front {
         Ok(Self::new(FrontParts {
             desk: system.desk.clone(),
             store: system.store.clone(),
-            market: Arc::new(facts::shared()?),
+            market: Arc::new(facts::shared(&system.settings.data_dir)?),
             quotes: system.quotes.clone(),
             accounts: accounts.collect(),
             groups: system.settings.groups.clone(),

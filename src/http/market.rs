@@ -474,5 +474,6 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::LunchBreak => "lunch_break",
         Phase::ClosingAuction => "closing_auction",
         Phase::AfterClose => "after_close",
+        Phase::AfterHours => "after_hours",
     }
 }

@@ -1,4 +1,6 @@
-//! The market's rules, calendar and instruments, as they come with the program.
+//! The market's rules and instruments as they come with the program, and the trading days that are known.
+
+use std::path::Path;
 
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::instrument::Instruments;
@@ -6,41 +8,47 @@ use signalbox_domain::market::Market;
 use signalbox_domain::rules::RuleBook;
 
 use super::MarketFacts;
+use super::calendars::{Calendars, CalendarsError};
 
-/// The files under `conf/` cannot be read: a build of ours with broken data.
+/// What the market's rules are cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the {0} that came with the program cannot be read: {1}")]
-pub struct FactsError(&'static str, String);
+pub enum FactsError {
+    /// A build of ours with broken data.
+    #[error("the {0} that came with the program cannot be read: {1}")]
+    Shipped(&'static str, String),
+    #[error("the trading days cannot be read")]
+    Days(#[from] CalendarsError),
+}
 
 /// A market of its own for each thread that asks: it keeps the day's rules at hand without a lock.
 ///
 /// # Errors
-/// When the data that are part of the program are broken.
-pub fn market() -> Result<Market, FactsError> {
-    let (calendar, instruments, rules) = read()?;
+/// When the data that are part of the program are broken, or trading days in the data folder.
+pub fn market(data_dir: &Path) -> Result<Market, FactsError> {
+    let (calendar, instruments, rules) = read(data_dir)?;
     Ok(Market::new(calendar, instruments, rules))
 }
 
 /// The same facts for all threads of the front door together.
 ///
 /// # Errors
-/// When the data that are part of the program are broken.
-pub fn shared() -> Result<MarketFacts, FactsError> {
-    let (calendar, instruments, rules) = read()?;
+/// When the data that are part of the program are broken, or trading days in the data folder.
+pub fn shared(data_dir: &Path) -> Result<MarketFacts, FactsError> {
+    let (calendar, instruments, rules) = read(data_dir)?;
     Ok(MarketFacts::new(calendar, instruments, rules))
 }
 
-fn read() -> Result<(Calendar, Instruments, RuleBook), FactsError> {
-    let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv"))
-        .map_err(|e| FactsError("calendar", e.to_string()))?;
+fn read(data_dir: &Path) -> Result<(Calendar, Instruments, RuleBook), FactsError> {
+    let calendar = Calendars::load(data_dir)?.mainland;
     let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"))
-        .map_err(|e| FactsError("instruments", e.to_string()))?;
+        .and_then(|all| all.with_history(include_str!("../../conf/instruments/cn_status.csv")))
+        .map_err(|e| FactsError::Shipped("instruments", e.to_string()))?;
     let rules = RuleBook::parse(&[
         include_str!("../../conf/rules/cn_equity_rules.csv"),
         include_str!("../../conf/rules/cn_lots.csv"),
         include_str!("../../conf/rules/cn_supplement.csv"),
     ])
-    .map_err(|e| FactsError("rules", e.to_string()))?;
+    .map_err(|e| FactsError::Shipped("rules", e.to_string()))?;
     Ok((calendar, instruments, rules))
 }
 
@@ -48,7 +56,8 @@ fn read() -> Result<(Calendar, Instruments, RuleBook), FactsError> {
 mod tests {
     #[test]
     fn the_facts_that_come_with_the_program_are_whole() {
-        let market = super::market().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let market = super::market(folder.path()).unwrap();
         assert!(market.instruments.len() >= 20);
     }
 }

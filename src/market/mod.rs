@@ -1,6 +1,7 @@
 //! Market facts and market data: the rules and calendars that come with the program, recorded trades, and the newest
 //! quotes for whoever is not on the trading thread.
 
+pub mod calendars;
 pub mod facts;
 pub mod prints;
 mod quotes;

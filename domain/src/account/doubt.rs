@@ -48,6 +48,8 @@ pub(super) struct Lists {
     pub(super) compare_now: bool,
     /// The trading day before the account's.
     day_before: Option<TradeDate>,
+    /// The day that was begun last in this life.
+    pub(super) today: Option<TradeDate>,
     pub(super) watches: BTreeMap<OrderId, Watch>,
     /// Acknowledged, and in no list yet.
     pub(super) unseen: BTreeMap<OrderId, Timestamp>,
@@ -104,7 +106,7 @@ impl Account {
                 self.lists.exceptions.insert(exception.key.clone(), exception);
             }
         }
-        if self.below_l4() {
+        if self.knows_numbers() {
             for order in self.orders.values().chain(self.ended.iter()) {
                 if let Some(no) = &order.broker_order_id {
                     self.lists.claims.insert((order.approval.trade_date, no.clone()), order.id());
@@ -134,6 +136,7 @@ impl Account {
 
     pub(super) fn day_began(&mut self, before: Option<TradeDate>) {
         self.lists.day_before = before;
+        self.lists.claims.retain(|(day, _), _| before.is_none_or(|before| *day >= before));
         self.lists.wanted = true;
         self.lists.compare_now = true;
     }
@@ -282,6 +285,8 @@ impl Account {
                     rows.insert(*id, row);
                 }
                 None if self.lists.external.contains_key(&number_of(row)) => {}
+                // It ended, with its fills, so long ago that it is not kept any more.
+                None if self.is_forgotten(row) => {}
                 None => free.push(row),
             }
         }
@@ -304,6 +309,12 @@ impl Account {
             self.compare(at, ledger, &snapshot, fx);
         }
         self.lists.last = Some(snapshot);
+    }
+
+    /// Whether the row's number is one of ours that is kept without its order.
+    pub(super) fn is_forgotten(&self, row: &ListedOrder) -> bool {
+        let owner = self.lists.claims.get(&number_of(row));
+        owner.is_some_and(|id| !self.orders.contains_key(id) && self.ended.get(*id).is_none())
     }
 
     /// What a listed row says of the order that it belongs to: fills first, then its end.

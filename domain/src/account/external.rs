@@ -27,7 +27,7 @@ impl Account {
         fx: &mut AccountEffects,
     ) {
         // A ghost can be another order's row by now: nothing is booked twice.
-        let owned = self.claims_of(china_date_time(row.at).0).contains_key(&row.no);
+        let owned = self.is_forgotten(row) || self.claims_of(china_date_time(row.at).0).contains_key(&row.no);
         let number = number_of(row);
         if owned || self.lists.external.contains_key(&number) {
             return;

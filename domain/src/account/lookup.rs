@@ -4,6 +4,7 @@ use super::{Account, AccountEffects, Alarm, refusal};
 use crate::broker::{BrokerRequest, Level};
 use crate::ids::OrderId;
 use crate::order::{InFlight, OrdStatus, Order, OrderFact};
+use crate::reconcile::ParkReason;
 use crate::units::Timestamp;
 use crate::view::TradingStates;
 
@@ -46,6 +47,11 @@ impl Account {
     pub(super) fn not_found(&mut self, at: Timestamp, states: &TradingStates, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
         let enforced = self.conf.capabilities.level == Level::L4;
+        // A broker remembers the ids of its day, and no longer: after it nothing is proved any more (F67).
+        let today = self.lists.today.is_none_or(|today| today <= order.approval.trade_date);
+        if !today && order.in_doubt && self.reads() {
+            return self.park(at, id, ParkReason::DayOver, fx);
+        }
         match (order.status, order.in_flight, order.in_doubt) {
             (OrdStatus::Initialized, Some(InFlight::New), true) if enforced => {
                 if order.cancel_wanted || refusal(at, states, &order.terms).is_some() {

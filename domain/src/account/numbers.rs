@@ -17,7 +17,7 @@ impl Account {
     /// The broker gave an order its number. False when another order has that number: then it says nothing.
     pub(super) fn claim(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
-        if self.below_l4() && !seeded(SeededBug::ClaimNotUnique) {
+        if self.knows_numbers() && !seeded(SeededBug::ClaimNotUnique) {
             let key = (order.approval.trade_date, no.clone());
             if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(&key) {
                 return false;
@@ -35,8 +35,13 @@ impl Account {
         true
     }
 
+    /// Whether the broker's numbers are compared with anything.
+    pub(super) fn knows_numbers(&self) -> bool {
+        self.below_l4() || self.reads()
+    }
+
     /// What the broker writes beside the order, where it does.
-    fn tag(&self, id: OrderId) -> Option<String> {
+    pub(super) fn tag(&self, id: OrderId) -> Option<String> {
         let installation = self.conf.doubt.installation.filter(|_| self.conf.capabilities.level >= Level::L2)?;
         Some(id.client_order_id(installation).to_string())
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::doubt::{BIND, doubt_key};
 use super::{Account, AccountEffects};
+use crate::broker::ListedOrder;
 use crate::ids::{BrokerOrderId, OrderId};
 use crate::order::{InFlight, OrderFact};
 use crate::units::Timestamp;
@@ -34,7 +35,7 @@ pub enum Unresolvable {
     NoCancel,
     #[error("the broker's order {0} belongs to another order")]
     Claimed(BrokerOrderId),
-    #[error("the broker's order {0} is of another symbol or side")]
+    #[error("the broker's order {0} is of another symbol, side or quantity, or bears the mark of another order")]
     Unfit(BrokerOrderId),
 }
 
@@ -60,7 +61,11 @@ impl Account {
                 let no = &no;
                 let listed = self.lists.last.as_ref().and_then(|s| s.orders.iter().find(|row| row.no == *no));
                 let terms = &order.terms;
-                if listed.is_some_and(|row| (row.symbol, row.side) != (terms.symbol, terms.side)) {
+                let unfit = |row: &ListedOrder| {
+                    let another = row.tag.as_deref().zip(self.tag(id)).is_some_and(|(shown, ours)| shown != ours);
+                    another || (row.symbol, row.side, row.qty) != (terms.symbol, terms.side, terms.qty)
+                };
+                if listed.is_some_and(unfit) {
                     return Err(Unresolvable::Unfit(no.clone()));
                 }
                 if !self.claim(at, id, no) {

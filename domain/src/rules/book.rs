@@ -6,11 +6,11 @@
 
 use crate::csv::{CsvError, Table};
 use crate::fees::FeeRules;
-use crate::instrument::{Board, Instrument, Settle};
+use crate::instrument::{Board, Instrument, Settle, Status};
 use crate::symbol::{Exchange, Symbol};
 use crate::units::{Money, Price, Qty, Ratio, TradeDate};
 
-use super::{DayRules, PriceLimit};
+use super::{Cage, DayRules, Hours, PriceLimit};
 
 /// What a row of the data rules on, by the name in its column `rule`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::Display)]
@@ -24,12 +24,14 @@ pub enum Rule {
     OrderMaxMarket,
     TickSize,
     PriceLimitPct,
-    /// Convertible bonds on their first day; read past, as they are not supported yet.
+    /// Convertible bonds on their first day: the reference is the issue price.
     PriceLimitPctOfIssuePrice,
     LimitPriceMinTick,
     LimitPriceRounding,
+    PriceCage,
     MinHoldingDays,
     SessionSchedule,
+    AfterHoursFixedPrice,
     CommissionCap,
     CommissionMinPerOrderCny,
     StampDutySell,
@@ -68,7 +70,6 @@ enum Scope {
     EtfCommodity,
     #[strum(serialize = "etf_crossborder")]
     EtfCrossBorder,
-    // Not supported yet; known, so that their rows are read and no other scope is taken for them.
     BShare,
     StBShare,
     Convertible,
@@ -87,6 +88,9 @@ enum Scope {
     Reits,
     #[strum(serialize = "reits_day1")]
     ReitsDay1,
+    Repo,
+    /// A day of [`Status::Resumed`].
+    Resumed,
 }
 
 /// The market identifier in the column `market`; several are joined with `+`.
@@ -114,7 +118,7 @@ pub enum RuleBookError {
 pub enum NoRule {
     #[error("{symbol} is no instrument that is known here")]
     UnknownSymbol { symbol: Symbol },
-    #[error("{symbol}: {board} instruments are not supported yet")]
+    #[error("{symbol}: {board} instruments of this exchange are not supported yet")]
     NotSupported { symbol: Symbol, board: Board },
     #[error("{symbol} is not listed before {listed_on}")]
     NotListed { symbol: Symbol, listed_on: TradeDate },
@@ -133,10 +137,13 @@ pub struct RuleBook {
     order_max_market: Dated<Qty>,
     tick: Dated<Price>,
     limit: Dated<PriceLimit>,
-    one_tick_floor: Dated<bool>,
+    limit_of_issue: Dated<PriceLimit>,
+    one_tick_floor: Dated<Option<Price>>,
     half_up: Dated<()>,
+    cage: Dated<Cage>,
     min_holding_days: Dated<u8>,
-    closing_auction: Dated<bool>,
+    hours: Dated<Hours>,
+    after_hours: Dated<()>,
     commission_cap: Dated<Ratio>,
     commission_min: Dated<Money>,
     stamp_duty_sell: Dated<Ratio>,
@@ -161,13 +168,13 @@ impl RuleBook {
 
     /// The rules of the instrument on this day. `listing_day_index` counts its trading days from 1
     /// ([`crate::calendar::Calendar::listing_day_index`]); `None` takes it as long listed, unless this is the very day
-    /// in `listed_on`.
-    ///
-    /// Not known to the data, so not answered by it: the first day after a re-listing and the delisting period.
+    /// in `listed_on`. Risk warnings, the delisting period and days of resumption are those of
+    /// [`Instrument::history`].
     ///
     /// # Errors
-    /// [`NoRule`] when the board is not supported yet, the instrument not listed yet, or any rule missing: complete
-    /// since 2006-07-01 for ordinary funds, since 2015-08-01 for shares, and for each board since it exists.
+    /// [`NoRule`] when the exchange is not supported here, the instrument not listed yet, or any rule missing: complete
+    /// since 2006-07-01 for ordinary funds and convertible bonds, since 2008-09-19 for B shares, since 2015-08-01 for
+    /// other shares, and for each board since it exists; public REITs have limits only.
     pub fn day(
         &self,
         instrument: &Instrument,
@@ -178,6 +185,11 @@ impl RuleBook {
         // The band is computed half up: only where the data says that the exchange does so too.
         at.find(&self.half_up, &[Scope::Stock])?;
         let (board, family) = (&[at.board][..], &[at.family][..]);
+        // The rule names every security with a band, and one for the delisting period; before its first day there is
+        // none.
+        let floor = at.find(&self.one_tick_floor, &[at.delisting().unwrap_or(Scope::Stock), Scope::Stock]).ok();
+        let hours = at.find(&self.hours, family)?;
+        let commission_cap = at.find(&self.commission_cap, family)?;
         Ok(DayRules {
             buy_min: at.find(&self.buy_min, board)?,
             buy_step: at.find(&self.buy_step, board)?,
@@ -187,13 +199,17 @@ impl RuleBook {
             order_max_market: at.find(&self.order_max_market, board)?,
             tick: at.find(&self.tick, family)?,
             limit: self.limit(&at)?,
-            // The rule names every security with a band; before its first day there is none.
-            one_tick_floor: at.find(&self.one_tick_floor, &[Scope::Stock]).unwrap_or(false),
+            one_tick_floor: floor.is_some(),
+            one_tick_floor_to: floor.flatten(),
+            // What has neither rule has neither cage nor trading after hours.
+            cage: at.find(&self.cage, board).ok(),
             min_holding_days: at.find(&self.min_holding_days, &[at.settle])?,
-            closing_auction: at.find(&self.closing_auction, family)?,
+            closing_auction: hours == Hours::ClosingAuction,
+            hours,
+            after_hours: at.find(&self.after_hours, board).is_ok(),
             fees: FeeRules {
-                commission: FeeRules::COMMISSION_DEFAULT,
-                commission_cap: at.find(&self.commission_cap, family)?,
+                commission: FeeRules::COMMISSION_DEFAULT.min(commission_cap),
+                commission_cap,
                 commission_min: at.find(&self.commission_min, family)?,
                 stamp_duty_sell: at.find(&self.stamp_duty_sell, family)?,
                 transfer_fee: at.find(&self.transfer_fee, family)?,
@@ -215,11 +231,18 @@ impl RuleBook {
     }
 
     fn limit(&self, at: &Question<'_>) -> Result<PriceLimit, NoRule> {
-        let seasoned = match (at.board, at.instrument.st) {
+        if at.instrument.span(Status::Resumed, at.day).is_some() {
+            return at.find(&self.limit, &[Scope::Resumed]);
+        }
+        if let Some(scope) = at.delisting() {
+            return at.find(&self.limit, &[scope]);
+        }
+        let seasoned = match (at.board, at.instrument.is_st(at.day)) {
             (Scope::MainBoard, true) => &[Scope::StMain][..],
             (Scope::Chinext, true) => &[Scope::StChinext],
             (Scope::Star, true) => &[Scope::StStar],
             (Scope::Bse, true) => &[Scope::StBse],
+            (Scope::BShare, true) => &[Scope::StBShare],
             (Scope::Etf, _) if at.instrument.etf_20pct => &[Scope::Etf20pct, Scope::Etf],
             (board, _) => &[board][..],
         };
@@ -230,6 +253,8 @@ impl RuleBook {
             (Scope::Chinext, Some(2..=5)) => &[Scope::IpoFirst5Chinext],
             (Scope::Star, Some(1..=5)) => &[Scope::IpoFirst5Star],
             (Scope::Bse, Some(1)) => &[Scope::IpoDay1Bse],
+            (Scope::Reits, Some(1)) => &[Scope::ReitsDay1],
+            (Scope::Convertible, Some(1)) => return at.find(&self.limit_of_issue, &[Scope::ConvertibleDay1]),
             _ => &[],
         };
         // The first days follow the rule under which the stock was issued: one listed a day before a reform does not
@@ -253,7 +278,7 @@ struct Question<'a> {
     market: Market,
     /// For lots and price limits.
     board: Scope,
-    /// For what does not differ by board: tick, session, fees.
+    /// For what does not differ by board of shares: tick, session, fees.
     family: Scope,
     /// For the days of holding.
     settle: Scope,
@@ -262,12 +287,11 @@ struct Question<'a> {
 impl<'a> Question<'a> {
     fn new(instrument: &'a Instrument, day: TradeDate, listing_day_index: Option<u32>) -> Result<Self, NoRule> {
         let symbol = instrument.symbol;
-        let not_supported = NoRule::NotSupported { symbol, board: instrument.board };
         let market = match symbol.exchange() {
             Exchange::SH => Market::Xshg,
             Exchange::SZ => Market::Xshe,
             Exchange::BJ => Market::Bjse,
-            _ => return Err(not_supported),
+            _ => return Err(NoRule::NotSupported { symbol, board: instrument.board }),
         };
         let board = match instrument.board {
             Board::Main => Scope::MainBoard,
@@ -275,16 +299,23 @@ impl<'a> Question<'a> {
             Board::Star => Scope::Star,
             Board::Beijing => Scope::Bse,
             Board::Etf => Scope::Etf,
-            Board::Convertible | Board::Repo | Board::BShare | Board::Reit => return Err(not_supported),
+            Board::Convertible => Scope::Convertible,
+            Board::Repo => Scope::Repo,
+            Board::BShare => Scope::BShare,
+            Board::Reit => Scope::Reits,
         };
-        let family = if board == Scope::Etf { Scope::Etf } else { Scope::Stock };
-        let settle = match (family, instrument.settle) {
-            (Scope::Stock, _) | (_, Settle::Ordinary) => family,
-            (_, Settle::Bond) => Scope::EtfBond,
-            (_, Settle::Money) => Scope::EtfMoney,
-            (_, Settle::Gold) => Scope::EtfGold,
-            (_, Settle::Commodity) => Scope::EtfCommodity,
-            (_, Settle::CrossBorder) => Scope::EtfCrossBorder,
+        let family = match board {
+            Scope::MainBoard | Scope::Chinext | Scope::Star | Scope::Bse => Scope::Stock,
+            other => other,
+        };
+        let settle = match instrument.settle {
+            _ if family != Scope::Etf => family,
+            Settle::Ordinary => Scope::Etf,
+            Settle::Bond => Scope::EtfBond,
+            Settle::Money => Scope::EtfMoney,
+            Settle::Gold => Scope::EtfGold,
+            Settle::Commodity => Scope::EtfCommodity,
+            Settle::CrossBorder => Scope::EtfCrossBorder,
         };
         let age = match instrument.listed_on {
             Some(listed_on) if day < listed_on => return Err(NoRule::NotListed { symbol, listed_on }),
@@ -292,6 +323,20 @@ impl<'a> Question<'a> {
             _ => listing_day_index,
         };
         Ok(Self { instrument, day, age, market, board, family, settle })
+    }
+
+    /// The scope of the delisting period, when the stock is in it on this day.
+    fn delisting(&self) -> Option<Scope> {
+        let first = self.instrument.span(Status::Delisting, self.day)?.from == self.day;
+        Some(match (self.board, first) {
+            (Scope::Star, true) => Scope::DelistingDay1Star,
+            (Scope::Star, false) => Scope::DelistingStar,
+            (Scope::Bse, true) => Scope::DelistingDay1Bse,
+            (Scope::Bse, false) => Scope::DelistingBse,
+            (Scope::Chinext, false) => Scope::DelistingChinext,
+            (_, true) => Scope::DelistingDay1,
+            (_, false) => Scope::Delisting,
+        })
     }
 
     /// The value in the first of the scopes that has one on this day.
@@ -342,10 +387,13 @@ impl RuleBook {
             order_max_market: Dated::new(Rule::OrderMaxMarket),
             tick: Dated::new(Rule::TickSize),
             limit: Dated::new(Rule::PriceLimitPct),
+            limit_of_issue: Dated::new(Rule::PriceLimitPctOfIssuePrice),
             one_tick_floor: Dated::new(Rule::LimitPriceMinTick),
             half_up: Dated::new(Rule::LimitPriceRounding),
+            cage: Dated::new(Rule::PriceCage),
             min_holding_days: Dated::new(Rule::MinHoldingDays),
-            closing_auction: Dated::new(Rule::SessionSchedule),
+            hours: Dated::new(Rule::SessionSchedule),
+            after_hours: Dated::new(Rule::AfterHoursFixedPrice),
             commission_cap: Dated::new(Rule::CommissionCap),
             commission_min: Dated::new(Rule::CommissionMinPerOrderCny),
             stamp_duty_sell: Dated::new(Rule::StampDutySell),
@@ -393,13 +441,13 @@ impl RuleBook {
                 cell.put(&mut self.tick, market, |v| Price::parse(v).ok().filter(|tick| tick.is_positive()))
             }
             Rule::PriceLimitPct => cell.put(&mut self.limit, market, price_limit),
-            Rule::PriceLimitPctOfIssuePrice => Ok(()),
-            // In the delisting period the floor depends on the price; that scope is not supported yet.
-            Rule::LimitPriceMinTick if cell.scope != Scope::Stock => Ok(()),
-            Rule::LimitPriceMinTick => cell.put(&mut self.one_tick_floor, market, |v| (v == "True").then_some(true)),
+            Rule::PriceLimitPctOfIssuePrice => cell.put(&mut self.limit_of_issue, market, price_limit),
+            Rule::LimitPriceMinTick => cell.put(&mut self.one_tick_floor, market, one_tick_floor),
             Rule::LimitPriceRounding => cell.put(&mut self.half_up, market, |v| (v == "half_up_2dp").then_some(())),
+            Rule::PriceCage => cell.put(&mut self.cage, market, cage),
             Rule::MinHoldingDays => cell.put(&mut self.min_holding_days, market, |v| v.parse().ok()),
-            Rule::SessionSchedule => cell.put(&mut self.closing_auction, market, closing_auction),
+            Rule::SessionSchedule => cell.put(&mut self.hours, market, hours),
+            Rule::AfterHoursFixedPrice => cell.put(&mut self.after_hours, market, |v| (v == "True").then_some(())),
             Rule::CommissionCap => cell.put(&mut self.commission_cap, market, rate),
             Rule::CommissionMinPerOrderCny => {
                 cell.put(&mut self.commission_min, market, |v| Money::parse(v).ok().filter(|m| !m.is_negative()))
@@ -463,21 +511,48 @@ fn price_limit(text: &str) -> Option<PriceLimit> {
     if text == "unlimited" {
         return Some(PriceLimit::Unlimited);
     }
-    let (up, down) = match text.strip_prefix("{\"up\": ").and_then(|rest| rest.strip_suffix('}')) {
-        Some(pair) => pair.split_once(", \"down\": ")?,
-        None => (text, text),
-    };
+    let (up, down) = pair(text, "up", "down").unwrap_or((text, text));
     let (up, down) = (rate(up)?, rate(down)?);
     (up.is_positive() && down.is_positive()).then_some(PriceLimit::Percent { up, down })
 }
 
-/// Two schedules are known, and the calendar speaks their times. Any other is a change of rules that code must follow.
-fn closing_auction(text: &str) -> Option<bool> {
+/// `True`: at any price; or `{"prev_close_lt": 0.05, "band": 0.01}`, and `lte` where the price itself is included.
+fn one_tick_floor(text: &str) -> Option<Option<Price>> {
+    const STEP: Price = Price::from_e4(1);
+    if text == "True" {
+        return Some(None);
+    }
+    let below = pair(text, "prev_close_lt", "band").map(|(most, band)| (most, band, STEP));
+    let up_to = || pair(text, "prev_close_lte", "band").map(|(most, band)| (most, band, Price::ZERO));
+    let (most, band, step) = below.or_else(up_to)?;
+    // The band is one tick of a share: the floor is told by that name only.
+    (band == "0.01").then_some(Some(Price::parse(most).ok()? - step))
+}
+
+/// `{"pct": 0.02, "at_least": 0.1}`.
+fn cage(text: &str) -> Option<Cage> {
+    let (pct, at_least) = pair(text, "pct", "at_least")?;
+    let cage = Cage { pct: rate(pct)?, at_least: Price::parse(at_least).ok()? };
+    (cage.pct.is_positive() && !cage.at_least.is_negative()).then_some(cage)
+}
+
+/// The two values of `{"first": 1, "second": 2}`.
+fn pair<'a>(text: &'a str, first: &str, second: &str) -> Option<(&'a str, &'a str)> {
+    let named = |part: &'a str, name: &str| {
+        part.trim().strip_prefix('"')?.strip_prefix(name)?.strip_prefix("\":").map(str::trim)
+    };
+    let (one, two) = text.strip_prefix('{')?.strip_suffix('}')?.split_once(',')?;
+    Some((named(one, first)?, named(two, second)?))
+}
+
+/// Three schedules are known, and the calendar speaks their times. Any other is a change of rules that code must follow.
+fn hours(text: &str) -> Option<Hours> {
     const MORNING: &str = r#"{"open_call":["09:15","09:25"],"continuous":[["09:30","11:30"],"#;
     let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     match compact.strip_prefix(MORNING)? {
-        r#"["13:00","14:57"]],"close_call":["14:57","15:00"]}"# => Some(true),
-        r#"["13:00","15:00"]],"close_call":null}"# => Some(false),
+        r#"["13:00","14:57"]],"close_call":["14:57","15:00"]}"# => Some(Hours::ClosingAuction),
+        r#"["13:00","15:00"]],"close_call":null}"# => Some(Hours::NoClosingAuction),
+        r#"["13:00","15:30"]],"close_call":null}"# => Some(Hours::Repo),
         _ => None,
     }
 }

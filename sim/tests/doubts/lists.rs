@@ -2,11 +2,11 @@
 
 use signalbox_domain::account::{AccountInput, Alarm, Resolution, Settlement, Unsettleable};
 use signalbox_domain::broker::{Level, ListedStatus, Report};
-use signalbox_domain::ids::ExecId;
+use signalbox_domain::ids::{ExecId, StrategyId};
 use signalbox_domain::order::Side;
 use signalbox_domain::reconcile::ParkReason;
 use signalbox_domain::reconcile::exception::ExceptionKind;
-use signalbox_domain::units::{Price, Qty, Span, TradeDate};
+use signalbox_domain::units::{Money, Price, Qty, Span, TradeDate};
 
 use crate::broker::{Bench, no, symbol, tag};
 
@@ -406,4 +406,34 @@ fn f33_an_absent_order_that_trades_is_told_and_its_row_is_nobodys_own() {
     assert!(bench.open().is_empty(), "it is over, and booked: {:?}", bench.open());
     let held = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger").holding(symbol()).qty;
     assert_eq!(held, Qty::new(1_100));
+}
+
+#[test]
+fn rows_of_orders_that_are_not_kept_any_more_are_no_trades_by_hand() {
+    let mut bench = Bench::at(Level::L2);
+    let first = bench.buy(100);
+    bench.say(first, Report::Accepted { broker_order_id: no("N1") });
+    bench.list_tagged("N1", first, 100);
+    bench.trade("N1", 100, 100_000);
+    bench.lists.cash.as_mut().expect("cash").available = Money::from_units(99_000);
+    bench.pass(70);
+    assert_eq!(bench.status(first), "filled");
+    // More than are remembered end after it.
+    let (mut ended, mut n) = (0, 0);
+    while ended < 8_300 {
+        n += 1;
+        let order = bench.signal(Side::Buy, 100, Some(100_000 - (n % 60) * 100));
+        if bench.submits(order) == 1 {
+            ended += 1;
+            bench.say(order, Report::Rejected { text: "no".into() });
+        }
+        bench.desk.set_clock(bench.desk.at.plus(Span::from_ms(250)));
+        bench.run();
+        bench.desk.alarms.clear();
+        bench.desk.journal.clear();
+    }
+    bench.pass(200);
+    let ledger = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger");
+    assert_eq!(ledger.holding(symbol()).qty, bench.lists.positions[0].qty);
+    assert!(ledger.book(symbol(), &StrategyId::external()).is_none());
 }

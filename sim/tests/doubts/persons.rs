@@ -6,6 +6,7 @@ use signalbox_domain::calendar::china_instant;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{ExecId, StrategyId};
 use signalbox_domain::order::{OrderFact, Side};
+use signalbox_domain::reconcile::ParkReason;
 use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::RiskInput;
 use signalbox_domain::units::{Price, Qty, TradeDate};
@@ -153,4 +154,34 @@ fn a_number_that_comes_again_the_next_day_is_another_order() {
     let by_hand = bench.exceptions().into_iter().filter(|e| e.kind == ExceptionKind::External).count();
     let book = bench.desk.ledgers.get(&account()).and_then(|ledger| ledger.book(symbol(), &StrategyId::external()));
     assert_eq!((by_hand, book.map(|book| book.qty)), (2, Some(Qty::new(300))));
+}
+
+#[test]
+fn f15_a_number_binds_one_order_at_every_level_and_only_one_that_it_fits() {
+    let mut bench = Bench::at(Level::L4);
+    let (first, second) = (bench.buy(100), bench.signal(Side::Buy, 200, Some(100_000)));
+    bench.say(first, Report::Accepted { broker_order_id: no("N1") });
+    bench.lose(second);
+    assert_eq!(bench.resolve(second, Resolution::Bind(no("N1"))), Err(Unresolvable::Claimed(no("N1"))));
+
+    let (mut bench, order) = parked();
+    bench.list("N7", Side::Buy, 700, 100_000);
+    bench.pass(61);
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N7"))), Err(Unresolvable::Unfit(no("N7"))));
+}
+
+#[test]
+fn f67_at_l4_a_doubt_that_crosses_the_day_is_a_persons() {
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(100);
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    bench.lose(order);
+    let day = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+    bench.desk.set_clock(china_instant(day, 9, 31, 0));
+    bench.tell(AccountInput::DayStart(day));
+    for _ in 0..4 {
+        bench.say(order, Report::NotFound);
+        bench.pass(40);
+    }
+    assert_eq!(bench.parked(order), Some(ParkReason::DayOver));
 }

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::instrument::{Currency, Instruments};
+use crate::instrument::{Currency, Instruments, StatusSpan};
+use crate::order::Side;
 
 const RULES: &str = include_str!("../../../../conf/rules/cn_equity_rules.csv");
 const LOTS: &str = include_str!("../../../../conf/rules/cn_lots.csv");
@@ -28,7 +31,14 @@ fn instrument(symbol: &str, board: Board) -> Instrument {
         etf_20pct: false,
         listed_on: None,
         currency: Currency::Cny,
+        history: Arc::default(),
     }
+}
+
+/// The instrument in this state from one day to another.
+fn in_state(instrument: Instrument, status: Status, from: &str, until: Option<&str>) -> Instrument {
+    let span = StatusSpan { status, from: date(from), until: until.map(date) };
+    Instrument { history: Arc::new([span]), ..instrument }
 }
 
 fn st(symbol: &str, board: Board) -> Instrument {
@@ -60,8 +70,12 @@ fn a_main_board_stock_has_all_its_rules_on_the_recorded_day() {
             tick: Price::from_e4(100),
             limit: percent(10, 10),
             one_tick_floor: false,
+            one_tick_floor_to: None,
+            cage: None,
             min_holding_days: 1,
             closing_auction: true,
+            hours: Hours::ClosingAuction,
+            after_hours: false,
             fees: FeeRules {
                 commission: Ratio::from_e6(250),
                 commission_cap: Ratio::from_e6(3_000),
@@ -200,6 +214,120 @@ fn a_stock_listed_just_before_a_reform_keeps_its_limit_on_the_day_of_the_reform(
 }
 
 #[test]
+fn a_day_of_resumption_has_no_limit_whatever_the_board_says() {
+    let reform = in_state(instrument("600000.SH", Board::Main), Status::Resumed, "2006-05-12", Some("2006-05-13"));
+    let limit = |day| book().price_limit(&reform, date(day), None);
+    assert_eq!(limit("2006-05-12"), Ok(PriceLimit::Unlimited));
+    assert_eq!(limit("2006-05-15"), Ok(percent(10, 10)));
+    let relisted = in_state(st("000792.SZ", Board::Main), Status::Resumed, "2021-08-10", Some("2021-08-11"));
+    assert_eq!(book().price_limit(&relisted, date("2021-08-10"), None), Ok(PriceLimit::Unlimited));
+    assert_eq!(book().price_limit(&relisted, date("2021-08-11"), None), Ok(percent(5, 5)));
+    let early = in_state(instrument("600000.SH", Board::Main), Status::Resumed, "2004-05-12", None);
+    assert!(book().price_limit(&early, date("2004-05-12"), None).is_err(), "before the rule is known");
+}
+
+#[test]
+fn the_delisting_period_begins_without_a_limit_since_the_end_of_2020() {
+    let limit = |symbol, board, from: &str, day: &str| {
+        book().price_limit(&in_state(st(symbol, board), Status::Delisting, from, None), date(day), None)
+    };
+    let free = Ok(PriceLimit::Unlimited);
+    let (first, second) = ("2022-05-16", "2022-05-17");
+    for (symbol, board, band) in [
+        ("600001.SH", Board::Main, 10),
+        ("000003.SZ", Board::Main, 10),
+        ("300028.SZ", Board::ChiNext, 20),
+        ("688086.SH", Board::Star, 20),
+        ("833999.BJ", Board::Beijing, 30),
+    ] {
+        assert_eq!(limit(symbol, board, first, first), free, "{symbol}");
+        assert_eq!(limit(symbol, board, first, second), Ok(percent(band, band)), "{symbol}");
+    }
+    // Before the reform of 2020-12-31 the first day had the band of the others, and ST in it never meant 5 %.
+    assert_eq!(limit("600001.SH", Board::Main, "2019-05-27", "2019-05-27"), Ok(percent(10, 10)));
+    assert_eq!(limit("300028.SZ", Board::ChiNext, "2020-07-01", "2020-07-02"), Ok(percent(10, 10)));
+    assert!(limit("300028.SZ", Board::ChiNext, "2020-09-01", "2020-09-02").is_err(), "nobody says what held then");
+}
+
+#[test]
+fn the_floor_of_the_delisting_period_ended_just_below_five_cents_until_2020() {
+    let stock = |from| in_state(st("600001.SH", Board::Main), Status::Delisting, from, None);
+    let band = |from, day, prev: &str| {
+        let band = on(&stock(from), day).price_band(Price::parse(prev).expect("a price")).expect("a limit");
+        (band.0.to_string(), band.1.to_string())
+    };
+    let text = |low: &str, high: &str| (low.to_owned(), high.to_owned());
+    assert_eq!(band("2019-05-20", "2019-05-27", "0.04"), text("0.03", "0.05"));
+    assert_eq!(band("2019-05-20", "2019-05-27", "0.05"), text("0.05", "0.06"), "half up leaves the reference itself");
+    assert_eq!(band("2021-05-20", "2021-05-27", "0.05"), text("0.04", "0.06"));
+    assert_eq!(band("2023-05-20", "2023-05-29", "0.05"), text("0.04", "0.06"), "by the floor of the whole market");
+}
+
+#[test]
+fn b_shares_have_the_tick_of_their_currency_and_the_band_of_the_main_board() {
+    let (shanghai, shenzhen) = (instrument("900901.SH", Board::BShare), instrument("200012.SZ", Board::BShare));
+    assert_eq!(on(&shanghai, "2024-01-02").tick, Price::from_e4(10));
+    assert_eq!(on(&shenzhen, "2024-01-02").tick, Price::from_e4(100));
+    for share in [&shanghai, &shenzhen] {
+        let rules = on(share, "2024-01-02");
+        assert_eq!((rules.limit, rules.min_holding_days, rules.buy_step), (percent(10, 10), 1, Qty::new(100)));
+        assert!(!rules.after_hours);
+    }
+    let warned = st("900901.SH", Board::BShare);
+    assert_eq!(on(&warned, "2026-07-03").limit, percent(5, 5));
+    assert_eq!(on(&warned, "2026-07-06").limit, percent(10, 10));
+    assert!(!on(&shanghai, "2018-08-17").closing_auction && on(&shanghai, "2018-08-20").closing_auction);
+}
+
+#[test]
+fn convertible_bonds_got_a_band_in_august_2022() {
+    let bond = instrument("113050.SH", Board::Convertible);
+    let rules = on(&bond, "2022-08-01");
+    assert_eq!((rules.limit, rules.tick, rules.min_holding_days), (percent(20, 20), Price::from_e4(10), 0));
+    assert_eq!((rules.buy_min, rules.buy_step, rules.fees.stamp_duty_sell), (Qty::new(10), Qty::new(10), Ratio::ZERO));
+    assert_eq!(on(&bond, "2022-07-29").limit, PriceLimit::Unlimited);
+    let first = |day| book().price_limit(&bond, date(day), Some(1));
+    let issue = PriceLimit::Percent { up: Ratio::from_e6(573_000), down: Ratio::from_e6(433_000) };
+    assert_eq!((first("2022-07-29"), first("2022-08-01")), (Ok(PriceLimit::Unlimited), Ok(issue)));
+    let face = on(&bond, "2022-08-01");
+    let band = DayRules { limit: issue, ..face }.price_band(Price::from_e4(1_000_000)).expect("a limit");
+    assert_eq!((band.0.to_string(), band.1.to_string()), ("56.70".into(), "157.30".into()));
+    assert!(on(&instrument("128144.SZ", Board::Convertible), "2022-08-01").closing_auction && !rules.closing_auction);
+}
+
+#[test]
+fn repo_lends_in_tens_of_units_until_half_past_three() {
+    let (shanghai, shenzhen) = (instrument("204001.SH", Board::Repo), instrument("131810.SZ", Board::Repo));
+    let rules = on(&shanghai, "2024-01-02");
+    assert_eq!((rules.hours, rules.limit, rules.min_holding_days), (Hours::Repo, PriceLimit::Unlimited, 0));
+    let lend = |rules: &DayRules, qty| rules.check_qty(Side::Sell, Qty::new(qty), Qty::new(10_000)).is_ok();
+    assert!(lend(&rules, 10) && !lend(&rules, 15) && lend(&on(&shenzhen, "2016-01-04"), 10));
+    assert!(!lend(&on(&shanghai, "2022-05-13"), 10) && lend(&on(&shanghai, "2022-05-13"), 1_000));
+    assert!(rules.fees.commission <= rules.fees.commission_cap);
+}
+
+#[test]
+fn the_price_cage_came_board_by_board() {
+    let cage = |symbol: &str, day| on(&shipped(symbol), day).cage;
+    let two = |at_least| Some(Cage { pct: Ratio::from_percent(2), at_least: Price::from_e4(at_least) });
+    assert_eq!(cage("688111.SH", "2020-02-03"), two(0));
+    assert_eq!((cage("300750.SZ", "2020-08-21"), cage("300750.SZ", "2020-08-24")), (None, two(0)));
+    assert_eq!((cage("600000.SH", "2023-04-07"), cage("600000.SH", "2023-04-10")), (None, two(1_000)));
+    let beijing = Cage { pct: Ratio::from_percent(5), at_least: Price::from_e4(1_000) };
+    assert_eq!(cage("430047.BJ", "2024-01-02"), Some(beijing));
+    assert_eq!(cage("510300.SH", "2024-01-02"), None);
+}
+
+#[test]
+fn trading_after_hours_came_to_all_a_shares_in_the_summer_of_2026() {
+    let after = |symbol: &str, day| on(&shipped(symbol), day).after_hours;
+    assert!(after("688111.SH", "2020-02-03"));
+    assert!(!after("300750.SZ", "2020-08-21") && after("300750.SZ", "2020-08-24"));
+    assert!(!after("600000.SH", "2026-07-03") && after("600000.SH", "2026-07-06"));
+    assert!(!after("510300.SH", "2026-07-06") && !after("430047.BJ", "2026-07-06"));
+}
+
+#[test]
 fn the_one_tick_floor_came_to_shenzhen_and_shanghai_at_different_times() {
     assert!(on(&shipped("000001.SZ"), "2016-01-04").one_tick_floor);
     assert!(!on(&shipped("600000.SH"), "2023-04-07").one_tick_floor);
@@ -209,11 +337,13 @@ fn the_one_tick_floor_came_to_shenzhen_and_shanghai_at_different_times() {
 #[test]
 fn what_is_not_supported_or_not_listed_is_refused_with_its_reason() {
     let why = |instrument: &Instrument, day| book().day(instrument, date(day), None).expect_err("refused").to_string();
-    let refusal = "110059.SH: convertible instruments are not supported yet";
-    assert_eq!(why(&instrument("110059.SH", Board::Convertible), "2024-01-02"), refusal);
-    for (symbol, board) in [("204001.SH", Board::Repo), ("900901.SH", Board::BShare), ("508000.SH", Board::Reit)] {
-        assert!(why(&instrument(symbol, board), "2024-01-02").ends_with("not supported yet"));
-    }
+    let abroad =
+        Instrument { symbol: Symbol::parse("700.HK").expect("a symbol"), ..instrument("600000.SH", Board::Main) };
+    assert_eq!(why(&abroad, "2024-01-02"), "700.HK: main instruments of this exchange are not supported yet");
+    let reit = instrument("508000.SH", Board::Reit);
+    assert_eq!(why(&reit, "2024-01-02"), "no session_schedule is known for 508000.SH on 2024-01-02");
+    let limit = |age| book().price_limit(&reit, date("2024-01-02"), Some(age));
+    assert_eq!((limit(1), limit(2)), (Ok(percent(30, 30)), Ok(percent(10, 10))));
     assert_eq!(why(&shipped("688981.SH"), "2020-07-15"), "688981.SH is not listed before 2020-07-16");
     assert_eq!(
         why(&instrument("600000.SH", Board::Main), "1990-12-19"),
@@ -258,9 +388,14 @@ fn a_table_that_the_book_would_misread_is_refused() {
         ("limit_price_rounding", "half_even_2dp"),
         ("min_holding_days", "T+1"),
         ("session_schedule", "{}"),
+        ("price_cage", "0.02"),
+        ("price_cage", "{\"pct\": 0, \"at_least\": 0.1}"),
+        ("after_hours_fixed_price", "15:05"),
+        ("limit_price_min_tick", "{\"prev_close_lt\": 0.05, \"band\": 0.02}"),
     ] {
         let told = format!("line 2: value has the unknown value {value:?}");
-        assert_eq!(why(&format!("XSHG,stock,{rule},{value},2016-01-01,\n")), told);
+        let quoted = value.replace('"', "\"\"");
+        assert_eq!(why(&format!("XSHG,stock,{rule},\"{quoted}\",2016-01-01,\n")), told);
     }
     let twice = "XSHG,stock,tick_size,0.01,2016-01-01,2020-01-01\nXSHG+XSHE,stock,tick_size,0.1,2019-12-31,\n";
     assert_eq!(why(twice), "line 3: tick_size is ruled twice on 2019-12-31");

@@ -1,0 +1,7 @@
+//! The market's rules and calendars against recorded prices and the files of the exchanges' days.
+
+mod abroad;
+mod csv;
+mod limits;
+mod properties;
+mod year;
