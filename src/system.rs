@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Context as _;
 use signalbox_actors::clock::{Clock, Machine, MarketClock, ThisMachine};
 use signalbox_actors::crash::crash_point;
 use signalbox_actors::desk::Desk;
@@ -70,6 +71,10 @@ impl std::fmt::Debug for Outside {
     }
 }
 
+/// Lines of the journal whose hashes are computed again before anything trades: some milliseconds. `signalbox audit verify`
+/// does it for all.
+const VERIFIED_AT_START: u64 = 2_000;
+
 impl Signalbox {
     /// Opens the store, takes up what an earlier run left, and starts every actor on this thread, which must run an
     /// actix system.
@@ -122,6 +127,10 @@ impl Signalbox {
         start: ClockStart,
         outside: Outside,
     ) -> anyhow::Result<Self> {
+        store
+            .verify_newest(VERIFIED_AT_START)
+            .await
+            .context("the journal was changed by another hand, or is damaged")?;
         let mut rest = rest(&store).await?;
         crash_point("restore.read");
         let (start, speed) = match start {

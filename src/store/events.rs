@@ -174,6 +174,15 @@ impl Store {
         }
     }
 
+    /// The same for the newest lines: what a start can afford (F42).
+    ///
+    /// # Errors
+    /// As [`Store::verify_chain`].
+    pub async fn verify_newest(&self, lines: u64) -> Result<Verified, ChainError> {
+        let newest = self.journal_page(&EventFilter::default(), None, 1).await?;
+        self.verify_chain(newest.first().map_or(0, |line| line.seq).saturating_sub(lines) + 1).await
+    }
+
     /// The facts of the journal from line `from` on, in order and in chunks.
     #[must_use]
     pub fn replay(&self, from: u64) -> Replay {

@@ -56,7 +56,7 @@ async fn lines_stand_in_the_order_of_the_tickets_without_gaps() {
 }
 
 #[tokio::test]
-async fn a_changed_byte_a_missing_line_and_a_cut_are_found() {
+async fn f42_a_changed_byte_a_missing_line_and_a_cut_are_found() {
     let database = Database::sqlite();
     let store = database.open().await;
     let mut ticket = 0;
@@ -75,6 +75,9 @@ async fn a_changed_byte_a_missing_line_and_a_cut_are_found() {
         .unwrap();
     assert!(matches!(store.verify_chain(1).await, Err(ChainError::Broken(30))));
     assert!(store.verify_chain(31).await.is_ok());
+    assert!(matches!(store.verify_newest(21).await, Err(ChainError::Broken(30))));
+    assert_eq!(store.verify_newest(20).await.unwrap().lines, 20);
+    assert!(matches!(store.verify_newest(1_000).await, Err(ChainError::Broken(30))));
     hand.execute_unprepared("DELETE FROM journal WHERE seq = 20").await.unwrap();
     assert!(matches!(store.verify_chain(1).await, Err(ChainError::Missing(20))));
     hand.execute_unprepared("DELETE FROM journal WHERE seq = 50").await.unwrap();
