@@ -572,8 +572,14 @@ impl Account {
                 }
                 if !self.claim(at, id, &broker_order_id) {
                     let cause: Arc<str> = format!("the broker named {broker_order_id}, which is another order").into();
-                    if !order_in_doubt(self.orders.get(&id)) && in_flight.is_some() {
-                        self.doubt(at, id, &cause, fx);
+                    let doubt_since = self.orders.get(&id).filter(|order| order.in_doubt).and_then(|o| o.doubt_since);
+                    match doubt_since {
+                        None if in_flight.is_some() => self.doubt(at, id, &cause, fx),
+                        Some(since) if self.looks_up() && at.since(since) >= self.conf.doubt.blind_after => {
+                            self.park(at, id, ParkReason::NearMiss, fx);
+                        }
+                        Some(_) if self.looks_up() => self.find_again = Some(at.plus(FIND_AGAIN)),
+                        _ => {}
                     }
                     return;
                 }
@@ -816,10 +822,6 @@ fn refusal(at: Timestamp, states: &TradingStates, terms: &OrderTerms) -> Option<
 fn may_have_filled(order: &Order) -> bool {
     let worked = matches!(order.status, OrdStatus::Canceled | OrdStatus::Expired);
     worked && order.send_no > 0 && order.cum_qty < order.terms.qty
-}
-
-fn order_in_doubt(order: Option<&Order>) -> bool {
-    order.is_some_and(|order| order.in_doubt)
 }
 
 fn send_no(order: Option<&Order>) -> u16 {

@@ -251,7 +251,7 @@ impl Oracle {
                 order.amount += qty * px;
                 must!(self.lenient || order.cum <= order.qty, "filled beyond its quantity");
                 let (side, key) = (order.side, (account.clone(), order.symbol));
-                let full = order.cum >= order.qty;
+                let (full, order_over) = (order.cum >= order.qty, order.cum > order.qty);
                 let book = self.books.entry((account.clone(), order.symbol, order.strategy.clone())).or_default();
                 *book += if side == Side::Buy { qty } else { -qty };
                 order.ended |= full;
@@ -272,6 +272,9 @@ impl Oracle {
                 }
                 if ended {
                     self.late_fills.insert(id);
+                }
+                // Nothing was set aside for it.
+                if ended || order_over {
                     match side {
                         Side::Buy => *self.late_cash.entry(account.clone()).or_default() += qty * px + due,
                         Side::Sell => *self.late_shares.entry(key.clone()).or_default() += qty,

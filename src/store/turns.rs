@@ -56,7 +56,7 @@ impl Turns {
 /// Works without letting anybody else on this thread have a turn, so that whoever answers from another thread cannot
 /// come earlier or later than others. After so long it gives way all the same: it may wait for one of them.
 pub(super) async fn at_once<T>(work: impl Future<Output = T>) -> T {
-    const GIVES_WAY_AFTER: Duration = Duration::from_secs(2);
+    const GIVES_WAY_AFTER: Duration = Duration::from_secs(10);
     let mut work = std::pin::pin!(tokio::task::unconstrained(work));
     std::future::poll_fn(|context| {
         let since = crate::clock::stopwatch();
