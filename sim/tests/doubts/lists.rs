@@ -437,3 +437,22 @@ fn rows_of_orders_that_are_not_kept_any_more_are_no_trades_by_hand() {
     assert_eq!(ledger.holding(symbol()).qty, bench.lists.positions[0].qty);
     assert!(ledger.book(symbol(), &StrategyId::external()).is_none());
 }
+
+#[test]
+fn f33_an_acknowledged_order_that_was_proved_absent_and_is_listed_later_is_a_ghost() {
+    for level in [Level::L1, Level::L2] {
+        let mut bench = Bench::at(level);
+        let order = bench.buy(100);
+        bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+        bench.pass(200);
+        assert_eq!(bench.status(order), "absent", "{level:?}");
+        match level {
+            Level::L1 => _ = bench.list("N1", Side::Buy, 100, 100_000),
+            _ => bench.list_tagged("N1", order, 100),
+        }
+        bench.pass(61);
+        assert!(bench.alarmed(|alarm| matches!(alarm, Alarm::Ghost { .. })), "{level:?}");
+        let next = bench.buy(200);
+        assert_eq!(bench.submits(next), 0, "{level:?}: the account is frozen");
+    }
+}
