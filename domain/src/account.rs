@@ -652,9 +652,7 @@ impl Account {
             Report::Filled { exec_id, qty, px, at: filled_at } => {
                 self.fill(at, ledger, id, Filled { exec_id, qty, px, at: filled_at }, fx);
             }
-            Report::Accepted { broker_order_id: no }
-                if matches!(order.status, OrdStatus::Absent | OrdStatus::NeverSent) =>
-            {
+            Report::Accepted { broker_order_id: no } if order.status.is_gone() => {
                 fx.alarms.push(Alarm::Ghost { order: id, no });
                 self.want_read();
             }
@@ -701,7 +699,7 @@ impl Account {
         let amount = fill.px.times(fill.qty);
         let fee = approval.fees.fill_fees(terms.side, order.cum_amount, order.cum_amount + amount).total();
         let overfilled = order.cum_qty + fill.qty > terms.qty;
-        let came_back = matches!(order.status, OrdStatus::Absent | OrdStatus::NeverSent);
+        let came_back = order.status.is_gone();
         let fact = OrderFact::Filled { exec_id: fill.exec_id.clone(), qty: fill.qty, px: fill.px, fee };
         if !self.fact(at, id, fact, fx) {
             return; // pushed and polled, pushed twice, or impossible

@@ -151,6 +151,12 @@ impl OrdStatus {
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Initialized | Self::New | Self::PartiallyFilled)
     }
+
+    /// Proved not to be at the broker.
+    #[must_use]
+    pub const fn is_gone(self) -> bool {
+        matches!(self, Self::NeverSent | Self::Absent)
+    }
 }
 
 /// What we asked the broker and have not heard.

@@ -107,7 +107,7 @@ impl Account {
             }
         }
         if self.knows_numbers() {
-            for order in self.orders.values().chain(self.ended.iter()) {
+            for order in self.orders.values() {
                 if let Some(no) = &order.broker_order_id {
                     self.lists.claims.insert((order.approval.trade_date, no.clone()), order.id());
                 }
@@ -537,7 +537,7 @@ impl Account {
 
     /// A row of an order that was proved absent is a person's, until the order has ended with every fill booked.
     fn watch_ghost(&mut self, at: Timestamp, id: OrderId, row: &ListedOrder, fx: &mut AccountEffects) {
-        let Some(order) = self.ended.get(id).filter(|order| proved_gone(order)) else { return };
+        let Some(order) = self.ended.get(id).filter(|order| order.status.is_gone()) else { return };
         let key = format!("ghost:{}", row.no);
         if !works(row) && order.cum_qty == row.cum_qty && row.cum_qty.is_positive() {
             self.close(at, &key, "it has ended, and its fills are booked", fx);
@@ -556,7 +556,7 @@ impl Account {
             return None;
         }
         let of_day = self.ended.iter().filter(|o| o.approval.trade_date == snapshot.trade_date);
-        let mut gone = of_day.filter(|o| proved_gone(o) && o.send_no > 0);
+        let mut gone = of_day.filter(|o| o.status.is_gone() && o.send_no > 0);
         let tag = |order: &Order| self.conf.doubt.installation.map(|i| order.id().client_order_id(i).to_string());
         let fits = |order: &&Order| match (&row.tag, tag(order)) {
             (Some(shown), Some(ours)) => **shown == *ours,
@@ -802,10 +802,6 @@ impl Account {
 
 /// What a person decided who gave an order its number.
 pub(super) const BIND: &str = "bind";
-
-fn proved_gone(order: &Order) -> bool {
-    matches!(order.status, OrdStatus::Absent | OrdStatus::NeverSent)
-}
 
 /// Broker's numbers are unique within a day.
 pub(super) fn number_of(row: &ListedOrder) -> (TradeDate, BrokerOrderId) {

@@ -143,10 +143,9 @@ impl Account {
         }
         let listed: BTreeSet<&BrokerOrderId> = snapshot.orders.iter().map(|row| &row.no).collect();
         let missing = |o: &&Order| {
-            let proved = matches!(o.status, OrdStatus::Absent | OrdStatus::NeverSent);
             // Of one whose cancel is in doubt the number is known.
             let doubted = o.in_doubt && o.in_flight != Some(InFlight::Cancel);
-            !doubted && !proved && o.broker_order_id.as_ref().is_some_and(|no| !listed.contains(no))
+            !doubted && !o.status.is_gone() && o.broker_order_id.as_ref().is_some_and(|no| !listed.contains(no))
         };
         let missing: Vec<&Order> = self.of_day(snapshot.trade_date).filter(missing).collect();
         let strange =

@@ -117,6 +117,21 @@ impl Bench {
         bench
     }
 
+    /// Half of the order has filled, its cancel was lost, and the broker lists all of it as canceled.
+    pub(crate) fn with_a_cancel_that_the_lists_contradict() -> (Self, OrderId) {
+        let mut bench = Self::at(Level::L2);
+        let order = bench.buy(200);
+        bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+        let (exec_id, at) = (ExecId("E1".into()), bench.desk.at);
+        bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px: Price::from_e4(100_000), at });
+        bench.list_tagged("N1", order, 200);
+        let row = &mut bench.lists.orders[0];
+        (row.canceled_qty, row.status) = (Qty::new(200), ListedStatus::Canceled);
+        bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+        bench.lose(order);
+        (bench, order)
+    }
+
     pub(crate) fn tell(&mut self, input: AccountInput) {
         self.desk.tell_account(&account(), input);
         self.run();

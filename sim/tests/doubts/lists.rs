@@ -8,7 +8,7 @@ use signalbox_domain::reconcile::ParkReason;
 use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::units::{Money, Price, Qty, Span, TradeDate};
 
-use crate::broker::{Bench, no, symbol, tag};
+use crate::broker::{Bench, no, symbol};
 
 #[test]
 fn f17_an_order_that_was_acknowledged_and_is_in_no_list_is_in_doubt_and_then_absent() {
@@ -227,16 +227,7 @@ fn f15_at_l1_the_number_of_another_order_is_found_out_and_nothing_of_it_is_booke
 
 #[test]
 fn f26_a_trade_that_was_taken_back_leaves_a_cancel_in_doubt_to_a_person() {
-    let mut bench = Bench::at(Level::L2);
-    let order = bench.buy(200);
-    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
-    let (exec_id, at) = (ExecId("E1".into()), bench.desk.at);
-    bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px: Price::from_e4(100_000), at });
-    let row = bench.list("N1", Side::Buy, 200, 100_000);
-    (row.canceled_qty, row.status) = (Qty::new(200), ListedStatus::Canceled);
-    row.tag = Some(order.client_order_id(tag()).as_str().into());
-    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
-    bench.lose(order);
+    let (mut bench, order) = Bench::with_a_cancel_that_the_lists_contradict();
     bench.pass(100);
     assert_eq!(bench.status(order), "in_doubt");
     bench.pass(60);
@@ -430,12 +421,17 @@ fn rows_of_orders_that_are_not_kept_any_more_are_no_trades_by_hand() {
         bench.desk.set_clock(bench.desk.at.plus(Span::from_ms(250)));
         bench.run();
         bench.desk.alarms.clear();
-        bench.desk.journal.clear();
     }
-    bench.pass(200);
-    let ledger = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger");
-    assert_eq!(ledger.holding(symbol()).qty, bench.lists.positions[0].qty);
-    assert!(ledger.book(symbol(), &StrategyId::external()).is_none());
+    for restarted in [false, true] {
+        if restarted {
+            bench.desk.restart();
+            bench.tell(AccountInput::Connected);
+        }
+        bench.pass(200);
+        let ledger = bench.desk.ledgers.get(&crate::broker::account()).expect("a ledger");
+        assert_eq!(ledger.holding(symbol()).qty, bench.lists.positions[0].qty, "restarted: {restarted}");
+        assert!(ledger.book(symbol(), &StrategyId::external()).is_none(), "restarted: {restarted}");
+    }
 }
 
 #[test]

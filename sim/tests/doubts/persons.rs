@@ -1,17 +1,17 @@
 //! What a person can decide about a doubt.
 
 use signalbox_domain::account::{AccountInput, Resolution, Unresolvable};
-use signalbox_domain::broker::{Level, ListedStatus, Report};
+use signalbox_domain::broker::{Level, Report};
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::event::{Scope, TradingState};
-use signalbox_domain::ids::{ExecId, StrategyId};
+use signalbox_domain::ids::StrategyId;
 use signalbox_domain::order::{OrderFact, Side};
 use signalbox_domain::reconcile::ParkReason;
 use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::RiskInput;
-use signalbox_domain::units::{Price, Qty, TradeDate};
+use signalbox_domain::units::{Qty, TradeDate};
 
-use crate::broker::{Bench, account, no, symbol, tag};
+use crate::broker::{Bench, account, no, symbol};
 
 fn parked() -> (Bench, signalbox_domain::ids::OrderId) {
     let mut bench = Bench::at(Level::L1);
@@ -101,16 +101,7 @@ fn an_order_that_is_permitted_no_more_is_not_sent_again_at_l3() {
 
 /// A broker that calls a partly filled order canceled as a whole: nobody can tell what became of the cancel.
 fn parked_cancel() -> (Bench, signalbox_domain::ids::OrderId) {
-    let mut bench = Bench::at(Level::L2);
-    let order = bench.buy(200);
-    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
-    let (exec_id, at) = (ExecId("E1".into()), bench.desk.at);
-    bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px: Price::from_e4(100_000), at });
-    let row = bench.list("N1", Side::Buy, 200, 100_000);
-    (row.canceled_qty, row.status) = (Qty::new(200), ListedStatus::Canceled);
-    row.tag = Some(order.client_order_id(tag()).as_str().into());
-    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
-    bench.lose(order);
+    let (mut bench, order) = Bench::with_a_cancel_that_the_lists_contradict();
     bench.pass(160);
     assert_eq!(bench.status(order), "parked");
     (bench, order)
