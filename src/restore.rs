@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use signalbox_actors::journal::{AccountRest, RestoreError, Restorer, StrategyRest};
 use signalbox_domain::account::OrdersRest;
-use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::ledger::Ledger;
 use signalbox_domain::strategy::Unfinished;
 use signalbox_domain::units::Timestamp;
@@ -99,5 +99,14 @@ impl Restorer for StoreRestorer {
     async fn strategy(&self, id: &StrategyId) -> Result<Option<StrategyRest>, RestoreError> {
         let mut rest = self.0.undisturbed(rest(&self.0)).await.map_err(|e| RestoreError(e.to_string()))?;
         Ok(rest.strategies.remove(id))
+    }
+
+    async fn signal(&self, id: SignalId) -> Result<Option<Unfinished>, RestoreError> {
+        let read = async {
+            let Some(signal) = self.0.signal(id).await? else { return Ok(None) };
+            let parents = self.0.parents_of_signal(id).await?;
+            unfinished_signal(&self.0, RestoredSignal { signal, parents }).await.map(Some)
+        };
+        self.0.undisturbed(read).await.map_err(|e: StoreError| RestoreError(e.to_string()))
     }
 }

@@ -144,6 +144,11 @@ impl AccountActor {
                     tell(&strategy, strategy::Observed(order));
                 }
             }
+            for order in fx.filled_late.drain(..) {
+                if let Some(strategy) = self.board.directory.strategy(&order.terms.strategy) {
+                    tell(&strategy, strategy::FilledLate(order));
+                }
+            }
             self.arm(fx.wake_at, ctx);
             let ticket = ticket.unwrap_or(0);
             let since = session::now();
@@ -223,6 +228,9 @@ impl AccountActor {
                 }
                 Alarm::Ghost { order, no } => {
                     error!(account.id = %self.id, order.id = %order, "{no} fits {order}, which was proved absent");
+                }
+                Alarm::Revived { order, no } => {
+                    error!(account.id = %self.id, order.id = %order, "{order} has ended here, and works there as {no}");
                 }
                 Alarm::CameBack { order } => {
                     error!(account.id = %self.id, order.id = %order, "{order} was proved absent, and has traded");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use signalbox_domain::account::OrdersRest;
 use signalbox_domain::event::Event;
-use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::ledger::Ledger;
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::Signal;
@@ -113,6 +113,9 @@ pub trait Restorer: Send + Sync + fmt::Debug {
 
     /// `None` when the strategy was never stored.
     async fn strategy(&self, id: &StrategyId) -> Result<Option<StrategyRest>, RestoreError>;
+
+    /// One signal with its legs and orders, also when it is final. `None` when it was never begun.
+    async fn signal(&self, id: SignalId) -> Result<Option<Unfinished>, RestoreError>;
 }
 
 /// The store cannot be read. Nothing can be rebuilt then, and the process ends.

@@ -318,7 +318,7 @@ fn supervise_strategy(board: &Rc<Board>, boot: StrategyRest, strategies: &Strate
                 let mut core = Strategy::new(conf, version, state, groups);
                 let (at, mut fx) = (board.clock.now(), StrategyEffects::default());
                 core.resume(at, unfinished, &mut fx);
-                StrategyActor::new(core, (at, fx), inbox, board)
+                StrategyActor::new(core, (at, fx), inbox, restorer, board)
             }
         }
     };
@@ -353,7 +353,7 @@ fn take_back(board: &Rc<Board>, strategy: &StrategyId) {
 }
 
 /// Waits until everything that was decided so far is durable: what is read from the store then is complete.
-async fn flushed(board: &Rc<Board>) {
+pub(crate) async fn flushed(board: &Rc<Board>) {
     let (tx, rx) = oneshot::channel();
     board.answer_when_durable(tx, ());
     let _ = rx.await;

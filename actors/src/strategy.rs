@@ -3,19 +3,23 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::{
+    Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture as _,
+};
 use signalbox_domain::denial::Denial;
 use signalbox_domain::ids::{SignalId, StrategyId};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::strategy::{Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::oneshot;
+use tracing::error;
 
 use crate::board::Board;
 use crate::crash::crash_point;
 use crate::gate::{Waiter, congested};
-use crate::journal::{Entry, Inbox, Ticket};
+use crate::journal::{Entry, Inbox, Restorer, Ticket};
 use crate::port::{Permits, tell};
+use crate::root::flushed;
 use crate::{account, risk};
 
 /// Signals taken per step: long enough to share an entry and a message, short enough to let others in between.
@@ -34,6 +38,7 @@ pub struct StrategyActor {
     name: Arc<str>,
     core: Strategy,
     inbox: Arc<dyn Inbox>,
+    restorer: Arc<dyn Restorer>,
     board: Rc<Board>,
     checks: Permits,
     /// Orders that wait for a permit, in order.
@@ -47,7 +52,13 @@ pub struct StrategyActor {
 
 impl StrategyActor {
     #[must_use]
-    pub fn new(core: Strategy, first: (Timestamp, StrategyEffects), inbox: Arc<dyn Inbox>, board: Rc<Board>) -> Self {
+    pub fn new(
+        core: Strategy,
+        first: (Timestamp, StrategyEffects),
+        inbox: Arc<dyn Inbox>,
+        restorer: Arc<dyn Restorer>,
+        board: Rc<Board>,
+    ) -> Self {
         let id = core.conf().id.clone();
         let name = format!("strategy:{id}").into();
         Self {
@@ -55,6 +66,7 @@ impl StrategyActor {
             name,
             core,
             inbox,
+            restorer,
             board,
             checks: Permits::new(CHECKS_MAX),
             unchecked: std::collections::VecDeque::new(),
@@ -90,9 +102,25 @@ impl StrategyActor {
         if !fx.check.is_empty() {
             crash_point("strategy.planned");
         }
+        for signal in fx.recall {
+            self.recall(signal, ctx);
+        }
         self.unchecked.extend(fx.check);
         self.ask_risk();
         self.arm(ctx);
+    }
+
+    /// Reads a final signal again, with all that was decided of it. Should the process end before, the next one does.
+    fn recall(&self, signal: SignalId, ctx: &mut Context<Self>) {
+        let (restorer, board) = (self.restorer.clone(), self.board.clone());
+        let read = async move {
+            flushed(&board).await;
+            restorer.signal(signal).await
+        };
+        ctx.spawn(read.into_actor(self).map(move |recalled, actor, ctx| match recalled {
+            Ok(recalled) => actor.step(recalled.map(StrategyInput::Recalled), "filled_late", ctx),
+            Err(error) => error!(%signal, "a fill came late, and its signal cannot be told: {error}"),
+        }));
     }
 
     /// Hands orders to risk, a slice per permit.
@@ -215,6 +243,19 @@ impl Handler<Observed> for StrategyActor {
         if was_full && self.core.active_len() < KEPT_MAX {
             self.poke(ctx);
         }
+    }
+}
+
+/// One of the strategy's orders got a fill after its end.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FilledLate(pub Arc<Order>);
+
+impl Handler<FilledLate> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: FilledLate, ctx: &mut Self::Context) {
+        self.step([StrategyInput::FilledLate(message.0)], "filled_late", ctx);
     }
 }
 

@@ -82,6 +82,8 @@ pub struct AccountEffects {
     pub rows: Vec<Row>,
     /// The newest state of each order that changed, for risk and the order's strategy.
     pub observed: Vec<Arc<Order>>,
+    /// Orders that had ended and have got a fill since: their signals may be final.
+    pub filled_late: Vec<Arc<Order>>,
     pub broker: Vec<BrokerRequest>,
     /// Read the broker's lists after everything that was asked before. Answered by [`AccountInput::Read`], always; one
     /// read is under way at a time.
@@ -119,6 +121,11 @@ pub enum Alarm {
     },
     /// A row fits an order that was proved absent: the account is frozen.
     Ghost {
+        order: OrderId,
+        no: BrokerOrderId,
+    },
+    /// An order that ended here works at the broker.
+    Revived {
         order: OrderId,
         no: BrokerOrderId,
     },
@@ -734,6 +741,7 @@ impl Account {
     fn fact(&mut self, at: Timestamp, id: OrderId, fact: OrderFact, fx: &mut AccountEffects) -> bool {
         let Some(order) = self.orders.get_mut(&id).or_else(|| self.ended.get_mut(id)) else { return false };
         let was_in_flight = order.in_flight == Some(InFlight::New);
+        let had_ended = order.status.is_terminal();
         match order.apply(at, &fact) {
             Ok(true) => {}
             Ok(false) => return false,
@@ -746,6 +754,7 @@ impl Account {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
         let snapshot = Arc::new(order.snapshot());
+        let filled = matches!(fact, OrderFact::Filled { .. });
         if snapshot.status.is_terminal()
             && let Some(order) = self.orders.remove(&id)
         {
@@ -753,8 +762,12 @@ impl Account {
         }
         fx.events.push(Event::Order { account: self.conf.id.clone(), order: id, fact });
         fx.rows.push(Row::Order(snapshot.clone()));
-        // One step can change an order several times; neighbours need the last state only. But what comes after its end is
-        // told by itself: a signal ends with its orders, whether a late fill came in the same step or in the next one.
+        // One step can change an order several times; neighbours need the last state only. But a fill after the end is told
+        // by itself: a signal ends with its orders, whether the fill came in the same step or in the next one.
+        if had_ended && filled {
+            fx.filled_late.push(snapshot);
+            return true;
+        }
         match fx.observed.last_mut() {
             Some(last) if last.id() == id && !last.status.is_terminal() => *last = snapshot,
             _ => fx.observed.push(snapshot),

@@ -64,6 +64,12 @@ impl Parent {
     }
 }
 
+/// What a signal that was final has become by fills that came late; none if nothing of it is filled.
+#[must_use]
+pub fn fold_filled(parents: &[Parent]) -> Option<SignalStatus> {
+    Some(fold(parents)).filter(|status| matches!(status, SignalStatus::Done | SignalStatus::PartiallyDone))
+}
+
 /// The one status of many parents: doubt first, then work; once all ended, what they add up to.
 #[must_use]
 pub fn fold(parents: &[Parent]) -> SignalStatus {

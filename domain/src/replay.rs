@@ -12,7 +12,7 @@ use crate::event::{Event, Scope, TradingState};
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::Ledger;
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
-use crate::parent::{Parent, fold};
+use crate::parent::{Parent, fold, fold_filled};
 use crate::reconcile::exception::Exception;
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
@@ -252,6 +252,7 @@ impl Replay {
         fact: &OrderFact,
     ) -> Result<(), ReplayError> {
         let order = self.orders.get_mut(&id).ok_or(ReplayError::OrderUnknown(id))?;
+        let had_ended = order.status.is_terminal();
         match order.apply(at, fact) {
             Ok(true) => {}
             Ok(false) => return Err(ReplayError::FillTwice(id)),
@@ -261,9 +262,25 @@ impl Replay {
         let order = order.snapshot();
         if let OrderFact::Filled { qty, px, fee, .. } = fact {
             self.ledger(account)?.fill(&terms.strategy, terms.symbol, terms.side, *qty, *px, *fee);
+            if had_ended && self.fill_late(&order) {
+                return Ok(());
+            }
         }
         self.change_parent(at, id.parent(), |parent| parent.observe(&order));
         Ok(())
+    }
+
+    /// A fill after the end of its order. False when its signal is not final yet.
+    fn fill_late(&mut self, order: &Order) -> bool {
+        let id = order.id().signal();
+        let Some(signal) = self.signals.get_mut(&id).filter(|signal| signal.status.is_final()) else { return false };
+        if let Some(parent) = self.parents.get_mut(&order.parent()) {
+            parent.observe(order);
+        }
+        let parents: Vec<Parent> =
+            self.parents.range(id.parent(0)..=id.parent(u16::MAX)).map(|(_, parent)| parent.clone()).collect();
+        signal.status = fold_filled(&parents).unwrap_or(signal.status);
+        true
     }
 
     /// Changes one leg and folds its signal anew. A signal that is final stays as it is.

@@ -10,7 +10,7 @@ use crate::denial::{Denial, DenialCode, Measure};
 use crate::event::Event;
 use crate::ids::{AccountId, GroupId, OrderId, ParentId, SignalId, StrategyId};
 use crate::order::{OrdType, Order, OrderTerms, Side};
-use crate::parent::{Leg, Parent, fold};
+use crate::parent::{Leg, Parent, fold, fold_filled};
 use crate::plan;
 use crate::row::{Row, SignalRow};
 use crate::seeded::{SeededBug, seeded};
@@ -112,6 +112,10 @@ pub enum StrategyInput {
     Signal(Arc<Signal>),
     /// One of its orders has changed.
     Observed(Arc<Order>),
+    /// One of its orders got a fill after its end.
+    FilledLate(Arc<Order>),
+    /// The answer to [`StrategyEffects::recall`].
+    Recalled(Unfinished),
     /// Risk refused one of its orders.
     Denied {
         terms: Arc<OrderTerms>,
@@ -139,6 +143,8 @@ pub struct StrategyEffects {
     pub check: Vec<Arc<OrderTerms>>,
     /// Orders that shall be cancelled.
     pub cancel: Vec<(AccountId, OrderId, Arc<str>)>,
+    /// Signals that are final and have left memory, to be read from the store: their orders have filled since.
+    pub recall: Vec<SignalId>,
     /// The answer to [`StrategyInput::Cancel`]: whether there was anything left to stop.
     pub cancel_found: bool,
 }
@@ -156,7 +162,7 @@ struct Active {
     timer: Option<Timestamp>,
 }
 
-/// What a restart finds of a signal that was not final.
+/// What a restart finds of a signal that was not final, or of a final one whose orders have filled since.
 #[derive(Debug)]
 pub struct Unfinished {
     pub signal: Arc<Signal>,
@@ -190,6 +196,10 @@ impl Strategy {
     pub fn resume(&mut self, at: Timestamp, unfinished: Vec<Unfinished>, fx: &mut StrategyEffects) {
         for Unfinished { signal, row, parents, orders, denied } in unfinished {
             let id = signal.id;
+            if row.status.is_final() {
+                self.fold_late(at, &signal, row, parents, &orders, fx);
+                continue;
+            }
             let open = parents.iter().filter(|p| !p.status.is_final()).count();
             let doubts = parents.iter().map(in_doubt).sum();
             self.active
@@ -262,6 +272,11 @@ impl Strategy {
         match input {
             StrategyInput::Signal(signal) => self.signal(at, view, signal, fx),
             StrategyInput::Observed(order) => self.observed(at, &order, fx),
+            StrategyInput::FilledLate(order) if self.knows(order.id().signal()) => self.observed(at, &order, fx),
+            StrategyInput::FilledLate(order) => fx.recall.push(order.id().signal()),
+            StrategyInput::Recalled(Unfinished { signal, row, parents, orders, .. }) => {
+                self.fold_late(at, &signal, row, parents, &orders, fx);
+            }
             StrategyInput::Denied { terms, denials } => self.denied(at, &terms, &denials, fx),
             StrategyInput::Cancel { signal, who } => self.cancel(at, signal, who, fx),
             StrategyInput::SetState { state, who, reason } => {
@@ -425,6 +440,31 @@ impl Strategy {
 
     fn observed(&mut self, at: Timestamp, order: &Order, fx: &mut StrategyEffects) {
         self.update_parent(at, order.updated_at, order.parent(), fx, |_, parent| parent.observe(order));
+    }
+
+    /// A final signal whose orders have filled since tells of it: in its legs, and in its own end.
+    fn fold_late(
+        &self,
+        at: Timestamp,
+        signal: &Signal,
+        mut row: SignalRow,
+        mut parents: Vec<Parent>,
+        orders: &[Arc<Order>],
+        fx: &mut StrategyEffects,
+    ) {
+        for order in orders {
+            if let Some(parent) = parents.iter_mut().find(|p| p.leg.parent == order.parent())
+                && order.cum_qty > parent.cum_qty
+            {
+                parent.observe(order);
+                fx.rows.push(parent_row(signal, parent));
+            }
+        }
+        if let Some(status) = fold_filled(&parents).filter(|status| *status != row.status) {
+            row.status = status;
+            row.updated_at = at;
+            fx.rows.push(Row::Signal(row));
+        }
     }
 
     fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &Arc<[Denial]>, fx: &mut StrategyEffects) {

@@ -127,11 +127,12 @@ impl Tables {
         states
     }
 
-    /// What was begun and is not final of the given signals. Those without a row were never looked at.
+    /// What was begun and is not final of the given signals, and the final ones whose orders have filled since. Those
+    /// without a row were never looked at.
     pub fn unfinished<'a>(&self, signals: impl Iterator<Item = &'a Arc<Signal>>) -> Vec<Unfinished> {
         let begun = signals.filter_map(|signal| Some((signal, self.signals.get(&signal.id)?)));
         begun
-            .filter(|(_, row)| !row.status.is_final())
+            .filter(|(signal, row)| !row.status.is_final() || self.filled_late(signal.id))
             .map(|(signal, row)| {
                 let (first, last) = (signal.id.parent(0), signal.id.parent(u16::MAX));
                 let (first_order, last_order) = (first.order(0), last.order(u8::MAX));
@@ -144,5 +145,13 @@ impl Tables {
                 }
             })
             .collect()
+    }
+
+    /// Whether an order of the signal has more fills than its leg says.
+    #[must_use]
+    pub fn filled_late(&self, signal: SignalId) -> bool {
+        let (first, last) = (signal.parent(0).order(0), signal.parent(u16::MAX).order(u8::MAX));
+        let behind = |order: &Order| self.parents.get(&order.parent()).is_some_and(|p| p.cum_qty < order.cum_qty);
+        self.orders.range(first..=last).any(|(_, order)| order.status.is_terminal() && behind(order))
     }
 }

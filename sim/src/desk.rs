@@ -82,6 +82,8 @@ pub struct Desk {
     /// Every signal that the door took, durable from then on.
     pub signals: BTreeMap<SignalId, Arc<Signal>>,
     taken: BTreeSet<SignalId>,
+    /// Final signals that are to be read again when the journal is durable so far.
+    recalls: VecDeque<(usize, StrategyId, SignalId)>,
     wakes: BTreeMap<AccountId, Timestamp>,
     /// Accounts that wait for a read of their brokers' lists.
     pub reads: VecDeque<AccountId>,
@@ -121,6 +123,7 @@ impl Desk {
             sent: VecDeque::new(),
             signals: BTreeMap::new(),
             taken: BTreeSet::new(),
+            recalls: VecDeque::new(),
             wakes: BTreeMap::new(),
             reads: VecDeque::new(),
             alarms: Vec::new(),
@@ -223,10 +226,15 @@ impl Desk {
 
     /// Delivers everything, makes everything durable, until nothing moves.
     pub fn settle(&mut self) {
-        while self.busy() > 0 {
-            self.step(0);
+        loop {
+            while self.busy() > 0 {
+                self.step(0);
+            }
+            self.commit();
+            if self.busy() == 0 {
+                return;
+            }
         }
-        self.commit();
     }
 
     /// Everything that was decided is durable now, and what waited for that leaves.
@@ -236,6 +244,12 @@ impl Desk {
     }
 
     fn release(&mut self) {
+        while let Some((_, id, signal)) = self.recalls.pop_front_if(|(ticket, ..)| *ticket <= self.durable) {
+            let signal = self.signals.get(&signal).cloned();
+            for recalled in self.tables().unfinished(signal.iter()) {
+                self.tell_strategy(&id, StrategyInput::Recalled(recalled));
+            }
+        }
         for (account, held) in &mut self.held {
             while held.front().is_some_and(|(ticket, _)| *ticket <= self.durable) {
                 if let Some((_, request)) = held.pop_front() {
@@ -304,6 +318,7 @@ impl Desk {
         self.to_accounts.clear();
         self.held.clear();
         self.sent.clear();
+        self.recalls.clear();
         self.wakes.clear();
         self.reads.clear();
         self.states = tables.trading_states();
@@ -402,7 +417,7 @@ impl Desk {
         self.strategy_did(id, fx);
     }
 
-    fn strategy_did(&mut self, _id: &StrategyId, fx: StrategyEffects) {
+    fn strategy_did(&mut self, id: &StrategyId, fx: StrategyEffects) {
         self.append(fx.events, fx.rows);
         for (account, order, reason) in fx.cancel {
             self.tell_account(&account, AccountInput::Cancel { order, reason });
@@ -410,6 +425,9 @@ impl Desk {
         if !fx.check.is_empty() {
             self.to_risk.push_back(RiskInput::Check(fx.check));
         }
+        // The shell waits until everything decided is durable, and reads the store.
+        let ticket = self.journal.len();
+        self.recalls.extend(fx.recall.into_iter().map(|signal| (ticket, id.clone(), signal)));
     }
 
     fn step_account(&mut self, id: &AccountId) {
@@ -426,6 +444,9 @@ impl Desk {
         for order in fx.observed {
             self.to_risk.push_back(RiskInput::Observed(order.clone()));
             self.tell_strategy(&order.terms.strategy.clone(), StrategyInput::Observed(order));
+        }
+        for order in fx.filled_late {
+            self.tell_strategy(&order.terms.strategy.clone(), StrategyInput::FilledLate(order));
         }
         self.held.entry(id.clone()).or_default().extend(fx.broker.into_iter().map(|request| (ticket, request)));
         if seeded(SeededBug::SendBeforeCommit) {

@@ -52,7 +52,7 @@ struct ExceptionQuery {
 struct ExceptionView {
     id: String,
     account: String,
-    /// doubt, ghost, break, external or reads
+    /// doubt, ghost, revived, break, external or reads
     kind: &'static str,
     text: String,
     /// Why only a person ends the doubt.

@@ -43,7 +43,7 @@ pub struct RestoredAccount {
     pub exceptions: Vec<Exception>,
 }
 
-/// A signal that waits, works or is in doubt.
+/// A signal that waits, works or is in doubt; or a final one that does not know yet what its orders have filled since.
 #[derive(Debug)]
 pub struct RestoredSignal {
     pub signal: StoredSignal,
@@ -99,11 +99,18 @@ impl Store {
             .map_or(0, |seq| seq as u64);
         let strategies = strategies::Entity::find().all(&read).await?;
         let trading_states = trading_states::Entity::find().all(&read).await?;
+        let accounts = restore_accounts(&read).await?;
+        let first_ended = accounts.iter().flat_map(|account| &account.ended).map(|order| order.id().get()).min();
+        // In these words, so that the partial index serves.
+        let mut signals = restore_signals(&read, "status IN ('waiting', 'working', 'in_doubt')").await?;
+        if let Some(filled_late) = filled_late(&read, first_ended).await? {
+            signals.extend(restore_signals(&read, &filled_late).await?);
+        }
         let restored = Restored {
-            accounts: restore_accounts(&read).await?,
+            accounts,
             strategies: strategies.iter().map(parse::strategy).collect::<Result<_, _>>()?,
             trading_states: trading_states.into_iter().map(parse::trading_state).collect::<Result<_, _>>()?,
-            signals: restore_signals(&read).await?,
+            signals,
             last_seq,
             last_at: newest.iter().map(|(_, at_us)| Timestamp::from_us(*at_us)).max(),
         };
@@ -249,14 +256,31 @@ async fn executions(read: &DatabaseTransaction, of: &str) -> Result<HashMap<i64,
     Ok(executions)
 }
 
-async fn restore_signals(read: &DatabaseTransaction) -> Result<Vec<RestoredSignal>, StoreError> {
-    // In these words, so that the partial index serves.
-    const OPEN: &str = "status IN ('waiting', 'working', 'in_doubt')";
+/// Which final signals have legs that know of fewer fills than their orders: the process ended between a late fill and
+/// its telling.
+async fn filled_late(read: &DatabaseTransaction, first_ended: Option<u64>) -> Result<Option<String>, StoreError> {
+    let Some(first) = first_ended else { return Ok(None) };
+    let statement = Statement::from_string(
+        read.get_database_backend(),
+        format!(
+            "SELECT DISTINCT signals.id AS signal FROM orders
+             JOIN parents ON parents.id = orders.id / 256 JOIN signals ON signals.id = orders.id / 16777216
+             WHERE orders.id >= {first} AND orders.closed AND orders.cum_qty > parents.cum_qty
+               AND NOT signals.status IN ('waiting', 'working', 'in_doubt')"
+        ),
+    );
+    let found = read.query_all_raw(statement).await?;
+    let found = found.iter().map(|row| row.try_get::<i64>("", "signal")).collect::<Result<Vec<_>, _>>()?;
+    let listed = found.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    Ok((!listed.is_empty()).then(|| format!("id IN ({listed})")))
+}
+
+async fn restore_signals(read: &DatabaseTransaction, which: &str) -> Result<Vec<RestoredSignal>, StoreError> {
     let mut parents_of: HashMap<SignalId, Vec<StoredParent>> = HashMap::new();
     let statement = Statement::from_string(
         read.get_database_backend(),
         format!(
-            "SELECT parents.* FROM (SELECT id FROM signals WHERE {OPEN}) AS open_signals
+            "SELECT parents.* FROM (SELECT id FROM signals WHERE {which}) AS open_signals
              JOIN parents ON parents.id >= open_signals.id * 65536 AND parents.id < (open_signals.id + 1) * 65536
              ORDER BY parents.id"
         ),
@@ -265,7 +289,11 @@ async fn restore_signals(read: &DatabaseTransaction) -> Result<Vec<RestoredSigna
         let parent = parse::parent(&model)?;
         parents_of.entry(parent.parent.leg.parent.signal()).or_default().push(parent);
     }
-    let open = signals::Entity::find().filter(Expr::cust(OPEN)).order_by_asc(signals::Column::Id).all(read).await?;
+    let open = signals::Entity::find()
+        .filter(Expr::cust(which.to_owned()))
+        .order_by_asc(signals::Column::Id)
+        .all(read)
+        .await?;
     open.into_iter()
         .map(|model| {
             let signal = parse::signal(model)?;

@@ -109,6 +109,38 @@ async fn a_restart_finds_what_lives_and_nothing_else() {
     }
 }
 
+#[tokio::test]
+async fn a_final_signal_that_does_not_know_of_a_late_fill_is_found_again() {
+    for database in Database::all().await {
+        let store = database.open().await;
+        for key in ["told", "behind"] {
+            store.ingest(new_signal(key)).await.unwrap();
+        }
+        let mut steps = life(SignalId::new(1), 2);
+        steps.extend(life(SignalId::new(2), 2));
+        // The process ended before the leg and the signal were told of the last fill.
+        let rows = steps.iter().rev().flat_map(|step| &step.rows);
+        let mut parent = rows.clone().find(|row| matches!(row, Row::Parent { .. })).unwrap().clone();
+        if let Row::Parent { parent, .. } = &mut parent {
+            (parent.cum_qty, parent.status) = (Qty::new(50), SignalStatus::Canceled);
+        }
+        steps.push(entry(Vec::new(), vec![parent]));
+        let mut ticket = 0;
+        for step in steps {
+            ticket = store.append(step);
+        }
+        durable(&store, ticket).await;
+        store.close();
+        let store = database.open().await;
+        let restored = store.restore().await.unwrap();
+        let [behind] = &restored.signals[..] else { panic!("{:?}", restored.signals) };
+        assert_eq!((behind.signal.row.id.get(), behind.signal.row.status), (2, SignalStatus::Done));
+        assert_eq!(behind.parents[0].parent.cum_qty, Qty::new(50));
+        store.close();
+        database.remove().await;
+    }
+}
+
 async fn take(store: &Store, strategy: &StrategyId) -> Vec<String> {
     use signalbox_actors::journal::Inbox;
     let (poked, mut pokes) = tokio::sync::mpsc::unbounded_channel();

@@ -270,6 +270,7 @@ impl Account {
         self.lists.invalid = None;
         self.lists.valid_at = Some(at);
         self.close(at, "reads", "a valid read", fx);
+        self.end_earlier_days(at, snapshot.trade_date, fx);
 
         let (orders, lasts) = (&self.orders, self.conf.doubt.blind_after);
         self.lists.said.retain(|id, said| orders.contains_key(id) || at.since(*said) < lasts);
@@ -346,6 +347,7 @@ impl Account {
         let Some(order) = self.orders.get(&id) else {
             self.lists.said.remove(&id);
             self.watch_ghost(at, id, row, fx);
+            self.watch_ended(at, id, row, snapshot, fx);
             return;
         };
         if seeded(SeededBug::CancelByTextOnly) && row.status == ListedStatus::Canceled && row.cum_qty.is_positive() {
@@ -547,6 +549,47 @@ impl Account {
             let text = "a row fits an order that was proved absent".into();
             let evidence = Evidence { text, row: Some(row.clone()), ..self.evidence() };
             self.raise(at, &key, ExceptionKind::Ghost, Some(id), evidence, fx);
+        }
+    }
+
+    /// An order that ended here and works at the broker long after: somebody was wrong about its end. A person looks.
+    fn watch_ended(
+        &mut self,
+        at: Timestamp,
+        id: OrderId,
+        row: &ListedOrder,
+        snapshot: &Snapshot,
+        fx: &mut AccountEffects,
+    ) {
+        let Some(order) = self.ended.get(id).filter(|order| !order.status.is_gone()) else { return };
+        let key = format!("revived:{}:{}", snapshot.trade_date, row.no);
+        if !works(row) {
+            self.close(at, &key, "it has ended at the broker", fx);
+        } else if snapshot.began.since(order.updated_at) >= self.conf.doubt.blind_after
+            && !self.lists.exceptions.contains_key(&*key)
+        {
+            fx.alarms.push(Alarm::Revived { order: id, no: row.no.clone() });
+            let text = "it has ended here, and works in the broker's list".into();
+            let evidence = Evidence { text, row: Some(row.clone()), ..self.evidence() };
+            self.raise(at, &key, ExceptionKind::Revived, Some(id), evidence, fx);
+        }
+    }
+
+    /// The broker's lists are of a later day: an order of an earlier one works no more. What it filled while nobody
+    /// looked is not listed either, and shows as a difference of the positions.
+    fn end_earlier_days(&mut self, at: Timestamp, date: TradeDate, fx: &mut AccountEffects) {
+        let over = |o: &&Order| {
+            let known = o.in_flight != Some(InFlight::New) && (!o.in_doubt || o.in_flight == Some(InFlight::Cancel));
+            known && o.approval.trade_date < date && matches!(o.status, OrdStatus::New | OrdStatus::PartiallyFilled)
+        };
+        for id in self.orders.values().filter(over).map(Order::id).collect::<Vec<_>>() {
+            self.fact(at, id, OrderFact::Expired, fx);
+            self.settle_doubt(at, id, "its day is over", fx);
+        }
+        let revived = self.lists.exceptions.values().filter(|e| e.kind == ExceptionKind::Revived);
+        let old = revived.filter(|e| e.evidence.row.as_ref().is_some_and(|row| number_of(row).0 < date));
+        for key in old.map(|e| e.key.clone()).collect::<Vec<_>>() {
+            self.close(at, &key, "its day is over", fx);
         }
     }
 

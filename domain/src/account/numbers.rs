@@ -68,7 +68,9 @@ impl Account {
         }
         let by_tag = self.renumbered_by_tag(&snapshot);
         let snapshot = if by_tag.is_empty() { snapshot } else { Arc::new(with_numbers(&snapshot, &by_tag)) };
-        let (snapshot, mut renumbered) = translated(snapshot, &self.lists.seen);
+        let date = snapshot.trade_date;
+        let external = |no: &BrokerOrderId| self.lists.external.contains_key(&(date, no.clone()));
+        let (snapshot, mut renumbered) = translated(snapshot, &self.lists.seen, external);
         for (shown, ours) in by_tag {
             let ours = renumbered.remove(&ours).unwrap_or(ours);
             renumbered.insert(shown, ours);

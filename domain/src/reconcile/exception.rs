@@ -45,6 +45,8 @@ pub enum ExceptionKind {
     Doubt,
     /// A row that fits an order which was proved absent.
     Ghost,
+    /// An order that ended here and works at the broker.
+    Revived,
     /// Books and broker differ.
     Break,
     /// An order that nobody here sent: a person's own.
@@ -91,7 +93,7 @@ impl Exception {
                 ExceptionKind::Ghost | ExceptionKind::Reads => true,
                 ExceptionKind::Doubt => self.evidence.parked.is_some_and(ParkReason::freezes_account),
                 ExceptionKind::Break => self.evidence.differs.as_ref().is_some_and(Break::is_bulk),
-                ExceptionKind::External => false,
+                ExceptionKind::External | ExceptionKind::Revived => false,
             }
     }
 }

@@ -7,14 +7,20 @@ use std::sync::Arc;
 use super::validity::{Seen, SeenRows};
 use crate::broker::{ListedOrder, Snapshot};
 use crate::ids::BrokerOrderId;
+use crate::units::Qty;
 
 /// From the number that the terminal shows now to the one that is ours.
 pub type Renumbered = BTreeMap<BrokerOrderId, BrokerOrderId>;
 
 /// The read in our numbers. Where it cannot be told which row is which, it is left as it is, and is invalid then:
-/// something that was listed is not listed any more, or is another order.
+/// something that was listed is not listed any more, or is another order. Of a person's own orders (`external`) those
+/// that look the same may stand for each other: only their sum is booked.
 #[must_use]
-pub fn translated(snapshot: Arc<Snapshot>, seen: &SeenRows) -> (Arc<Snapshot>, Renumbered) {
+pub fn translated(
+    snapshot: Arc<Snapshot>,
+    seen: &SeenRows,
+    external: impl Fn(&BrokerOrderId) -> bool,
+) -> (Arc<Snapshot>, Renumbered) {
     let listed: BTreeMap<&BrokerOrderId, &ListedOrder> = snapshot.orders.iter().map(|row| (&row.no, row)).collect();
     let same = |no: &BrokerOrderId, seen: &Seen| listed.get(no).is_some_and(|row| seen.is(row));
     let mut missing: Vec<(&BrokerOrderId, &Seen)> = Vec::new();
@@ -32,8 +38,14 @@ pub fn translated(snapshot: Arc<Snapshot>, seen: &SeenRows) -> (Arc<Snapshot>, R
     let new: Vec<&ListedOrder> = snapshot.orders.iter().filter(|row| !found.contains(&row.no)).collect();
     let mut renumbered = Renumbered::new();
     for (no, seen) in &missing {
-        let mut fits = new.iter().filter(|row| seen.is_exactly(row));
-        let (Some(one), None) = (fits.next(), fits.next()) else { return (snapshot, Renumbered::new()) };
+        let fits: Vec<&ListedOrder> = new.iter().filter(|row| seen.is_exactly(row)).copied().collect();
+        let one = match fits[..] {
+            [one] => one,
+            _ => match stand_in(no, seen, &missing, fits, &external) {
+                Some(one) => one,
+                None => return (snapshot, Renumbered::new()),
+            },
+        };
         if renumbered.insert(one.no.clone(), (*no).clone()).is_some() {
             return (snapshot, Renumbered::new());
         }
@@ -44,6 +56,26 @@ pub fn translated(snapshot: Arc<Snapshot>, seen: &SeenRows) -> (Arc<Snapshot>, R
         return (snapshot, Renumbered::new());
     }
     (Arc::new(with_numbers(&snapshot, &renumbered)), renumbered)
+}
+
+/// The row for one of several orders of a person that look the same: the one that has filled as far in their order. None
+/// where one of them is not a person's, or there are more or fewer rows than orders.
+fn stand_in<'a>(
+    no: &BrokerOrderId,
+    seen: &Seen,
+    missing: &[(&BrokerOrderId, &Seen)],
+    mut rows: Vec<&'a ListedOrder>,
+    external: impl Fn(&BrokerOrderId) -> bool,
+) -> Option<&'a ListedOrder> {
+    let mut alike: Vec<(Qty, &BrokerOrderId)> =
+        missing.iter().filter(|(_, other)| other.looks_like(seen)).map(|(no, other)| (other.cum_qty, *no)).collect();
+    if alike.len() != rows.len() || !alike.iter().all(|(_, no)| external(no)) {
+        return None;
+    }
+    alike.sort_unstable();
+    rows.sort_unstable_by_key(|row| (row.cum_qty, &row.no));
+    let place = alike.iter().position(|(_, other)| *other == no)?;
+    rows.get(place).copied()
 }
 
 /// The read with some of its numbers replaced.

@@ -69,7 +69,7 @@ pub struct Seen {
     /// Price and time as listed; absent for an order of ours that is known by its fills and was not listed yet.
     pub(super) listed: Option<(Option<Price>, Timestamp)>,
     tag: Option<Arc<str>>,
-    cum_qty: Qty,
+    pub(super) cum_qty: Qty,
     pub first_at: Timestamp,
 }
 
@@ -168,6 +168,11 @@ impl Seen {
     /// Whether the row can be the same order.
     pub(super) fn is(&self, row: &ListedOrder) -> bool {
         (row.symbol, row.side, row.qty) == (self.symbol, self.side, self.qty)
+    }
+
+    /// Whether nobody could tell the two orders apart but by their numbers.
+    pub(super) fn looks_like(&self, other: &Self) -> bool {
+        (self.symbol, self.side, self.qty, self.listed) == (other.symbol, other.side, other.qty, other.listed)
     }
 
     /// Whether it is the same in everything by which rows are told apart, their numbers aside.

@@ -186,6 +186,9 @@ fn f28_at_l2_our_tag_tells_under_which_number_an_order_is_listed_now() {
 #[test]
 fn f28_numbers_that_could_be_two_orders_freeze_the_account_until_they_are_back() {
     let mut bench = Bench::at(Level::L1);
+    // One is ours, the other one a person's.
+    let ours = bench.buy(100);
+    bench.say(ours, Report::Accepted { broker_order_id: no("H1") });
     bench.list("H1", Side::Buy, 100, 100_000);
     bench.list("H2", Side::Buy, 100, 100_000);
     bench.pass(61);

@@ -4,6 +4,7 @@
 
 mod answers;
 mod broker;
+mod late;
 mod levels;
 mod lists;
 mod persons;

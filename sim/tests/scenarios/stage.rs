@@ -268,7 +268,7 @@ impl Stage {
             }
             self.write_down(said);
             let requests: Vec<_> = self.desk.sent.drain(..).collect();
-            if requests.is_empty() {
+            if requests.is_empty() && self.desk.busy() == 0 {
                 return;
             }
             for (account, request) in requests {
@@ -368,6 +368,7 @@ impl Stage {
                 Alarm::Break { what } => format!("alarm: break {what}"),
                 Alarm::CameBack { order } => format!("alarm: {} came back", name(*order)),
                 Alarm::Overfill { order } => format!("alarm: {} is filled beyond its quantity", name(*order)),
+                Alarm::Revived { order, .. } => format!("alarm: {order} has ended, and works"),
                 Alarm::ClockJumped { by } => format!("alarm: the clocks went apart by {} ms", by.us() / 1_000),
             });
         }

@@ -287,6 +287,7 @@ stories! {
            -> a: find S1.1
         09:33 broker S1.1 filled E1 100 at 10.00
            -> S1.1 filled 100 at 10.00, fee 5.01
+           -> S1 partially_done
         09:33 broker S1.1 filled E1 100 at 10.00
         09:33 show a
            -> a: cash 98994.99 reserved 0.00, s 600000.SH 100 (0 sellable)

@@ -21,7 +21,7 @@ use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::signal::{Signal, Size, Source};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState};
+use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState, Unfinished};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 use tokio::sync::Notify;
@@ -191,6 +191,10 @@ impl Restorer for Nothing {
     }
 
     async fn strategy(&self, _: &StrategyId) -> Result<Option<StrategyRest>, RestoreError> {
+        Ok(None)
+    }
+
+    async fn signal(&self, _: SignalId) -> Result<Option<Unfinished>, RestoreError> {
         Ok(None)
     }
 }

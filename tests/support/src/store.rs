@@ -10,7 +10,7 @@ use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::order::OrderFact;
 use signalbox_domain::signal::Signal;
-use signalbox_domain::strategy::{StrategyConf, StrategyState};
+use signalbox_domain::strategy::{StrategyConf, StrategyState, Unfinished};
 use signalbox_domain::tables::Tables;
 use tokio::sync::Notify;
 
@@ -173,5 +173,10 @@ impl Restorer for MemoryStore {
                 Some(StrategyRest { conf, version, state, unfinished: shelves.tables.unfinished(own) })
             })
             .await)
+    }
+
+    async fn signal(&self, id: SignalId) -> Result<Option<Unfinished>, RestoreError> {
+        let all = self.read(|shelves| shelves.tables.unfinished(shelves.signals.get(&id).into_iter())).await;
+        Ok(all.into_iter().next())
     }
 }
