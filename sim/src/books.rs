@@ -18,6 +18,8 @@ pub struct Truth<'a> {
     pub accounts: &'a BTreeMap<String, AccountTruth>,
     pub levels: &'a BTreeMap<AccountId, Level>,
     pub installation: InstallationTag,
+    /// Orders that lived when a day ended that nobody saw to its end: what they filled after the last look is in no list.
+    pub overnight: &'a BTreeSet<OrderId>,
 }
 
 impl Truth<'_> {
@@ -82,7 +84,11 @@ impl Truth<'_> {
             order.status,
             there.no
         );
-        if self.level(&order.terms.account) >= Level::L1 {
+        if self.overnight.contains(&id) {
+            must!(order.cum_qty <= there.cum_qty, "order {id}: the books filled more than the broker");
+            let known = self.level(&order.terms.account) >= Level::L1;
+            must!(!known || order.status.is_terminal(), "order {id} is {:?} the day after", order.status);
+        } else if self.level(&order.terms.account) >= Level::L1 {
             must!(
                 (order.status == OrdStatus::Filled) == (there.status == Status::Filled),
                 "order {id} counts as {:?} and is {:?} at the broker",

@@ -5,6 +5,7 @@
 //! and broker are compared, and the journal with the rows.
 
 mod end;
+mod night;
 mod promises;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -128,6 +129,10 @@ struct Day {
     ends_in: Option<u32>,
     /// Orders whose doubt a person settled.
     settled: BTreeSet<OrderId>,
+    /// When nobody looks any more until the next morning.
+    night_at: Option<Timestamp>,
+    /// Orders that lived then.
+    overnight: BTreeSet<OrderId>,
     clients: ChaCha8Rng,
     network: ChaCha8Rng,
     order: ChaCha8Rng,
@@ -202,6 +207,8 @@ impl Day {
             troubled: true,
             ends_in: None,
             settled: BTreeSet::new(),
+            night_at: None,
+            overnight: BTreeSet::new(),
             clients: stream(seed, 2),
             network: stream(seed, 3),
             order: stream(seed, 4),
@@ -267,6 +274,10 @@ impl Day {
                 self.at(at, Happening::Suspend);
             }
         }
+        if self.faults.has(Trouble::Night) {
+            let burst = bursts[self.time.next_u32() as usize % bursts.len()];
+            self.night_at = Some(burst.plus(Span::from_ms(i64::from(self.time.next_u32() % 30_000))));
+        }
         if self.faults.has(Trouble::Cancels) {
             for _ in 0..1 + dice.next_u32() % 6 {
                 let at = busy(dice, 60);
@@ -277,7 +288,10 @@ impl Day {
 
     fn pass(&mut self) -> Result<(), String> {
         let troubled_until = self.now.plus(Span::from_secs(1_350));
-        self.run_until(troubled_until)?;
+        self.run_until(self.night_at.unwrap_or(troubled_until))?;
+        if self.night_at.is_some() {
+            self.night()?;
+        }
         self.calm();
         // A process that stood still wakes up later.
         self.run_until(self.now.plus(CALM))?;
@@ -289,6 +303,9 @@ impl Day {
         self.person_settles()?;
         self.run_until(self.now.plus(Span::from_secs(120)))?;
         self.person_settles()?;
+        if self.night_at.is_some() {
+            self.person_adjusts()?;
+        }
         let blind = |order: &Order| self.sessions[place(&order.terms.account)].level == Level::L0;
         // When the broker does what nobody asked for, a person may be asked for good.
         let asked = |order: &Order| self.faults.dishonest() && order.parked.is_some();
@@ -598,6 +615,14 @@ impl Day {
 
     /// The process ends. What is not durable never was; what is on the line may still arrive.
     fn crash(&mut self, orderly: bool) -> Result<(), String> {
+        self.dies(orderly)?;
+        if !orderly && self.faults.has(Trouble::ClockJumps) {
+            self.restart_with_another_time();
+        }
+        self.comes_back()
+    }
+
+    fn dies(&mut self, orderly: bool) -> Result<(), String> {
         self.ends_in = None;
         if !orderly {
             self.met("crash");
@@ -614,9 +639,10 @@ impl Day {
         for (id, request) in std::mem::take(&mut self.desk.sent) {
             self.maybe_late(place(&id), request);
         }
-        if !orderly && self.faults.has(Trouble::ClockJumps) {
-            self.restart_with_another_time();
-        }
+        Ok(())
+    }
+
+    fn comes_back(&mut self) -> Result<(), String> {
         self.desk.restart();
         let mut oracle = Oracle::default();
         oracle.enforced.clone_from(&self.oracle.enforced);

@@ -81,7 +81,8 @@ pub struct Desk {
     pub sent: VecDeque<(AccountId, BrokerRequest)>,
     /// Every signal that the door took, durable from then on.
     pub signals: BTreeMap<SignalId, Arc<Signal>>,
-    taken: BTreeSet<SignalId>,
+    /// Those that no strategy has looked at yet.
+    inbox: BTreeSet<SignalId>,
     /// Final signals that are to be read again when the journal is durable so far.
     recalls: VecDeque<(usize, StrategyId, SignalId)>,
     wakes: BTreeMap<AccountId, Timestamp>,
@@ -122,7 +123,7 @@ impl Desk {
             held: BTreeMap::new(),
             sent: VecDeque::new(),
             signals: BTreeMap::new(),
-            taken: BTreeSet::new(),
+            inbox: BTreeSet::new(),
             recalls: VecDeque::new(),
             wakes: BTreeMap::new(),
             reads: VecDeque::new(),
@@ -153,6 +154,7 @@ impl Desk {
         if !seeded(SeededBug::AcceptBeforeCommit) {
             self.durable = self.durable.max(self.journal.len());
         }
+        self.inbox.insert(signal.id);
         self.signals.insert(signal.id, signal);
         self.release();
     }
@@ -210,7 +212,7 @@ impl Desk {
             }
         }
         if let Some(signal) = self.untaken() {
-            self.taken.insert(signal.id);
+            self.inbox.remove(&signal.id);
             self.strategy_takes(&signal.strategy.clone(), StrategyInput::Signal(signal));
         }
     }
@@ -221,7 +223,7 @@ impl Desk {
             let quiet = self.to_strategies.get(&signal.strategy).is_none_or(VecDeque::is_empty);
             quiet && self.strategies.get(&signal.strategy).is_some_and(Strategy::takes_signals)
         };
-        self.signals.values().find(|s| !self.taken.contains(&s.id) && takes(s)).cloned()
+        self.inbox.iter().filter_map(|id| self.signals.get(id)).find(|signal| takes(signal)).cloned()
     }
 
     /// Delivers everything, makes everything durable, until nothing moves.
@@ -339,18 +341,14 @@ impl Desk {
             self.accounts.insert(id.clone(), core);
             started.push((id, fx));
         }
-        self.taken.clear();
+        let taken = |id: &SignalId| tables.signals.contains_key(id) || seeded(SeededBug::MessageIsTheQueue);
+        self.inbox = self.signals.keys().filter(|id| !taken(id)).copied().collect();
         let mut resumed = Vec::new();
         for (id, (conf, state, version)) in &tables.strategies {
-            let own: Vec<&Arc<Signal>> = self.signals.values().filter(|s| s.strategy == *id).collect();
-            self.taken.extend(
-                own.iter()
-                    .map(|s| s.id)
-                    .filter(|id| tables.signals.contains_key(id) || seeded(SeededBug::MessageIsTheQueue)),
-            );
+            let own = self.signals.values().filter(|s| s.strategy == *id);
             let mut core = Strategy::new(conf.clone(), *version, *state, self.groups.clone());
             let mut fx = StrategyEffects::default();
-            core.resume(self.at, tables.unfinished(own.into_iter()), &mut fx);
+            core.resume(self.at, tables.unfinished(own), &mut fx);
             self.strategies.insert(id.clone(), core);
             resumed.push((id.clone(), fx));
         }

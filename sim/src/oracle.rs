@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use signalbox_domain::broker::ListedTrade;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
+use signalbox_domain::ledger::Adjustment;
 use signalbox_domain::order::{OrderFact, OrderFactKind, Side};
 use signalbox_domain::signal::{Signal, Size};
 use signalbox_domain::symbol::Symbol;
@@ -192,9 +193,28 @@ impl Oracle {
             }
             Event::Order { account, order, fact } => self.fact(account, *order, fact, checked)?,
             Event::ExternalTraded { account, trade } => self.traded_by_hand(account, trade),
+            Event::Adjusted { account, adjustment, .. } => self.adjusted(account, adjustment),
             _ => {}
         }
         Ok(())
+    }
+
+    /// A person says what is there. Nobody could set aside what he takes away.
+    fn adjusted(&mut self, account: &AccountId, adjustment: &Adjustment) {
+        match adjustment {
+            Adjustment::Shares { symbol, book, qty, bought_today, .. } => {
+                let key = (account.clone(), *symbol);
+                let qty = i128::from(qty.get());
+                *self.position.entry(key.clone()).or_default() += qty;
+                *self.bought_today.entry(key.clone()).or_default() += i128::from(bought_today.get());
+                *self.books.entry((account.clone(), *symbol, book.clone())).or_default() += qty;
+                *self.late_shares.entry(key).or_default() += (-qty).max(0);
+            }
+            Adjustment::Cash { amount } => {
+                *self.cash.entry(account.clone()).or_default() += i128::from(amount.e4());
+                *self.late_cash.entry(account.clone()).or_default() += i128::from(-amount.e4()).max(0);
+            }
+        }
     }
 
     /// Nobody could set aside what a person takes past us.

@@ -29,6 +29,8 @@ pub enum Trouble {
     Suspends,
     /// The wall clock is set while the process is down: needs [`Trouble::Crashes`].
     ClockJumps,
+    /// Nobody looks from the middle of the day to the next morning: the process is down, or the machine asleep.
+    Night,
 }
 
 /// The trouble of one day. Few kinds at a time: a day with all of them never gets far enough to find anything.
@@ -56,7 +58,8 @@ impl Faults {
         let mut dice = stream(seed, 0);
         // A day in eight goes well.
         if dice.next_u32().is_multiple_of(8) {
-            return Self::default();
+            let night = dice.next_u32().is_multiple_of(8);
+            return Self(if night { vec![Trouble::Night] } else { Vec::new() });
         }
         let one_in = 2 + dice.next_u32() % 12;
         let mut on = Vec::new();
@@ -83,6 +86,9 @@ impl Faults {
         }
         if on.contains(&Trouble::QuestionsLost) && dice.next_u32().is_multiple_of(8) {
             on.push(Trouble::Ghosts);
+        }
+        if dice.next_u32().is_multiple_of(8) {
+            on.push(Trouble::Night);
         }
         Self(on)
     }

@@ -366,7 +366,12 @@ impl Life {
             let world = lock(&self.world);
             (world.broker.truth(), reckon::levels(&world), world.faults.dishonest())
         };
-        let truth = Truth { accounts: &accounts, levels: &levels, installation: self.system.store.installation() };
+        let truth = Truth {
+            accounts: &accounts,
+            levels: &levels,
+            installation: self.system.store.installation(),
+            overnight: &BTreeSet::new(),
+        };
         for order in tables.orders.values().filter(|order| order.in_doubt && !order.status.is_terminal()) {
             let (id, account) = (order.id(), order.terms.account.clone());
             if first && order.parked.is_none() {

@@ -104,7 +104,12 @@ async fn settle_up(world: &World, store: &Store, told: &mut Option<Told>) -> Res
     // The broker.
     if !world.faults.dishonest() {
         let accounts = world.broker.truth();
-        let truth = Truth { accounts: &accounts, levels: &levels, installation: store.installation() };
+        let truth = Truth {
+            accounts: &accounts,
+            levels: &levels,
+            installation: store.installation(),
+            overnight: &BTreeSet::new(),
+        };
         truth.agrees_on_orders(tables.orders.values().map(|order| &**order))?;
         for id in levels.keys() {
             let ledger = tables.ledger(id).ok_or("no ledger")?;

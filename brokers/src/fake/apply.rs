@@ -25,6 +25,7 @@ impl FakeBroker {
                     holdings: holdings.iter().copied().collect(),
                     orders: BTreeMap::new(),
                     trades: Vec::new(),
+                    before: (0, 0),
                     last_grid: None,
                     by_tag: HashMap::new(),
                     pushes: Vec::new(),
@@ -98,7 +99,31 @@ impl FakeBroker {
             Truth::Price { symbol, px } => {
                 self.prices.insert(*symbol, *px);
             }
+            Truth::Night { at } => self.night(*at),
             Truth::CancelReceived { .. } | Truth::Served { .. } => {}
+        }
+    }
+
+    fn night(&mut self, at: Timestamp) {
+        self.now = at;
+        self.due.clear();
+        self.waiting.clear();
+        self.requests.clear();
+        let working = |acc: &Acc| -> Vec<u64> {
+            acc.orders.values().filter(|book| book.status == Status::Working).map(|book| book.order.no).collect()
+        };
+        let open: Vec<(String, Vec<u64>)> =
+            self.accounts.iter().map(|(name, acc)| (name.clone(), working(acc))).collect();
+        for (account, orders) in open {
+            for no in orders {
+                self.ended(&account, no, Status::Canceled);
+            }
+        }
+        for acc in self.accounts.values_mut() {
+            acc.before = (self.orders, acc.trades.len());
+            acc.by_tag.clear();
+            acc.last_grid = None;
+            acc.hangs_until = Timestamp::from_us(0);
         }
     }
 

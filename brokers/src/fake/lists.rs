@@ -117,7 +117,8 @@ impl FakeBroker {
         let number = |no: u64| show_no(if fault == Some(Fault::ListRenumbered) { no + RENUMBERED_BY } else { no });
         let rows: Vec<Vec<String>> = match list {
             List::Orders => {
-                let shown = acc.orders.values().filter(|book| young == 0 || book.at <= newest);
+                let of_day = acc.orders.values().filter(|book| book.order.no > acc.before.0);
+                let shown = of_day.filter(|book| young == 0 || book.at <= newest);
                 shown
                     .map(|book| {
                         let cum = if fault == Some(Fault::ListCumLags) { Qty::ZERO } else { book.cum_qty };
@@ -138,7 +139,8 @@ impl FakeBroker {
             }
             List::Trades => {
                 let lag = usize::from(fault == Some(Fault::ListTradesLag));
-                let shown = acc.trades.iter().take(acc.trades.len() - lag.min(acc.trades.len()));
+                let of_day = acc.trades.get(acc.before.1..).unwrap_or_default();
+                let shown = of_day.iter().take(of_day.len() - lag.min(of_day.len()));
                 shown
                     .filter(|trade| young == 0 || trade.at <= newest)
                     .map(|trade| {

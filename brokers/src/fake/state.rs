@@ -110,6 +110,8 @@ pub(super) struct Acc {
     pub(super) holdings: BTreeMap<Symbol, Qty>,
     pub(super) orders: BTreeMap<u64, Book>,
     pub(super) trades: Vec<Trade>,
+    /// The last number of the days before, and how many trades they had: lists show what came after.
+    pub(super) before: (u64, usize),
     pub(super) last_grid: Option<Grid>,
     pub(super) by_tag: HashMap<String, (u64, Timestamp)>,
     pub(super) pushes: Vec<Push>,
@@ -611,6 +613,7 @@ impl FakeBroker {
                 }
                 self.write(Truth::Opened { account, level, cash, holdings });
             }
+            Control::Night => self.write(Truth::Night { at }),
             Control::Arm(arm) => self.write(Truth::Armed { arm }),
             Control::Disarm => self.write(Truth::Disarmed),
             Control::Fills { account, policy } => self.write(Truth::Fills { account, policy }),

@@ -110,6 +110,10 @@ pub enum Truth {
         symbol: Symbol,
         px: Price,
     },
+    /// The trading day is over: what works ends, and the next day's lists and ids begin empty.
+    Night {
+        at: Timestamp,
+    },
 }
 
 /// An order as the broker made it, which may not be what was asked.

@@ -259,6 +259,8 @@ pub enum Control {
         qty: Qty,
         px: Price,
     },
+    /// The trading day is over. The next one begins with empty lists, and no id of this one is known any more.
+    Night,
 }
 
 /// How orders fill.

@@ -10,7 +10,8 @@ impl Day {
             let accounts = self.line.broker(|broker| broker.truth());
             let levels = ACCOUNTS.iter().zip(&self.sessions).map(|(name, session)| (account(name), session.level));
             let installation = InstallationTag::parse(TAG).expect("two characters");
-            let truth = Truth { accounts: &accounts, levels: &levels.collect(), installation };
+            let overnight = &self.overnight;
+            let truth = Truth { accounts: &accounts, levels: &levels.collect(), installation, overnight };
             truth.agrees_on_orders(self.desk.tables().orders.values().map(|order| &**order))?;
             for name in ACCOUNTS {
                 let ledger = self.desk.ledgers.get(&account(name)).ok_or("no ledger")?;

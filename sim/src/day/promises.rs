@@ -38,7 +38,9 @@ impl Day {
             order.status == OrdStatus::Absent && self.sessions[place(&order.terms.account)].level >= Level::L1
         };
         for order in orders.values().filter(gone) {
-            for (_, there) in self.true_orders(order.id()) {
+            // What came when nobody looked, and is in no list any more, shows in the positions alone.
+            let unseen = self.overnight.contains(&order.id()) || self.faults.has(Trouble::Night);
+            for (_, there) in self.true_orders(order.id()).into_iter().filter(|_| !unseen) {
                 let told = |alarm: &Alarm| match alarm {
                     // A terminal may show it under another number.
                     Alarm::Ghost { order: of, no } => *of == order.id() || *no.0 == *there.no,
