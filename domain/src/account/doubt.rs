@@ -153,18 +153,25 @@ impl Account {
         }
     }
 
-    /// What is written down with a send at a broker below L4, if a read is young enough.
+    /// What is written down with a send at a broker below L4, if a read is young enough. At L3 it is the last one of the
+    /// day, however old: our mark tells the row, and cash and shares are reckoned from any read.
     pub(super) fn baseline(&self, at: Timestamp, symbol: Symbol) -> Option<Arc<Baseline>> {
-        let snapshot = self.young_read(at).filter(|_| self.below_l4())?;
+        let of_day = |snapshot: &&Arc<Snapshot>| self.lists.today.is_none_or(|today| today == snapshot.trade_date);
+        let snapshot = match self.conf.capabilities.level {
+            Level::L3 => self.lists.last.as_ref().filter(of_day)?,
+            _ => self.young_read(at).filter(|_| self.below_l4())?,
+        };
         Some(Arc::new(Baseline { at: snapshot.ended, sums: sums(snapshot, symbol) }))
     }
 
     /// Where no id is enforced an order is sent upon a young valid read only: later it could not be told apart from what
-    /// came with it, and not be proved absent. Where one is enforced for a while, a read that fails is not waited for.
+    /// came with it, and not be proved absent. Where one is enforced for a while, a read that fails is not waited for, but
+    /// for the first one of this life: should the life end, only lists tell of the order.
     pub(super) fn needs_baseline(&self, at: Timestamp) -> bool {
+        let blind = || self.lists.valid_at.is_some_and(|since| at.since(since) < self.conf.doubt.blind_after);
         let waits = match self.conf.capabilities.level {
             Level::L0 | Level::L1 | Level::L2 => true,
-            Level::L3 => self.lists.invalid.is_none(),
+            Level::L3 => self.lists.invalid.is_none() || (self.lists.last.is_none() && blind()),
             Level::L4 => false,
         };
         waits && self.reads() && self.young_read(at).is_none()

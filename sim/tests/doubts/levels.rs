@@ -1,5 +1,6 @@
 //! What each level does with a lost answer.
 
+use signalbox_domain::account::AccountInput;
 use signalbox_domain::account::Alarm;
 use signalbox_domain::broker::{Level, Report};
 use signalbox_domain::order::Side;
@@ -230,8 +231,12 @@ fn f13_at_l3_an_order_that_never_shows_is_absent_after_three_sends_and_the_full_
 fn f13_at_l3_a_send_without_a_read_before_it_is_a_persons_only_when_its_id_has_lapsed() {
     let mut bench = Bench::at(Level::L3);
     bench.broken = Some("the session is lost");
-    bench.pass(70);
+    bench.desk.restart();
+    bench.run();
     let order = bench.buy(100);
+    bench.pass(100);
+    assert_eq!(bench.submits(order), 0, "the first lists of a life are waited for");
+    bench.pass(100);
     bench.broken = None;
     for _ in 0..5 {
         bench.lose(order);
@@ -242,6 +247,20 @@ fn f13_at_l3_a_send_without_a_read_before_it_is_a_persons_only_when_its_id_has_l
     bench.lose(order);
     bench.pass(30);
     assert_eq!((bench.submits(order), bench.parked(order)), (6, Some(ParkReason::NoBaseline)));
+}
+
+#[test]
+fn f13_at_l3_what_was_sent_while_nothing_could_be_read_is_proved_absent_by_an_old_read() {
+    let mut bench = Bench::at(Level::L3);
+    bench.broken = Some("the session is lost");
+    bench.pass(300);
+    let order = bench.buy(100);
+    assert_eq!(bench.submits(order), 1);
+    bench.desk.restart();
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    bench.broken = None;
+    bench.pass(200);
+    assert_eq!((bench.status(order), bench.submits(order)), ("absent", 1));
 }
 
 #[test]
