@@ -14,6 +14,7 @@ use signalbox_domain::ids::{ExecId, OrderId, SignalId};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::replay::{Difference, Replay, ReplayError, SignalState};
 use signalbox_domain::row::{Fill, SignalRow};
+use signalbox_domain::signal::SignalStatus;
 use signalbox_domain::strategy::StrategyState;
 use signalbox_domain::tables::Tables;
 use signalbox_domain::units::{Money, Qty};
@@ -74,6 +75,7 @@ pub async fn prove(store: &Store, rows: Rows) -> Result<Proof, ProofError> {
     let fills = tables.fills.len();
     let mut differences = fills_of_orders(&replay, &tables);
     differences.append(&mut strategies(&replay, &tables));
+    differences.append(&mut store.odd_columns().await?);
     let behind = match rows {
         Rows::AsTheyAre => bring_up(&replay, &mut tables),
         Rows::Settled => 0,
@@ -114,15 +116,20 @@ fn bring_up(replay: &Replay, tables: &mut Tables) -> usize {
     behind
 }
 
+/// A leg that was final is behind only by fills that came late.
 fn leg_is_behind(row: &Parent, told: &Parent) -> bool {
-    row != told && row.leg == told.leg && !row.status.is_final() && row.cum_qty <= told.cum_qty
+    let late = row.cum_qty < told.cum_qty;
+    row != told && row.leg == told.leg && (late || (!row.status.is_final() && row.cum_qty == told.cum_qty))
 }
 
 /// Its own decisions (the plan with its residual, a cancel) are written with their events: those may not lag.
 fn signal_is_behind(row: &SignalRow, told: &SignalState) -> bool {
     let same = row.status == told.status && row.waiting_for == told.waiting_for && row.denials == told.denials;
+    // What was final has filled since.
+    let late =
+        matches!(told.status, SignalStatus::Done | SignalStatus::PartiallyDone) && row.status != SignalStatus::Done;
     !same
-        && !row.status.is_final()
+        && (!row.status.is_final() || late)
         && row.residual == told.residual
         && row.cancel_requested == told.cancel_requested
         && told.denials.starts_with(&row.denials)

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use sea_orm::Iterable as _;
 use signalbox::store::{ChangeError, Expect, Hooks, Store, StoreError, StoredOrder};
 use signalbox_actors::journal::Journal;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{SignalId, StrategyId};
 use signalbox_domain::order::{OrdStatus, ReportedStatus};
+use signalbox_domain::reconcile::exception::{Decision, Evidence, Exception, ExceptionKind};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::SignalStatus;
 use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState};
@@ -136,6 +138,51 @@ async fn a_final_signal_that_does_not_know_of_a_late_fill_is_found_again() {
         let [behind] = &restored.signals[..] else { panic!("{:?}", restored.signals) };
         assert_eq!((behind.signal.row.id.get(), behind.signal.row.status), (2, SignalStatus::Done));
         assert_eq!(behind.parents[0].parent.cum_qty, Qty::new(50));
+        store.close();
+        database.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_exception_is_stored_and_a_hand_in_the_columns_is_found() {
+    for database in Database::all().await {
+        let store = database.open().await;
+        store.ingest(new_signal("a")).await.unwrap();
+        let mut ticket = 0;
+        for step in life(SignalId::new(1), 2) {
+            ticket = store.append(step);
+        }
+        for (n, kind) in (0..).zip(ExceptionKind::iter()) {
+            let exception = Exception {
+                account: account(),
+                key: format!("{kind}:1").into(),
+                kind,
+                order: None,
+                opened_at: AT,
+                updated_at: AT,
+                evidence: Evidence::default(),
+                decision: (n % 2 == 0).then(|| Decision {
+                    what: "external".into(),
+                    by: "ann".into(),
+                    note: r#"she said "decision":null"#.into(),
+                    at: AT,
+                }),
+            };
+            ticket = store.append(entry(Vec::new(), vec![Row::Exception(Arc::new(exception))]));
+        }
+        durable(&store, ticket).await;
+        assert_eq!(store.tables().await.unwrap().exceptions.len(), ExceptionKind::iter().len());
+        assert_eq!(store.odd_columns().await.unwrap(), []);
+        for wrong in [
+            "UPDATE exceptions SET open = NOT open WHERE kind = 'ghost'",
+            "UPDATE fills SET strategy = 'another' WHERE id = (SELECT max(id) FROM fills)",
+            "UPDATE orders SET closed = NOT closed",
+            "UPDATE orders SET parent_id = parent_id + 1",
+        ] {
+            let before = store.odd_columns().await.unwrap().len();
+            store.change(AT, change(store.reads().get_database_backend(), wrong, Expect::One)).await.unwrap();
+            assert_eq!(store.odd_columns().await.unwrap().len(), before + 1, "{wrong}");
+        }
         store.close();
         database.remove().await;
     }

@@ -34,6 +34,7 @@ pub struct Exception {
     Hash,
     Serialize,
     Deserialize,
+    strum::EnumIter,
     strum::EnumString,
     strum::IntoStaticStr,
     strum::Display,
