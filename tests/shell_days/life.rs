@@ -3,6 +3,7 @@
 //! Time goes on when nobody on this thread has anything to do. What other threads do has to be seen: the writer makes its
 //! transactions while this thread stands still ([`Turns`]), and while a connection of the store reads, time does not go on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
