@@ -20,7 +20,7 @@ use signalbox::people::{Action, Grant, Pattern, People, PeopleConf, Role};
 use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox};
 use signalbox_domain::ids::{AccountId, StrategyId};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf};
+use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
 use signalbox_domain::units::{Ratio, Span, Timestamp};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -56,8 +56,7 @@ fn settings(limits: LimitsConf) -> Settings {
         settings.strategies.push(Arc::new(StrategyConf {
             id: StrategyId::parse(name).unwrap(),
             kind: "external".into(),
-            capital_base: CapitalBase::Equity,
-            routes: vec![Route { to, follow_ratio: Ratio::ONE, allocation: Allocation::FixedRatio }],
+            routes: vec![Route::plain(to)],
         }));
     }
     settings
