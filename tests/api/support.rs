@@ -21,7 +21,7 @@ use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox};
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
-use signalbox_domain::units::{Ratio, Span, Timestamp};
+use signalbox_domain::units::{Span, Timestamp};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const JWT_SECRET: &str = "a signing key for tests, 32 bytes or more";

@@ -10,7 +10,7 @@ use signalbox_domain::order::{OrdStatus, ReportedStatus};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::SignalStatus;
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState};
-use signalbox_domain::units::{Qty, Ratio};
+use signalbox_domain::units::Qty;
 
 use crate::support::{
     AT, Database, account, account_row, book, change, durable, entry, life, new_signal, strategy, terms,

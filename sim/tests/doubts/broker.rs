@@ -24,7 +24,7 @@ use signalbox_domain::risk::Limits;
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, TradeDate};
+use signalbox_domain::units::{Money, Price, Qty, Span, TradeDate};
 
 use signalbox_sim::desk::{Desk, Setup, market};
 
