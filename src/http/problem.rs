@@ -71,7 +71,7 @@ pub enum Code {
     #[serde(rename = "INVALID_QUANTITY")]
     #[strum(serialize = "INVALID_QUANTITY")]
     InvalidQuantity,
-    /// None, several, or one that cannot be.
+    /// A sum of money, a percentage or a weight that cannot be.
     #[serde(rename = "INVALID_SIZE")]
     #[strum(serialize = "INVALID_SIZE")]
     InvalidSize,
@@ -180,7 +180,7 @@ impl Code {
             Self::SignalIdReused => "Another signal had this id",
             Self::UnknownSymbol => "No instrument that can be traded here",
             Self::InvalidQuantity => "Not a quantity",
-            Self::InvalidSize => "Not one size",
+            Self::InvalidSize => "Not a size",
             Self::InvalidPrice => "Not a price",
             Self::LotSize => "The quantity does not fit the lots",
             Self::TickSize => "The price is not on the tick",

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::dto::{PercentIn, QtyIn, SumIn, WeightIn};
 use super::intake::SideIn;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 
 /// The size fields of a request, as they were written.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl SizeIn {
         let mut found = None;
         let mut say = |field: &'static str, size: Option<Result<Size, Problem>>| match size {
             None => Ok(()),
-            Some(_) if found.is_some() => Err(invalid("one size only, please").field(field)),
+            Some(_) if found.is_some() => Err(Problem::invalid(field, "one size only, please")),
             Some(size) => {
                 found = Some(size?);
                 Ok(())
@@ -47,7 +47,7 @@ impl SizeIn {
         let Some(size) = found else {
             let detail =
                 "one of quantity, amount, percent, all, target_quantity, target_weight and target_amount, please";
-            return Err(invalid(detail).field("quantity"));
+            return Err(Problem::invalid("quantity", detail));
         };
         match (size, side.map(Side::from)) {
             (Size::All, Some(Side::Buy)) => Err(Problem::invalid("side", "all is sold, never bought")),
@@ -56,10 +56,6 @@ impl SizeIn {
             (size, _) => Ok(size),
         }
     }
-}
-
-fn invalid(detail: &'static str) -> Problem {
-    Problem::new(Code::InvalidSize).detail(detail)
 }
 
 /// One of them is set.
@@ -116,9 +112,9 @@ mod tests {
     #[test]
     fn each_signal_says_one_size() {
         let buy = Some(SideIn::Buy);
-        assert_eq!(read(SizeIn::default(), buy), Err("INVALID_SIZE"));
+        assert_eq!(read(SizeIn::default(), buy), Err("validation_failed"));
         let both = SizeIn { quantity: json("100"), amount: json("1000"), ..SizeIn::default() };
-        assert_eq!(read(both, buy), Err("INVALID_SIZE"));
+        assert_eq!(read(both, buy), Err("validation_failed"));
         let amount = || SizeIn { amount: json("\"25000.5\""), ..SizeIn::default() };
         assert_eq!(read(amount(), buy), Ok(Size::Amount(Money::from_e4(250_005_000))));
         assert_eq!(read(amount(), None), Err("validation_failed"));
@@ -132,7 +128,7 @@ mod tests {
         let all = |all| SizeIn { all: Some(all), ..SizeIn::default() };
         assert_eq!(read(all(true), Some(SideIn::Sell)), Ok(Size::All));
         assert_eq!(read(all(true), Some(SideIn::Buy)), Err("validation_failed"));
-        assert_eq!(read(all(false), Some(SideIn::Sell)), Err("INVALID_SIZE"));
+        assert_eq!(read(all(false), Some(SideIn::Sell)), Err("validation_failed"));
     }
 
     /// The two ways to write a quarter: one in the other's place would be a hundredth or a hundredfold.

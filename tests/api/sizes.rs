@@ -75,9 +75,9 @@ async fn money_parts_and_shares_of_the_capital_base_become_whole_lots() {
 async fn a_size_that_is_none_or_two_or_none_of_this_world_is_refused() {
     let (app, ann) = open(json!({ "group": "all-paper", "allocation": "available_cash", "except": ["paper-b"] })).await;
     for (size, code) in [
-        (json!({ "side": "buy" }), "INVALID_SIZE"),
-        (json!({ "side": "buy", "quantity": 100, "percent": 5 }), "INVALID_SIZE"),
-        (json!({ "target_quantity": 100, "target_weight": "0.1" }), "INVALID_SIZE"),
+        (json!({ "side": "buy" }), "validation_failed"),
+        (json!({ "side": "buy", "quantity": 100, "percent": 5 }), "validation_failed"),
+        (json!({ "target_quantity": 100, "target_weight": "0.1" }), "validation_failed"),
         (json!({ "target_weight": 25 }), "INVALID_SIZE"),
         (json!({ "side": "buy", "percent": 101 }), "INVALID_SIZE"),
         (json!({ "side": "buy", "amount": 0 }), "INVALID_SIZE"),
