@@ -49,7 +49,8 @@ async fn money_parts_and_shares_of_the_capital_base_become_whole_lots() {
     let route = json!({ "account": "paper-a", "capital_base": "equity:0.5", "follow_ratio": "1" });
     let (app, ann) = open(route).await;
     // A million in cash and 5,000 shares at 10.00: half of 1,050,000, of which a tenth.
-    let bought = sent(&app, &ann, "half", json!({ "side": "buy", "percent": 10, "limit_price": "10" }), UNDER_WAY).await;
+    let bought =
+        sent(&app, &ann, "half", json!({ "side": "buy", "percent": 10, "limit_price": "10" }), UNDER_WAY).await;
     assert_eq!((&bought["status"], &bought["percent"]), (&json!("done"), &json!("10")), "{bought}");
     assert_eq!((&bought["parents"][0]["cum_qty"], &bought["residual"]), (&json!("5200"), &json!("50")), "{bought}");
     assert_eq!((&bought["quantity"], &bought["target_weight"]), (&Value::Null, &Value::Null));
