@@ -8,11 +8,12 @@ use std::sync::Arc;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 use signalbox_domain::account::AccountConf;
+use signalbox_domain::capital::{CapitalBase, CapitalBaseError};
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
 use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::risk::Limits;
-use signalbox_domain::strategy::{Allocation, CapitalBase, Groups, Route, RouteTo, StrategyConf, reached_twice};
+use signalbox_domain::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf, reached_twice};
 use signalbox_domain::symbols;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
 
@@ -211,10 +212,18 @@ struct RawRoute {
     follow_ratio: String,
     #[serde(default = "fixed_ratio")]
     allocation: String,
+    #[serde(default = "none")]
+    capital_base: String,
+    #[serde(default)]
+    except: Vec<String>,
 }
 
 fn one() -> String {
     "1".to_owned()
+}
+
+fn none() -> String {
+    "none".to_owned()
 }
 
 fn fixed_ratio() -> String {
@@ -403,15 +412,23 @@ impl RawStrategy {
             if !follow_ratio.is_positive() {
                 return Err(field(at("follow_ratio"), "has to be positive"));
             }
-            let allocation: Allocation =
-                route.allocation.parse().map_err(|_| field(at("allocation"), "is neither fixed_ratio nor equity"))?;
-            routes.push(Route { to, follow_ratio, allocation });
+            let allocation: Allocation = route.allocation.parse().map_err(|_| {
+                field(at("allocation"), "is none of fixed_ratio, equal_quantity, equity and available_cash")
+            })?;
+            let capital_base: CapitalBase =
+                route.capital_base.parse().map_err(|e: CapitalBaseError| field(at("capital_base"), e.to_string()))?;
+            let mut except = Vec::new();
+            for name in &route.except {
+                let id = AccountId::parse(name).ok().filter(|id| to.reaches(id, groups));
+                except.push(id.ok_or_else(|| field(at("except"), format!("the route does not reach {name}")))?);
+            }
+            routes.push(Route { to, follow_ratio, allocation, capital_base, except });
         }
         if let Some(account) = reached_twice(&routes, groups) {
             let detail = format!("{account} is reached by two routes: a target would be met twice");
             return Err(field(at("routes"), detail));
         }
-        Ok(StrategyConf { id, kind: self.kind.into(), capital_base: CapitalBase::Equity, routes })
+        Ok(StrategyConf { id, kind: self.kind.into(), routes })
     }
 }
 
@@ -458,6 +475,16 @@ mod tests {
             ("[[groups]]\nid = \"g\"\naccounts = [\"nobody\"]", "groups[0].accounts: no account nobody"),
             ("[[strategies]]\nid = \"manual\"", "strategies[0].id: "),
             ("[[strategies]]\nid = \"s\"\nroutes = [{ group = \"g\" }]", "strategies[0].routes[0].group: no group g"),
+            (
+                "[[accounts]]\nid = \"a\"\ncash = \"1\"\n[[strategies]]\nid = \"s\"\n\
+                 routes = [{ account = \"a\", capital_base = \"equity:2\" }]",
+                "strategies[0].routes[0].capital_base: ",
+            ),
+            (
+                "[[accounts]]\nid = \"a\"\ncash = \"1\"\n[[strategies]]\nid = \"s\"\n\
+                 routes = [{ account = \"a\", except = [\"b\"] }]",
+                "strategies[0].routes[0].except: the route does not reach b",
+            ),
         ];
         for (text, expected) in cases {
             let fault = load(text).unwrap_err().to_string();

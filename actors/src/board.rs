@@ -1,6 +1,6 @@
 //! What the actors of one thread can see of each other: quotes, ledgers, trading states, addresses.
 //!
-//! Each part has one writer (quotes the market actor, a ledger its account, the states the risk actor) and is borrowed
+//! Each part has one writer (quotes the market actor, a ledger its account, the states and what is set aside the risk actor) and is borrowed
 //! only within one step, which never waits and never nests, so a borrow can never meet another. Decisions so see every
 //! fact up to this very step, and the memory for it exists once.
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use actix::Addr;
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::market::Market;
-use signalbox_domain::view::{Ledgers, Quotes, TradingStates, View};
+use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
 use tokio::sync::oneshot;
 
 use crate::account::AccountActor;
@@ -31,6 +31,7 @@ pub struct Board {
     pub quotes: RefCell<Quotes>,
     pub ledgers: RefCell<Ledgers>,
     pub states: RefCell<TradingStates>,
+    pub aside: RefCell<SetAside>,
     pub directory: Directory,
     /// Set once the system drains: nothing new is taken up.
     pub draining: Cell<bool>,
@@ -40,7 +41,8 @@ impl Board {
     /// Runs one step with everything that may be known now.
     pub fn with_view<R>(&self, step: impl FnOnce(View<'_>) -> R) -> R {
         let (quotes, ledgers, states) = (self.quotes.borrow(), self.ledgers.borrow(), self.states.borrow());
-        step(View { market: &self.market, quotes: &quotes, ledgers: &ledgers, states: &states })
+        let aside = self.aside.borrow();
+        step(View { market: &self.market, quotes: &quotes, ledgers: &ledgers, states: &states, aside: &aside })
     }
 
     /// Answers a command once everything that was appended so far is durable.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Event, Scope, TradingState};
+use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::risk::{Check, Risk, RiskEffects, RiskInput};
 use tokio::sync::oneshot;
@@ -43,6 +44,9 @@ struct Decide;
 impl RiskActor {
     #[must_use]
     pub fn new(core: Risk, board: Rc<Board>) -> Self {
+        for (account, cash) in core.all_reserved_cash() {
+            board.aside.borrow_mut().put(account, cash);
+        }
         Self { name: "risk".into(), core, board, later: VecDeque::new() }
     }
 
@@ -51,6 +55,11 @@ impl RiskActor {
             ctx.notify(Decide);
         }
         self.later.push_back(what);
+    }
+
+    /// Planning sees from now on what the account's live orders have set aside.
+    fn tell_aside(&self, account: &AccountId) {
+        self.board.aside.borrow_mut().put(account, self.core.reserved_cash(account));
     }
 
     fn step(&mut self, input: RiskInput, cause: &'static str) {
@@ -73,6 +82,7 @@ impl RiskActor {
             crash_point("risk.approved");
         }
         for approved in fx.approved {
+            self.tell_aside(&approved.get().terms.account);
             // An account between two lives finds the approval in the journal.
             if let Some(account) = self.board.directory.account(&approved.get().terms.account) {
                 tell(&account, account::Submit(approved));
@@ -137,7 +147,9 @@ impl Handler<Observed> for RiskActor {
     type Result = ();
 
     fn handle(&mut self, message: Observed, _: &mut Self::Context) {
+        let account = message.0.terms.account.clone();
         self.step(RiskInput::Observed(message.0), "observed");
+        self.tell_aside(&account);
     }
 }
 

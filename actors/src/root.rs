@@ -128,6 +128,7 @@ pub async fn boot(boot: Boot) -> Root {
         quotes: Quotes::default().into(),
         ledgers: Ledgers::default().into(),
         states: states.into(),
+        aside: RefCell::default(),
         directory: Directory::default(),
         draining: false.into(),
     });

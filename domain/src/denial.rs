@@ -27,6 +27,8 @@ use crate::units::{Money, Price, Qty, Ratio};
 pub enum DenialCode {
     /// The strategy is stopped: its signals are kept and refused.
     StrategyStopped,
+    /// A share of a capital base is asked for, and the route has none, or it is worth nothing.
+    CapitalBase,
     /// Trading is halted, or reducing and this order would open, at the global, account or strategy scope.
     TradingState,
     /// The account is not known or not ready.
@@ -63,7 +65,7 @@ impl DenialCode {
     /// Whether the same order may pass later without anybody changing a limit.
     #[must_use]
     pub const fn transient(self) -> bool {
-        !matches!(self, Self::InstrumentUnknown | Self::LotSize | Self::TickSize)
+        !matches!(self, Self::CapitalBase | Self::InstrumentUnknown | Self::LotSize | Self::TickSize)
     }
 }
 

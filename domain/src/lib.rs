@@ -8,6 +8,7 @@ pub mod account;
 pub mod allocation;
 pub mod broker;
 pub mod calendar;
+pub mod capital;
 mod csv;
 pub mod denial;
 pub mod event;

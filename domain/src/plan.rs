@@ -1,14 +1,20 @@
 //! From a signal to its legs: who trades how much, so that legs and the stated residual are exactly what was asked.
+//!
+//! Sums of money and shares of a capital base become a number of shares first, which is rounded down once; whole lots are
+//! made of it at the very end, and what is left over is told.
+
+use std::slice;
 
 use crate::allocation::{by_weight, follow};
+use crate::capital::{CapitalBase, Value};
 use crate::denial::{Denial, DenialCode, Measure};
 use crate::ids::AccountId;
-use crate::order::Side;
+use crate::order::{OrdType, Side};
 use crate::parent::Leg;
 use crate::signal::{Signal, Size};
 use crate::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf};
 use crate::symbol::Symbol;
-use crate::units::{Qty, Ratio, Timestamp};
+use crate::units::{Money, Price, Qty, Ratio, Timestamp};
 use crate::view::View;
 
 /// The legs of a signal. Σ leg quantities + residual = what was asked of all accounts.
@@ -19,8 +25,14 @@ pub struct Plan {
     pub residual: Qty,
 }
 
-/// Plans one signal. `pending` tells what the strategy's working orders would still add to (or, negative, take from)
-/// its book of a symbol in an account.
+/// What a strategy's working orders may still do to its book of one symbol in one account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pending {
+    pub buys: Qty,
+    pub sells: Qty,
+}
+
+/// Plans one signal. `pending` tells of the strategy's own working orders.
 ///
 /// # Errors
 /// The denials that refuse the signal as a whole.
@@ -30,7 +42,7 @@ pub fn plan(
     signal: &Signal,
     conf: &StrategyConf,
     groups: &Groups,
-    pending: impl Fn(&AccountId, Symbol) -> Qty,
+    pending: impl Fn(&AccountId, Symbol) -> Pending,
 ) -> Result<Plan, Vec<Denial>> {
     let unknown = || vec![Denial { code: DenialCode::InstrumentUnknown, value: Measure::None, limit: Measure::None }];
     let date = view.market.calendar.trade_date(at).ok_or_else(unknown)?;
@@ -42,24 +54,15 @@ pub fn plan(
         buy_min: rules.buy_min,
         sell_min: rules.sell_min,
         t_plus_1: rules.min_holding_days > 0,
+        pending: &|account| pending(account, signal.symbol),
         legs: Vec::new(),
         residual: Qty::ZERO,
     };
     if let Some(account) = &signal.account {
-        let route = Route {
-            to: RouteTo::Account(account.clone()),
-            follow_ratio: Ratio::ONE,
-            allocation: Allocation::FixedRatio,
-        };
-        planner.route(std::slice::from_ref(account), &route, &pending)?;
+        planner.route(slice::from_ref(account), &Route::plain(RouteTo::Account(account.clone())))?;
     } else {
         for route in &conf.routes {
-            match &route.to {
-                RouteTo::Account(account) => planner.route(std::slice::from_ref(account), route, &pending)?,
-                RouteTo::Group(group) => {
-                    planner.route(groups.get(group).map_or(&[], Vec::as_slice), route, &pending)?;
-                }
-            }
+            planner.route(&route.accounts(groups), route)?;
         }
     }
     Ok(Plan { legs: planner.legs, residual: planner.residual })
@@ -73,24 +76,65 @@ struct Planner<'a> {
     buy_min: Qty,
     sell_min: Qty,
     t_plus_1: bool,
+    pending: &'a dyn Fn(&AccountId) -> Pending,
     legs: Vec<Leg>,
     residual: Qty,
 }
 
+/// What one account is asked for, or all accounts of a route together.
+#[derive(Debug, Clone, Copy)]
+enum Ask {
+    Shares(Qty),
+    /// So much money, at a price.
+    Sum(Money, Price),
+    /// A share of the capital base, at a price.
+    Share(Ratio, Price),
+}
+
 impl Planner<'_> {
-    fn route(
-        &mut self,
-        accounts: &[AccountId],
-        route: &Route,
-        pending: &impl Fn(&AccountId, Symbol) -> Qty,
-    ) -> Result<(), Vec<Denial>> {
+    fn route(&mut self, accounts: &[AccountId], route: &Route) -> Result<(), Vec<Denial>> {
         match (self.signal.size, self.signal.side) {
             (Size::Quantity(qty), Some(side)) => self.quantity(accounts, route, side, qty),
-            (Size::Quantity(_), None) => Ok(()), // the door lets no such signal in
-            (Size::TargetQuantity(target), _) => {
-                self.target(accounts, route, target, pending);
+            (Size::Amount(sum), Some(side)) => {
+                self.order(accounts, route, side, Ask::Sum(sum, self.order_price(side)?));
                 Ok(())
             }
+            (Size::Percent(share), Some(Side::Buy)) => {
+                self.check_base(accounts, route)?;
+                self.order(accounts, route, Side::Buy, Ask::Share(share, self.order_price(Side::Buy)?));
+                Ok(())
+            }
+            (Size::Percent(part), Some(Side::Sell)) => {
+                self.sell_part(accounts, route, part);
+                Ok(())
+            }
+            (Size::All, Some(Side::Sell)) => {
+                for account in accounts {
+                    let wanted = (self.held(account) - (self.pending)(account).sells).max(Qty::ZERO);
+                    self.sell_up_to(account, wanted);
+                }
+                Ok(())
+            }
+            (Size::TargetQuantity(target), _) => {
+                self.reach(accounts, route, Ask::Shares(target));
+                Ok(())
+            }
+            // To be flat takes neither a price nor a base.
+            (Size::TargetAmount(Money::ZERO) | Size::TargetWeight(Ratio::ZERO), _) => {
+                self.reach(accounts, route, Ask::Shares(Qty::ZERO));
+                Ok(())
+            }
+            (Size::TargetAmount(sum), _) => {
+                self.reach(accounts, route, Ask::Sum(sum, self.position_price()?));
+                Ok(())
+            }
+            (Size::TargetWeight(share), _) => {
+                self.check_base(accounts, route)?;
+                self.reach(accounts, route, Ask::Share(share, self.position_price()?));
+                Ok(())
+            }
+            // The door lets no such signal in.
+            (Size::Quantity(_) | Size::Amount(_) | Size::Percent(_), None) | (Size::All, _) => Ok(()),
         }
     }
 
@@ -114,75 +158,170 @@ impl Planner<'_> {
                 limit: Measure::Qty(self.lot),
             }]);
         }
-        let shares = self.shares(accounts, route, qty);
-        for (account, share) in accounts.iter().zip(shares) {
-            let everything = side == Side::Sell && share == self.sellable(account);
-            let leg = if everything { share } else { self.whole(side, share) };
-            self.residual += share - leg;
-            self.push(account, side, leg);
-        }
+        self.order(accounts, route, side, Ask::Shares(qty));
         Ok(())
     }
 
-    fn target(
-        &mut self,
-        accounts: &[AccountId],
-        route: &Route,
-        target: Qty,
-        pending: &impl Fn(&AccountId, Symbol) -> Qty,
-    ) {
-        let single = matches!((accounts, route.follow_ratio), ([_], Ratio::ONE));
-        let targets = if single || target.is_zero() {
-            vec![target; accounts.len()]
-        } else {
-            self.shares(accounts, route, target)
-        };
+    fn order(&mut self, accounts: &[AccountId], route: &Route, side: Side, ask: Ask) {
+        if route.allocation == Allocation::FixedRatio {
+            for account in accounts {
+                let share = self.wanted(slice::from_ref(account), route, ask);
+                self.leg(account, side, share);
+            }
+            return;
+        }
+        let wanted = self.wanted(accounts, route, ask);
+        let (shares, residual) = by_weight(wanted, &self.weights(accounts, route.allocation, side), self.lot);
+        self.residual += residual;
+        for (account, share) in accounts.iter().zip(shares) {
+            self.leg(account, side, share);
+        }
+    }
+
+    /// Sells a part of what the strategy's own books hold.
+    fn sell_part(&mut self, accounts: &[AccountId], route: &Route, part: Ratio) {
+        if route.allocation == Allocation::FixedRatio || part == Ratio::ONE {
+            for account in accounts {
+                let wanted = follow(self.held(account), part);
+                self.sell_up_to(account, wanted);
+            }
+            return;
+        }
+        let held: Vec<i64> = accounts.iter().map(|account| self.held(account).get()).collect();
+        let wanted = follow(Qty::new(held.iter().sum()), part);
+        let (shares, residual) = by_weight(wanted, &held, self.lot);
+        self.residual += residual;
+        for (account, share) in accounts.iter().zip(shares) {
+            self.sell_up_to(account, share);
+        }
+    }
+
+    fn reach(&mut self, accounts: &[AccountId], route: &Route, ask: Ask) {
+        if matches!(ask, Ask::Shares(Qty::ZERO)) || route.allocation == Allocation::FixedRatio {
+            for account in accounts {
+                let target = self.wanted(slice::from_ref(account), route, ask);
+                self.change(account, target - self.expected(account));
+            }
+            return;
+        }
+        let target = self.wanted(accounts, route, ask);
+        if route.allocation == Allocation::AvailableCash {
+            // Cash says who can buy more, not who shall hold how much: what is shared out is the change.
+            let change = target - accounts.iter().map(|account| self.expected(account)).sum();
+            let side = if change.is_negative() { Side::Sell } else { Side::Buy };
+            let weights = self.weights(accounts, route.allocation, side);
+            let (shares, residual) = by_weight(change.abs(), &weights, self.lot);
+            self.residual += residual;
+            for (account, share) in accounts.iter().zip(shares) {
+                self.change(account, if side == Side::Buy { share } else { -share });
+            }
+            return;
+        }
+        let (targets, residual) = by_weight(target, &self.weights(accounts, route.allocation, Side::Buy), self.lot);
+        self.residual += residual;
         for (account, target) in accounts.iter().zip(targets) {
-            let book = self.view.ledgers.get(account).and_then(|l| l.book(self.signal.symbol, &self.signal.strategy));
-            let held = book.map_or(Qty::ZERO, |b| b.qty);
-            let pending = pending(account, self.signal.symbol);
-            let delta = target - held - pending;
-            if delta.is_positive() {
-                let buy = self.whole(Side::Buy, delta);
-                self.residual += delta - buy;
-                self.push(account, Side::Buy, buy);
-            } else if delta.is_negative() {
-                // What was bought today cannot be sold today; a remainder below a lot goes only with all the rest.
-                let wanted = delta.abs();
-                // What is being sold already cannot be sold again.
-                let sellable = (self.sellable(account) + pending.min(Qty::ZERO)).max(Qty::ZERO);
-                let sell = if wanted >= sellable { sellable } else { self.whole(Side::Sell, wanted) };
-                self.residual += wanted - sell;
-                self.push(account, Side::Sell, sell);
+            self.change(account, target - self.expected(account));
+        }
+    }
+
+    /// What the ask comes to for these accounts together, in whole shares.
+    fn wanted(&self, accounts: &[AccountId], route: &Route, ask: Ask) -> Qty {
+        match ask {
+            Ask::Shares(qty) => follow(qty, route.follow_ratio),
+            Ask::Sum(sum, price) => Value::of(sum).times(route.follow_ratio).shares_at(price),
+            Ask::Share(share, price) => {
+                self.base(accounts, route).times(share).times(route.follow_ratio).shares_at(price)
             }
         }
     }
 
-    /// Each account's share in whole lots; what is left over joins the residual.
-    fn shares(&mut self, accounts: &[AccountId], route: &Route, qty: Qty) -> Vec<Qty> {
-        let wanted = follow(qty, route.follow_ratio);
-        match route.allocation {
-            Allocation::Equity => {
-                let weights: Vec<i64> = accounts.iter().map(|account| self.view.equity(account).e4()).collect();
-                let (shares, residual) = by_weight(wanted, &weights, self.lot);
-                self.residual += residual;
-                shares
-            }
-            Allocation::FixedRatio => accounts
-                .iter()
-                .map(|_| {
-                    let share = wanted.floor_to_lot(self.lot);
-                    self.residual += wanted - share;
-                    share
-                })
-                .collect(),
+    fn base(&self, accounts: &[AccountId], route: &Route) -> Value {
+        let sum = |of: &dyn Fn(&AccountId) -> Money| Value::of(accounts.iter().map(of).sum());
+        match route.capital_base {
+            CapitalBase::None => Value::of(Money::ZERO),
+            CapitalBase::Equity(share) => sum(&|account| self.view.equity(account)).times(share),
+            CapitalBase::Fixed(money) => Value::of(money),
+            CapitalBase::Book => sum(&|account| self.view.book_value(account, &self.signal.strategy)),
         }
     }
 
-    /// What the strategy's own book in the account may sell today, before any reservation.
+    fn check_base(&self, accounts: &[AccountId], route: &Route) -> Result<(), Vec<Denial>> {
+        if self.base(accounts, route).is_positive() {
+            return Ok(());
+        }
+        let value = match route.capital_base {
+            CapitalBase::None => Measure::Word("no capital base".into()),
+            _ => Measure::Money(Money::ZERO),
+        };
+        Err(vec![Denial { code: DenialCode::CapitalBase, value, limit: Measure::None }])
+    }
+
+    /// What an order is reckoned with: its limit, or what it would meet now.
+    fn order_price(&self, side: Side) -> Result<Price, Vec<Denial>> {
+        let limit = self.signal.limit_price.filter(|_| self.signal.ord_type == OrdType::Limit);
+        limit.or_else(|| self.view.quotes.get(self.signal.symbol).map(|quote| quote.meets(side))).ok_or_else(no_quote)
+    }
+
+    /// What a position is valued at.
+    fn position_price(&self) -> Result<Price, Vec<Denial>> {
+        self.view.quotes.get(self.signal.symbol).map(|quote| quote.last).ok_or_else(no_quote)
+    }
+
+    fn weights(&self, accounts: &[AccountId], allocation: Allocation, side: Side) -> Vec<i64> {
+        let weight = |account: &AccountId| match (allocation, side) {
+            (Allocation::Equity, _) => self.view.equity(account).e4(),
+            (Allocation::FixedRatio | Allocation::EqualQuantity, _) => 1,
+            (Allocation::AvailableCash, Side::Buy) => self.view.available_cash(account).e4(),
+            // Cash does not say who can sell.
+            (Allocation::AvailableCash, Side::Sell) => self.sellable(account).get(),
+        };
+        let weights: Vec<i64> = accounts.iter().map(weight).collect();
+        // Where nobody can, everybody is asked, and risk says with numbers why not.
+        if weights.iter().any(|weight| *weight > 0) { weights } else { vec![1; accounts.len()] }
+    }
+
+    /// What the strategy's own book in the account holds.
+    fn held(&self, account: &AccountId) -> Qty {
+        let book = self.view.ledgers.get(account).and_then(|l| l.book(self.signal.symbol, &self.signal.strategy));
+        book.map_or(Qty::ZERO, |b| b.qty)
+    }
+
+    /// The same once its working orders are filled.
+    fn expected(&self, account: &AccountId) -> Qty {
+        let pending = (self.pending)(account);
+        self.held(account) + pending.buys - pending.sells
+    }
+
+    /// What of it may be sold today, before any reservation.
     fn sellable(&self, account: &AccountId) -> Qty {
         let book = self.view.ledgers.get(account).and_then(|l| l.book(self.signal.symbol, &self.signal.strategy));
         book.map_or(Qty::ZERO, |b| if self.t_plus_1 { b.qty - b.bought_today } else { b.qty })
+    }
+
+    /// Buys or sells the difference.
+    fn change(&mut self, account: &AccountId, delta: Qty) {
+        if delta.is_positive() {
+            self.leg(account, Side::Buy, delta);
+        } else {
+            self.sell_up_to(account, delta.abs());
+        }
+    }
+
+    /// Sells what can be sold of it: what was bought today cannot, what is being sold already cannot be sold again, and a
+    /// remainder below a lot goes only with all the rest.
+    fn sell_up_to(&mut self, account: &AccountId, wanted: Qty) {
+        let sellable = (self.sellable(account) - (self.pending)(account).sells).max(Qty::ZERO);
+        let sell = if wanted >= sellable { sellable } else { self.whole(Side::Sell, wanted) };
+        self.residual += wanted - sell;
+        self.push(account, Side::Sell, sell);
+    }
+
+    /// An order in whole lots, or of everything; the rest is residual.
+    fn leg(&mut self, account: &AccountId, side: Side, share: Qty) {
+        let everything = side == Side::Sell && share == self.sellable(account);
+        let leg = if everything { share } else { self.whole(side, share) };
+        self.residual += share - leg;
+        self.push(account, side, leg);
     }
 
     /// What of the quantity one order can be: whole lots, and not below the board's minimum.
@@ -198,4 +337,8 @@ impl Planner<'_> {
             self.legs.push(Leg { parent, account: account.clone(), side, qty });
         }
     }
+}
+
+fn no_quote() -> Vec<Denial> {
+    vec![Denial { code: DenialCode::QuoteStale, value: Measure::Word("no quote".into()), limit: Measure::None }]
 }

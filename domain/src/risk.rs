@@ -157,6 +157,11 @@ impl Risk {
         self.reserved.get(account).map_or(Money::ZERO, |r| r.cash)
     }
 
+    /// The same for every account in which something was set aside.
+    pub fn all_reserved_cash(&self) -> impl Iterator<Item = (&AccountId, Money)> {
+        self.reserved.iter().map(|(account, reserved)| (account, reserved.cash))
+    }
+
     /// What live orders of the account have set aside in shares: sells of the strategy's book, and what buys may add.
     #[must_use]
     pub fn reserved_qty(&self, account: &AccountId, symbol: Symbol, strategy: &StrategyId) -> (Qty, Qty) {

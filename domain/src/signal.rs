@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AccountId, ClientId, SignalId, StrategyId};
 use crate::order::{OrdType, Side, TimeInForce};
 use crate::symbol::Symbol;
-use crate::units::{Price, Qty, Timestamp};
+use crate::units::{Money, Price, Qty, Ratio, Timestamp};
 
 /// One accepted signal. Its terms never change; what became of it is told by its parents and orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +61,29 @@ pub enum Source {
     Manual,
 }
 
-/// How much: an order for a number of shares, or the position that the strategy's own book shall have.
+/// How much: an order, or the position that the strategy's own book shall have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
     Quantity(Qty),
     TargetQuantity(Qty),
+    /// Shares for so much money, fees not counted.
+    Amount(Money),
+    /// A buy: of the route's capital base. A sell: of what the strategy's own book holds.
+    Percent(Ratio),
+    /// Sells everything that may be sold.
+    All,
+    /// Of the route's capital base.
+    TargetWeight(Ratio),
+    TargetAmount(Money),
+}
+
+impl Size {
+    /// Whether it says what shall be held, and so finds its side itself.
+    #[must_use]
+    pub const fn is_target(self) -> bool {
+        matches!(self, Self::TargetQuantity(_) | Self::TargetWeight(_) | Self::TargetAmount(_))
+    }
 }
 
 /// What became of a signal: the fold of its parents.

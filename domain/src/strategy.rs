@@ -1,17 +1,19 @@
 //! A strategy: where its signals go, and the core that turns each of them into parent orders and follows them to
 //! their end.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capital::CapitalBase;
 use crate::denial::{Denial, DenialCode, Measure};
 use crate::event::Event;
 use crate::ids::{AccountId, GroupId, OrderId, ParentId, SignalId, StrategyId};
 use crate::order::{OrdType, Order, OrderTerms, Side};
 use crate::parent::{Leg, Parent, fold, fold_filled};
-use crate::plan;
+use crate::plan::{self, Pending};
 use crate::row::{Row, SignalRow};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::{Signal, SignalStatus, Source, WaitingFor};
@@ -25,15 +27,7 @@ pub struct StrategyConf {
     pub id: StrategyId,
     /// Which built-in logic decides: `external` takes its signals from outside.
     pub kind: Arc<str>,
-    pub capital_base: CapitalBase,
     pub routes: Vec<Route>,
-}
-
-/// What percentages of the strategy are percentages of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CapitalBase {
-    Equity,
 }
 
 /// Signals go to an account or a group of accounts, multiplied by a ratio.
@@ -44,6 +38,38 @@ pub struct Route {
     /// 跟单比例: 1 follows the signal's size.
     pub follow_ratio: Ratio,
     pub allocation: Allocation,
+    #[serde(default)]
+    pub capital_base: CapitalBase,
+    /// Accounts of the group that do not follow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<AccountId>,
+}
+
+impl Route {
+    /// A route that follows as it is, in full.
+    #[must_use]
+    pub const fn plain(to: RouteTo) -> Self {
+        Self {
+            to,
+            follow_ratio: Ratio::ONE,
+            allocation: Allocation::FixedRatio,
+            capital_base: CapitalBase::None,
+            except: Vec::new(),
+        }
+    }
+
+    /// The accounts that it reaches, in the group's order.
+    #[must_use]
+    pub fn accounts<'a>(&'a self, groups: &'a Groups) -> Cow<'a, [AccountId]> {
+        let all = match &self.to {
+            RouteTo::Account(account) => std::slice::from_ref(account),
+            RouteTo::Group(group) => groups.get(group).map_or(&[][..], Vec::as_slice),
+        };
+        if self.except.is_empty() {
+            return Cow::Borrowed(all);
+        }
+        Cow::Owned(all.iter().filter(|account| !self.except.contains(account)).cloned().collect())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +77,16 @@ pub struct Route {
 pub enum RouteTo {
     Account(AccountId),
     Group(GroupId),
+}
+
+impl RouteTo {
+    #[must_use]
+    pub fn reaches(&self, account: &AccountId, groups: &Groups) -> bool {
+        match self {
+            Self::Account(one) => one == account,
+            Self::Group(group) => groups.get(group).is_some_and(|all| all.contains(account)),
+        }
+    }
 }
 
 /// How a route's accounts share a signal.
@@ -62,8 +98,13 @@ pub enum RouteTo {
 pub enum Allocation {
     /// Each account gets the signal times the ratio.
     FixedRatio,
+    /// The signal times the ratio is split in equal parts.
+    EqualQuantity,
     /// The signal times the ratio is split in proportion to the accounts' equity.
     Equity,
+    /// What is to be bought is split in proportion to the cash that no live order has set aside, what is to be sold in
+    /// proportion to what may be sold.
+    AvailableCash,
 }
 
 #[derive(
@@ -97,13 +138,10 @@ pub type Groups = HashMap<GroupId, Vec<AccountId>>;
 /// The first account that two routes reach. A strategy has none: a target means what its account shall hold, and two
 /// routes that meet it would each buy the whole of it.
 #[must_use]
-pub fn reached_twice<'a>(routes: &'a [Route], groups: &'a Groups) -> Option<&'a AccountId> {
+pub fn reached_twice(routes: &[Route], groups: &Groups) -> Option<AccountId> {
     let mut reached = BTreeSet::new();
-    let accounts = routes.iter().flat_map(|route| match &route.to {
-        RouteTo::Account(account) => std::slice::from_ref(account),
-        RouteTo::Group(group) => groups.get(group).map_or(&[][..], Vec::as_slice),
-    });
-    accounts.into_iter().find(|account| !reached.insert(*account))
+    let mut accounts = routes.iter().flat_map(|route| route.accounts(groups).into_owned());
+    accounts.find(|account| !reached.insert(account.clone()))
 }
 
 /// Everything that can happen to a strategy.
@@ -424,18 +462,18 @@ impl Strategy {
         self.set_timer(id, Some(give_up));
     }
 
-    /// What this strategy's working orders would still change in its book: buys minus sells.
-    fn pending(&self, account: &AccountId, symbol: Symbol) -> Qty {
-        self.active
-            .values()
-            .filter(|a| a.signal.symbol == symbol)
-            .flat_map(|a| &a.parents)
-            .filter(|p| !p.status.is_final() && p.leg.account == *account)
-            .map(|p| match p.leg.side {
-                Side::Buy => p.leg.qty - p.cum_qty,
-                Side::Sell => p.cum_qty - p.leg.qty,
-            })
-            .sum()
+    /// What this strategy's working orders may still do to its book.
+    fn pending(&self, account: &AccountId, symbol: Symbol) -> Pending {
+        let mut pending = Pending::default();
+        let parents = self.active.values().filter(|a| a.signal.symbol == symbol).flat_map(|a| &a.parents);
+        for parent in parents.filter(|p| !p.status.is_final() && p.leg.account == *account) {
+            let leaves = parent.leg.qty - parent.cum_qty;
+            match parent.leg.side {
+                Side::Buy => pending.buys += leaves,
+                Side::Sell => pending.sells += leaves,
+            }
+        }
+        pending
     }
 
     fn observed(&mut self, at: Timestamp, order: &Order, fx: &mut StrategyEffects) {
@@ -649,10 +687,5 @@ fn terms_of(signal: &Signal, leg: &Leg, until: Timestamp) -> Arc<OrderTerms> {
 /// The conf of the book that takes manual orders: no routes, since each manual order names its account.
 #[must_use]
 pub fn manual_conf() -> StrategyConf {
-    StrategyConf {
-        id: StrategyId::manual(),
-        kind: Arc::from(<&str>::from(Source::Manual)),
-        capital_base: CapitalBase::Equity,
-        routes: Vec::new(),
-    }
+    StrategyConf { id: StrategyId::manual(), kind: Arc::from(<&str>::from(Source::Manual)), routes: Vec::new() }
 }

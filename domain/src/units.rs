@@ -270,6 +270,12 @@ impl Money {
         Self(mul_div_round(self.0, ratio.0, Ratio::ONE.0))
     }
 
+    /// How many whole shares this amount pays for at the price, without fees; none for no price.
+    #[must_use]
+    pub fn shares_at(self, price: Price) -> Qty {
+        if price.is_positive() { Qty::new(self.0.max(0) / price.0) } else { Qty::ZERO }
+    }
+
     /// The average price of `qty` for this amount, rounded half away from zero at 1e-4; `None` for no quantity.
     #[must_use]
     pub fn per(self, qty: Qty) -> Option<Price> {

@@ -1,12 +1,12 @@
 //! What may be known at an instant: the market's rules, the newest quotes, the accounts' ledgers, the trading states.
 //!
 //! These are read by the decisions of strategies and risk. Each has one writer: quotes the market feed, a ledger its
-//! account, the trading states the risk engine.
+//! account, the trading states and what is set aside the risk engine.
 
 use crate::event::{Scope, TradingState};
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, StrategyId};
-use crate::ledger::Ledger;
+use crate::ledger::{Book, Ledger};
 use crate::market::Market;
 use crate::order::Side;
 use crate::quote::{Print, Quote};
@@ -20,6 +20,7 @@ pub struct View<'a> {
     pub quotes: &'a Quotes,
     pub ledgers: &'a Ledgers,
     pub states: &'a TradingStates,
+    pub aside: &'a SetAside,
 }
 
 /// The newest quote of each symbol.
@@ -104,6 +105,28 @@ impl Ledgers {
     }
 }
 
+/// The cash that live orders of each account have set aside, as risk told after its newest step.
+#[derive(Debug, Default)]
+pub struct SetAside {
+    by_account: QuickMap<AccountId, Money>,
+}
+
+impl SetAside {
+    pub fn put(&mut self, account: &AccountId, cash: Money) {
+        match self.by_account.get_mut(account) {
+            Some(slot) => *slot = cash,
+            None => {
+                self.by_account.insert(account.clone(), cash);
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn cash(&self, account: &AccountId) -> Money {
+        self.by_account.get(account).copied().unwrap_or_default()
+    }
+}
+
 /// The trading state at each scope. Scopes that were never set are active.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct TradingStates {
@@ -161,6 +184,20 @@ impl View<'_> {
         self.ledgers.get(account).map_or(Money::ZERO, |ledger| equity(ledger, self.quotes))
     }
 
+    /// What the strategy's own books in the account are worth, as [`View::equity`] values them.
+    #[must_use]
+    pub fn book_value(&self, account: &AccountId, strategy: &StrategyId) -> Money {
+        let Some(ledger) = self.ledgers.get(account) else { return Money::ZERO };
+        ledger.books().iter().filter(|book| book.strategy == *strategy).map(|book| worth(book, self.quotes)).sum()
+    }
+
+    /// Cash that is neither spent nor set aside by a live order.
+    #[must_use]
+    pub fn available_cash(&self, account: &AccountId) -> Money {
+        let cash = self.ledgers.get(account).map_or(Money::ZERO, |ledger| ledger.cash);
+        (cash - self.aside.cash(account)).max(Money::ZERO)
+    }
+
     /// How long ago the newest quote of the symbol was seen by its source.
     #[must_use]
     pub fn quote_age_us(&self, symbol: Symbol, at: Timestamp) -> Option<i64> {
@@ -171,11 +208,12 @@ impl View<'_> {
 /// See [`View::equity`].
 #[must_use]
 pub fn equity(ledger: &Ledger, quotes: &Quotes) -> Money {
-    ledger.cash
-        + ledger
-            .books()
-            .iter()
-            .filter(|book| !book.qty.is_zero())
-            .map(|book| quotes.get(book.symbol).map_or(book.cost, |quote| quote.last.times(book.qty)))
-            .sum()
+    ledger.cash + ledger.books().iter().map(|book| worth(book, quotes)).sum()
+}
+
+fn worth(book: &Book, quotes: &Quotes) -> Money {
+    if book.qty.is_zero() {
+        return Money::ZERO;
+    }
+    quotes.get(book.symbol).map_or(book.cost, |quote| quote.last.times(book.qty))
 }

@@ -26,7 +26,7 @@ use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState};
 use signalbox_domain::tables::Tables;
 use signalbox_domain::units::{Money, Timestamp};
-use signalbox_domain::view::{Ledgers, Quotes, TradingStates, View};
+use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
 
 /// The real market's rules.
 pub fn market() -> Market {
@@ -66,6 +66,7 @@ pub struct Desk {
     pub quotes: Quotes,
     pub ledgers: Ledgers,
     pub states: TradingStates,
+    pub aside: SetAside,
     pub risk: Risk,
     pub strategies: BTreeMap<StrategyId, Strategy>,
     pub accounts: BTreeMap<AccountId, Account>,
@@ -110,6 +111,7 @@ impl Desk {
             quotes: Quotes::default(),
             ledgers: Ledgers::default(),
             states: TradingStates::default(),
+            aside: SetAside::default(),
             risk: Risk::new(limits(&setups), std::iter::empty()),
             strategies: BTreeMap::new(),
             accounts: BTreeMap::new(),
@@ -327,6 +329,8 @@ impl Desk {
         self.ledgers = Ledgers::default();
         let live: BTreeMap<AccountId, _> = self.setups.keys().map(|id| (id.clone(), tables.orders_rest(id))).collect();
         self.risk = Risk::new(limits(&self.setups), live.values().flat_map(|rest| &rest.live));
+        self.aside = SetAside::default();
+        self.look_aside();
         let mut started = Vec::new();
         for (id, orders) in live {
             let ledger = tables.ledger(&id).expect("an account that was opened");
@@ -378,8 +382,15 @@ impl Desk {
         let news = self.to_risk.iter().position(|input| !matches!(input, RiskInput::Check(_)));
         let Some(input) = self.to_risk.remove(news.unwrap_or(0)) else { return };
         let mut fx = RiskEffects::default();
-        let view = View { market: &self.market, quotes: &self.quotes, ledgers: &self.ledgers, states: &self.states };
+        let view = View {
+            market: &self.market,
+            quotes: &self.quotes,
+            ledgers: &self.ledgers,
+            states: &self.states,
+            aside: &self.aside,
+        };
         self.risk.handle(self.at, view, input, &mut fx);
+        self.look_aside();
         for event in &fx.events {
             if let Event::TradingStateSet { scope, state, .. } = event {
                 self.states.set(scope, *state);
@@ -398,6 +409,12 @@ impl Desk {
         }
     }
 
+    fn look_aside(&mut self) {
+        for (account, cash) in self.risk.all_reserved_cash() {
+            self.aside.put(account, cash);
+        }
+    }
+
     fn step_strategy(&mut self, id: &StrategyId) {
         // A timer runs after the mailbox, too, and so does whatever plans.
         let Some(mail) = self.to_strategies.get_mut(id) else { return };
@@ -410,7 +427,13 @@ impl Desk {
     fn strategy_takes(&mut self, id: &StrategyId, input: StrategyInput) {
         let Some(core) = self.strategies.get_mut(id) else { return };
         let mut fx = StrategyEffects::default();
-        let view = View { market: &self.market, quotes: &self.quotes, ledgers: &self.ledgers, states: &self.states };
+        let view = View {
+            market: &self.market,
+            quotes: &self.quotes,
+            ledgers: &self.ledgers,
+            states: &self.states,
+            aside: &self.aside,
+        };
         core.handle(self.at, view, input, &mut fx);
         self.strategy_did(id, fx);
     }

@@ -11,7 +11,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::market::Market;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, manual_conf};
+use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf, manual_conf};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate};
 
@@ -76,13 +76,8 @@ pub(crate) fn open(market: Rc<Market>, brokers: &Brokers) -> Desk {
         setup("b", brokers.levels[1], 2, 5, 12_000, &[(0, "u", 300), (0, "EXTERNAL", 150), (2, "t", 420)]),
         setup("c", brokers.levels[2], 2, 2, 100_000, &[(0, "t", 900), (1, "u", 70)]),
     ];
-    let route = |to, ratio, allocation| Route { to, follow_ratio: Ratio::from_e6(ratio), allocation };
-    let conf = |name: &str, route| StrategyConf {
-        id: strategy(name),
-        kind: "external".into(),
-        capital_base: CapitalBase::Equity,
-        routes: vec![route],
-    };
+    let route = |to, ratio, allocation| Route { follow_ratio: Ratio::from_e6(ratio), allocation, ..Route::plain(to) };
+    let conf = |name: &str, route| StrategyConf { id: strategy(name), kind: "external".into(), routes: vec![route] };
     let (all, two) = (GroupId::parse("all").expect("a name"), GroupId::parse("two").expect("a name"));
     let confs = vec![
         conf("s", route(RouteTo::Account(account("a")), 1_000_000, Allocation::FixedRatio)),

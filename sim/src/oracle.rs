@@ -409,6 +409,8 @@ impl Oracle {
             // An odd lot over two accounts is all that they hold together, or nothing.
             Size::Quantity(qty) if signal.strategy.as_str() == "u" && qty.get() % 100 != 0 => None,
             Size::Quantity(qty) => Some(whole(i128::from(qty.get()))),
+            // Sums of money take prices; the planner's own properties hold them against an oracle.
+            Size::Amount(_) | Size::Percent(_) | Size::All | Size::TargetWeight(_) | Size::TargetAmount(_) => None,
             Size::TargetQuantity(_) if signal.strategy.as_str() != "s" => None,
             Size::TargetQuantity(target) => {
                 let pending: i128 = self

@@ -14,7 +14,7 @@ use signalbox_domain::denial::{Denial, Measure};
 use signalbox_domain::instrument::{Currency, Instrument};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::symbols::{ResolveError, resolve};
-use signalbox_domain::units::{DecimalError, Price, Qty, Ratio, Timestamp, parse_decimal};
+use signalbox_domain::units::{DecimalError, Money, Price, Qty, Ratio, Timestamp, parse_decimal};
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -126,6 +126,21 @@ decimal_in! {
     RatioIn, "Ratio", 6, r"^[0-9]{1,4}(\.[0-9]{1,6}0*)?$", "1"
 }
 
+decimal_in! {
+    /// A sum of money with at most four decimals.
+    SumIn, "Sum", 4, r"^[0-9]{1,12}(\.[0-9]{1,4}0*)?$", "25000"
+}
+
+decimal_in! {
+    /// From 0 to 100; 25 is 25 %.
+    PercentIn, "Percent", 4, r"^[0-9]{1,3}(\.[0-9]{1,4}0*)?$", 25
+}
+
+decimal_in! {
+    /// From 0 to 1; 0.25 is 25 %.
+    WeightIn, "Weight", 6, r"^[01](\.[0-9]{1,6}0*)?$", "0.25"
+}
+
 struct DecimalVisitor {
     places: u32,
 }
@@ -216,6 +231,67 @@ impl RatioIn {
             _ => Err("a ratio is above 0 and at most 1000"),
         }
     }
+}
+
+impl SumIn {
+    /// A positive sum.
+    ///
+    /// # Errors
+    /// 422 with the field.
+    pub fn get(self, field: &'static str) -> Result<Money, Problem> {
+        match self.target(field)? {
+            sum if sum.is_positive() => Ok(sum),
+            _ => Err(bad_size(field, "a sum of money is above zero")),
+        }
+    }
+
+    /// What a position shall be worth: zero is flat.
+    ///
+    /// # Errors
+    /// 422 with the field.
+    pub fn target(self, field: &'static str) -> Result<Money, Problem> {
+        // More than any market trades in a day is a mistake, and larger sums would meet the end of the integers.
+        const MAX_E4: i64 = 10_000_000_000_000_000;
+        match self.0 {
+            Ok(value) if (0..=MAX_E4).contains(&value) => Ok(Money::from_e4(value)),
+            Err(DecimalError::TooPrecise(_)) => Err(bad_size(field, "a sum of money has at most four decimals")),
+            Err(DecimalError::Malformed) => Err(bad_size(field, "not a decimal number")),
+            _ => Err(bad_size(field, "a sum of money is from 0 to 1000000000000")),
+        }
+    }
+}
+
+impl PercentIn {
+    /// # Errors
+    /// 422 with the field.
+    pub fn get(self, field: &'static str) -> Result<Ratio, Problem> {
+        // Four decimals of a percent are six of the whole.
+        match self.0 {
+            Ok(value) if (1..=Ratio::ONE.e6()).contains(&value) => Ok(Ratio::from_e6(value)),
+            Err(DecimalError::TooPrecise(_)) => Err(bad_size(field, "a percentage has at most four decimals")),
+            Err(DecimalError::Malformed) => Err(bad_size(field, "not a decimal number")),
+            _ => Err(bad_size(field, "a percentage is above 0 and at most 100: 25 is 25 %")),
+        }
+    }
+}
+
+impl WeightIn {
+    /// Zero is flat.
+    ///
+    /// # Errors
+    /// 422 with the field.
+    pub fn get(self, field: &'static str) -> Result<Ratio, Problem> {
+        match self.0 {
+            Ok(value) if (0..=Ratio::ONE.e6()).contains(&value) => Ok(Ratio::from_e6(value)),
+            Err(DecimalError::TooPrecise(_)) => Err(bad_size(field, "a weight has at most six decimals")),
+            Err(DecimalError::Malformed) => Err(bad_size(field, "not a decimal number")),
+            _ => Err(bad_size(field, "a weight is from 0 to 1: 0.25 is 25 %")),
+        }
+    }
+}
+
+fn bad_size(field: &'static str, detail: &'static str) -> Problem {
+    Problem::new(Code::InvalidSize).detail(detail).field(field)
 }
 
 fn bad_qty(field: &'static str, detail: &'static str) -> Problem {

@@ -10,6 +10,7 @@ use signalbox_domain::parent::Leg;
 use utoipa::ToSchema;
 
 use super::dto::denials;
+use super::size::SizeView;
 use super::views::at;
 use crate::store::JournalLine;
 
@@ -77,12 +78,11 @@ impl EventView {
 fn data(event: &Event, told: Legs<'_>) -> Value {
     match event {
         Event::SignalAccepted(signal) => {
-            let (quantity, target) = match signal.size {
-                signalbox_domain::signal::Size::Quantity(qty) => (Some(qty.to_string()), None),
-                signalbox_domain::signal::Size::TargetQuantity(qty) => (None, Some(qty.to_string())),
-            };
+            let size = SizeView::of(signal.size);
             json!({
-                "symbol": signal.symbol, "side": signal.side, "quantity": quantity, "target_quantity": target,
+                "symbol": signal.symbol, "side": signal.side, "quantity": size.quantity, "amount": size.amount,
+                "percent": size.percent, "all": size.all, "target_quantity": size.target_quantity,
+                "target_weight": size.target_weight, "target_amount": size.target_amount,
                 "type": signal.ord_type, "limit_price": signal.limit_price.map(|px| px.to_string()),
                 "source": signal.source, "client": signal.client.as_str(),
                 "client_signal_id": &*signal.client_signal_id, "valid_until": signal.valid_until.map(at),

@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_actors::desk::{Desk, DeskError};
 use signalbox_domain::ids::{AccountId, GroupId, InstallationTag, StrategyId};
 use signalbox_domain::risk::Limits;
-use signalbox_domain::strategy::{Groups, RouteTo, StrategyConf};
+use signalbox_domain::strategy::{Groups, StrategyConf};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::Semaphore;
 
@@ -213,13 +213,8 @@ impl Front {
     }
 
     fn reached(&self, conf: &StrategyConf) -> Vec<AccountId> {
-        let mut accounts: Vec<AccountId> = Vec::new();
-        for route in &conf.routes {
-            match &route.to {
-                RouteTo::Account(account) => accounts.push(account.clone()),
-                RouteTo::Group(group) => accounts.extend(self.group(group).iter().cloned()),
-            }
-        }
+        let reached = conf.routes.iter().flat_map(|route| route.accounts(&self.groups).into_owned());
+        let mut accounts: Vec<AccountId> = reached.collect();
         accounts.sort();
         accounts.dedup();
         accounts

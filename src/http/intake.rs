@@ -156,15 +156,20 @@ pub fn body_hash(signal: &Signal) -> [u8; 32] {
         bytes[1..].copy_from_slice(&value.to_be_bytes());
         hasher.update(bytes);
     };
-    let (size, qty) = match signal.size {
-        Size::Quantity(qty) => (1, qty),
-        Size::TargetQuantity(qty) => (2, qty),
+    let (size, amount) = match signal.size {
+        Size::Quantity(qty) => (1, qty.get()),
+        Size::TargetQuantity(qty) => (2, qty.get()),
+        Size::Amount(sum) => (11, sum.e4()),
+        Size::Percent(share) => (12, share.e6()),
+        Size::All => (13, 0),
+        Size::TargetWeight(share) => (14, share.e6()),
+        Size::TargetAmount(sum) => (15, sum.e4()),
     };
     let side = signal.side.map_or(0, |side| match side {
         Side::Buy => 1,
         Side::Sell => 2,
     });
-    number(size, qty.get());
+    number(size, amount);
     number(
         3,
         side * 100

@@ -27,6 +27,7 @@ pub mod refusals;
 pub mod risk;
 pub mod session;
 pub mod signals;
+pub mod size;
 pub mod strategies;
 pub mod trading_state;
 pub mod users;

@@ -71,6 +71,10 @@ pub enum Code {
     #[serde(rename = "INVALID_QUANTITY")]
     #[strum(serialize = "INVALID_QUANTITY")]
     InvalidQuantity,
+    /// A sum of money, a percentage or a weight that cannot be.
+    #[serde(rename = "INVALID_SIZE")]
+    #[strum(serialize = "INVALID_SIZE")]
+    InvalidSize,
     #[serde(rename = "INVALID_PRICE")]
     #[strum(serialize = "INVALID_PRICE")]
     InvalidPrice,
@@ -126,6 +130,7 @@ impl Code {
             | Self::SignalIdReused
             | Self::UnknownSymbol
             | Self::InvalidQuantity
+            | Self::InvalidSize
             | Self::InvalidPrice
             | Self::LotSize
             | Self::TickSize
@@ -175,6 +180,7 @@ impl Code {
             Self::SignalIdReused => "Another signal had this id",
             Self::UnknownSymbol => "No instrument that can be traded here",
             Self::InvalidQuantity => "Not a quantity",
+            Self::InvalidSize => "Not a size",
             Self::InvalidPrice => "Not a price",
             Self::LotSize => "The quantity does not fit the lots",
             Self::TickSize => "The price is not on the tick",

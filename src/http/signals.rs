@@ -7,14 +7,14 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
-use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
+use signalbox_domain::signal::{Signal, SignalStatus, Source};
 use signalbox_domain::strategy::StrategyState;
 use signalbox_domain::units::Timestamp;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::{Authenticated, require};
-use super::dto::{self, PriceIn, QtyIn};
+use super::dto::{self, PercentIn, PriceIn, QtyIn, SumIn, WeightIn};
 use super::front::{self, Front};
 use super::intake::{self, Accepted, SideIn, Str, TimeInForceIn, TypeIn};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
@@ -22,6 +22,7 @@ use super::limits::{Class, Limits};
 use super::listing::{self, ListQuery};
 use super::page::Page;
 use super::problem::{Problem, ProblemBody};
+use super::size::SizeIn;
 use super::views::{ParentView, SignalView, is_manual};
 use super::{BodyRefusals, Missing, Refusals};
 use crate::people::{Principal, Scope};
@@ -36,7 +37,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(send_signal).service(send_signals).service(list_signals).service(show_signal).service(cancel_signal);
 }
 
-/// What a strategy wants: an order (`side` and `quantity`) or a position to reach (`target_quantity`).
+/// What a strategy wants: an order (`side` and a size) or a position to reach (a target).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewSignal, example = json!({
@@ -54,11 +55,27 @@ struct SignalBody<'a> {
     symbol: Str<'a>,
     #[serde(default)]
     side: Option<SideIn>,
+    /// Shares or lots. One of the seven sizes is given.
     #[serde(default)]
     quantity: Option<QtyIn>,
+    /// Trade for so much money, fees not counted.
+    #[serde(default)]
+    amount: Option<SumIn>,
+    /// 25 is 25 %: a buy of the route's capital base, a sell of what the strategy's own book holds.
+    #[serde(default)]
+    percent: Option<PercentIn>,
+    /// Sell everything that may be sold.
+    #[serde(default)]
+    all: Option<bool>,
     /// The position that the strategy's own book shall have; 0 is flat.
     #[serde(default)]
     target_quantity: Option<QtyIn>,
+    /// What that position shall be worth: 0.25 is 25 % of the route's capital base.
+    #[serde(default)]
+    target_weight: Option<WeightIn>,
+    /// What that position shall be worth, in money.
+    #[serde(default)]
+    target_amount: Option<SumIn>,
     /// `limit` when there is a limit price, else `market`.
     #[serde(default, rename = "type")]
     ord_type: Option<TypeIn>,
@@ -124,21 +141,16 @@ impl SignalBody<'_> {
         // A name that cannot be is as good as one that nobody has.
         let strategy = StrategyId::parse(&self.strategy.0).map_err(|_| no_strategy())?;
         let symbol = dto::symbol(&self.symbol.0, "symbol")?;
-        let size = match (self.quantity, self.target_quantity) {
-            (Some(quantity), None) => Size::Quantity(quantity.get("quantity")?),
-            (None, Some(target)) => Size::TargetQuantity(target.target("target_quantity")?),
-            (None, None) => return Err(Problem::invalid("quantity", "one of quantity and target_quantity, please")),
-            (Some(_), Some(_)) => {
-                return Err(Problem::invalid("target_quantity", "quantity or target_quantity, not both"));
-            }
+        let size = SizeIn {
+            quantity: self.quantity,
+            amount: self.amount,
+            percent: self.percent,
+            all: self.all,
+            target_quantity: self.target_quantity,
+            target_weight: self.target_weight,
+            target_amount: self.target_amount,
         };
-        match (size, self.side) {
-            (Size::Quantity(_), None) => return Err(Problem::invalid("side", "a quantity needs a side")),
-            (Size::TargetQuantity(_), Some(_)) => {
-                return Err(Problem::invalid("side", "a target finds its side itself"));
-            }
-            _ => {}
-        }
+        let size = size.read(self.side)?;
         let (ord_type, limit_price) = intake::price_of(self.ord_type, self.limit_price)?;
         let valid_until = self.valid_until.map(|text| dto::instant(&text.0, "valid_until")).transpose()?;
         if self.tag.as_ref().is_some_and(|tag| tag.0.len() > TAG_MAX) {

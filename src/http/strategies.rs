@@ -5,8 +5,9 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{HttpResponse, get, put, web};
 use serde::{Deserialize, Serialize};
+use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::ids::{AccountId, GroupId, SignalId, StrategyId};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState, reached_twice};
+use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf, StrategyState, reached_twice};
 use signalbox_domain::units::Ratio;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -45,7 +46,6 @@ struct StrategyView {
     state: &'static str,
     /// active, reducing or halted: its own.
     trading_state: &'static str,
-    capital_base: &'static str,
     /// Of a built-in kind.
     #[schema(value_type = Object)]
     parameters: serde_json::Value,
@@ -67,6 +67,10 @@ struct RouteView {
     /// 跟单比例
     follow_ratio: String,
     allocation: &'static str,
+    /// What percentages are percentages of: none, equity, equity:0.3, fixed:100000.00 or book.
+    capital_base: String,
+    /// Accounts of the group that do not follow.
+    except: Vec<String>,
 }
 
 impl StrategyView {
@@ -82,6 +86,8 @@ impl StrategyView {
                 group,
                 follow_ratio: route.follow_ratio.to_string(),
                 allocation: route.allocation.into(),
+                capital_base: route.capital_base.to_string(),
+                except: route.except.iter().map(ToString::to_string).collect(),
             }
         });
         let scope = signalbox_domain::event::Scope::Strategy(conf.id.clone());
@@ -90,9 +96,6 @@ impl StrategyView {
             kind: conf.kind.to_string(),
             state: stored.map_or(StrategyState::Active, |stored| stored.state).into(),
             trading_state: state_of(states, &scope).into(),
-            capital_base: match conf.capital_base {
-                CapitalBase::Equity => "equity",
-            },
             parameters: serde_json::json!({}),
             routes: routes.collect(),
             version: stored.map_or(0, |stored| stored.version),
@@ -187,6 +190,16 @@ struct RouteBody {
     follow_ratio: Option<RatioIn>,
     #[serde(default)]
     allocation: AllocationIn,
+    /// What `percent` and `target_weight` are shares of: `equity` or `equity:0.3` (of each account's equity),
+    /// `fixed:100000` (a sum for the route; with fixed ratios for each account), or `book` (what the strategy's own books
+    /// are worth). Without one such signals are denied.
+    #[serde(default)]
+    #[schema(max_length = 32, pattern = "^(none|book|equity(:[0-9.]+)?|fixed:[0-9.]+)$")]
+    capital_base: Option<String>,
+    /// Accounts of the group that do not follow.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    except: Vec<String>,
 }
 
 /// How a route's accounts share a signal.
@@ -197,8 +210,13 @@ enum AllocationIn {
     /// Each account gets the signal times the ratio.
     #[default]
     FixedRatio,
+    /// The signal times the ratio is split in equal parts.
+    EqualQuantity,
     /// The signal times the ratio is split in proportion to the accounts' equity.
     Equity,
+    /// What is to be bought is split in proportion to the cash that no live order has set aside, what is to be sold in
+    /// proportion to what may be sold.
+    AvailableCash,
 }
 
 fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Problem> {
@@ -229,9 +247,23 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
         };
         let allocation = match body.allocation {
             AllocationIn::FixedRatio => Allocation::FixedRatio,
+            AllocationIn::EqualQuantity => Allocation::EqualQuantity,
             AllocationIn::Equity => Allocation::Equity,
+            AllocationIn::AvailableCash => Allocation::AvailableCash,
         };
-        routes.push(Route { to, follow_ratio, allocation });
+        let capital_base = match body.capital_base.as_deref().map(str::parse) {
+            None => CapitalBase::None,
+            Some(Ok(base)) => base,
+            Some(Err(_)) => {
+                return Err(wrong("capital_base", "one of none, equity, equity:0.3, fixed:100000 and book, please"));
+            }
+        };
+        let mut except = Vec::with_capacity(body.except.len());
+        for name in &body.except {
+            let id = AccountId::parse(name).ok().filter(|id| to.reaches(id, front.groups()));
+            except.push(id.ok_or_else(|| wrong("except", "the route does not reach this account"))?);
+        }
+        routes.push(Route { to, follow_ratio, allocation, capital_base, except });
     }
     if let Some(account) = reached_twice(&routes, front.groups()) {
         let detail = format!("{account} is reached by two routes: a target would be met twice");
@@ -266,8 +298,7 @@ async fn configure_strategy(
             Problem::new(Code::LimitReached).detail("there are 1000 strategies, which is the most there can be")
         );
     }
-    let capital_base = known.as_ref().map_or(CapitalBase::Equity, |known| known.conf.capital_base);
-    let conf = Arc::new(StrategyConf { id, kind: "external".into(), capital_base, routes });
+    let conf = Arc::new(StrategyConf { id, kind: "external".into(), routes });
     front.desk.configure(conf.clone()).await?;
     front.put_strategy(conf.clone());
     let facts = front.strategy(&conf.id).ok_or_else(Problem::not_found)?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::order::{Order, OrderTerms, ReportedStatus, Side};
-use signalbox_domain::signal::{Signal, SignalStatus, Size, Source, WaitingFor};
+use signalbox_domain::signal::{Signal, SignalStatus, Source, WaitingFor};
 use signalbox_domain::strategy::StrategyState;
 use signalbox_domain::units::{Price, Timestamp, TradeDate, mul_div_round};
 use strum::IntoEnumIterator as _;
@@ -15,6 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::dto::{At, currency, denial_text, denials};
 use super::front::Front;
+use super::size::SizeView;
 use crate::store::{StoredFill, StoredOrder, StoredParent, StoredSignal};
 
 /// One order (委托).
@@ -194,8 +195,8 @@ pub struct SignalView {
     pub symbol: String,
     pub name: Option<String>,
     pub side: Option<&'static str>,
-    pub quantity: Option<String>,
-    pub target_quantity: Option<String>,
+    #[serde(flatten)]
+    pub size: SizeView,
     #[serde(rename = "type")]
     pub ord_type: &'static str,
     pub limit_price: Option<String>,
@@ -396,10 +397,6 @@ impl SignalView {
         } else {
             (row.status, row.waiting_for.filter(|_| row.status == SignalStatus::Waiting))
         };
-        let (quantity, target_quantity) = match signal.size {
-            Size::Quantity(qty) => (Some(qty.to_string()), None),
-            Size::TargetQuantity(qty) => (None, Some(qty.to_string())),
-        };
         Self {
             id: row.id.to_string(),
             status: status.into(),
@@ -411,8 +408,7 @@ impl SignalView {
             symbol: signal.symbol.to_string(),
             name: front.market.instrument(signal.symbol).map(|i| i.name.to_string()),
             side: signal.side.map(Into::into),
-            quantity,
-            target_quantity,
+            size: SizeView::of(signal.size),
             ord_type: signal.ord_type.into(),
             limit_price: signal.limit_price.map(|px| px.to_string()),
             time_in_force: signal.time_in_force.into(),

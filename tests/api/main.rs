@@ -8,6 +8,7 @@ mod bad_input;
 mod matrix;
 mod refusals;
 mod sessions;
+mod sizes;
 mod strategies;
 mod support;
 mod trading;

@@ -20,8 +20,8 @@ use signalbox::people::{Action, Grant, Pattern, People, PeopleConf, Role};
 use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox};
 use signalbox_domain::ids::{AccountId, StrategyId};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf};
-use signalbox_domain::units::{Ratio, Span, Timestamp};
+use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
+use signalbox_domain::units::{Span, Timestamp};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const JWT_SECRET: &str = "a signing key for tests, 32 bytes or more";
@@ -56,8 +56,7 @@ fn settings(limits: LimitsConf) -> Settings {
         settings.strategies.push(Arc::new(StrategyConf {
             id: StrategyId::parse(name).unwrap(),
             kind: "external".into(),
-            capital_base: CapitalBase::Equity,
-            routes: vec![Route { to, follow_ratio: Ratio::ONE, allocation: Allocation::FixedRatio }],
+            routes: vec![Route::plain(to)],
         }));
     }
     settings

@@ -11,7 +11,7 @@ use signalbox_domain::ledger::Ledger;
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::risk::{Risk, RiskEffects, RiskInput};
 use signalbox_domain::strategy::{Strategy, StrategyEffects, StrategyInput};
-use signalbox_domain::view::{Ledgers, Quotes, TradingStates, View};
+use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
 use signalbox_support::desk;
 
 use crate::report::{Report, median};
@@ -32,7 +32,7 @@ fn round() -> f64 {
     let exchange = PaperExchange::new(VenueConf::default());
     let _ = exchange.quote(at, &desk::quote(at, 100_000));
     let mut broker = PaperBroker::new(desk::account_id(0), exchange);
-    let states = TradingStates::default();
+    let (states, aside) = (TradingStates::default(), SetAside::default());
     let mut ledgers = Ledgers::default();
     let mut ledger = Ledger::new(desk::account_id(0));
     let mut account = Account::new(boot.conf.clone());
@@ -47,7 +47,7 @@ fn round() -> f64 {
     let start = Instant::now();
     for signal in signals {
         let mut fx = StrategyEffects::default();
-        let view = View { market: &market, quotes: &quotes, ledgers: &ledgers, states: &states };
+        let view = View { market: &market, quotes: &quotes, ledgers: &ledgers, states: &states, aside: &aside };
         strategy.handle(at, view, StrategyInput::Signal(signal), &mut fx);
         let mut checked = RiskEffects::default();
         risk.handle(at, view, RiskInput::Check(fx.check), &mut checked);
@@ -62,7 +62,7 @@ fn round() -> f64 {
                 account.handle(at, &states, ledger, AccountInput::Broker(said), &mut effects);
             }
         }
-        let view = View { market: &market, quotes: &quotes, ledgers: &ledgers, states: &states };
+        let view = View { market: &market, quotes: &quotes, ledgers: &ledgers, states: &states, aside: &aside };
         let mut fx = StrategyEffects::default();
         for order in effects.observed {
             risk.handle(at, view, RiskInput::Observed(order.clone()), &mut RiskEffects::default());

@@ -17,7 +17,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf};
+use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
@@ -75,15 +75,9 @@ pub(crate) fn settings(folder: &Path, levels: [Level; 3]) -> Settings {
     settings.data_dir = folder.to_owned();
     settings.accounts = (0..3).map(|n| account_settings(n, levels[n])).collect();
     let (all, two) = (GroupId::parse("all").unwrap(), GroupId::parse("two").unwrap());
-    let route = |to, ratio, allocation| Route { to, follow_ratio: Ratio::from_e6(ratio), allocation };
-    let conf = |name: &str, route| {
-        Arc::new(StrategyConf {
-            id: strategy(name),
-            kind: "external".into(),
-            capital_base: CapitalBase::Equity,
-            routes: vec![route],
-        })
-    };
+    let route = |to, ratio, allocation| Route { follow_ratio: Ratio::from_e6(ratio), allocation, ..Route::plain(to) };
+    let conf =
+        |name: &str, route| Arc::new(StrategyConf { id: strategy(name), kind: "external".into(), routes: vec![route] });
     settings.strategies = vec![
         conf("s", route(RouteTo::Account(account("a")), 1_000_000, Allocation::FixedRatio)),
         conf("t", route(RouteTo::Group(all.clone()), 500_000, Allocation::Equity)),

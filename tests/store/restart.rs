@@ -11,8 +11,8 @@ use signalbox_domain::order::{OrdStatus, ReportedStatus};
 use signalbox_domain::reconcile::exception::{Decision, Evidence, Exception, ExceptionKind};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::SignalStatus;
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState};
-use signalbox_domain::units::{Qty, Ratio};
+use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState};
+use signalbox_domain::units::Qty;
 
 use crate::support::{
     AT, Database, account, account_row, book, change, durable, entry, life, new_signal, strategy, terms,
@@ -46,12 +46,7 @@ async fn a_restart_finds_what_lives_and_nothing_else() {
         let conf = Arc::new(StrategyConf {
             id: strategy(),
             kind: "external".into(),
-            capital_base: CapitalBase::Equity,
-            routes: vec![Route {
-                to: RouteTo::Account(account()),
-                follow_ratio: Ratio::ONE,
-                allocation: Allocation::FixedRatio,
-            }],
+            routes: vec![Route::plain(RouteTo::Account(account()))],
         });
         let mut steps = life(SignalId::new(1), 2);
         steps.extend(life(SignalId::new(2), 1));

@@ -22,9 +22,9 @@ use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::reconcile::{DoubtConf, ParkReason};
 use signalbox_domain::risk::Limits;
 use signalbox_domain::signal::{Signal, Size, Source};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf};
+use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, TradeDate};
+use signalbox_domain::units::{Money, Price, Qty, Span, TradeDate};
 
 use signalbox_sim::desk::{Desk, Setup, market};
 
@@ -90,12 +90,7 @@ impl Bench {
         let conf = StrategyConf {
             id: strategy(),
             kind: "external".into(),
-            capital_base: CapitalBase::Equity,
-            routes: vec![Route {
-                to: RouteTo::Account(account()),
-                follow_ratio: Ratio::ONE,
-                allocation: Allocation::FixedRatio,
-            }],
+            routes: vec![Route::plain(RouteTo::Account(account()))],
         };
         let day = TradeDate::from_yyyymmdd(20_250_303).expect("a date");
         let at = china_instant(day, 9, 31, 0);

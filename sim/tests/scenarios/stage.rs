@@ -12,6 +12,7 @@ use std::rc::Rc;
 use signalbox_domain::account::{AccountConf, AccountInput, Alarm};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report};
 use signalbox_domain::calendar::{china_date_time, china_instant};
+use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, SignalId, StrategyId};
@@ -23,7 +24,7 @@ use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::{Limits, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyInput, StrategyState};
+use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf, StrategyInput, StrategyState};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
@@ -105,7 +106,7 @@ fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 
 impl Given {
     /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [level N] [in_flight N] [pace N] [open N]
-    /// [ceiling N]` | `route STRATEGY a[+b] [x RATIO] [by equity]`
+    /// [ceiling N]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]`
     fn read(&mut self, words: Vec<&str>) {
         match words.as_slice() {
             ["paper"] => self.paper = true,
@@ -142,7 +143,14 @@ impl Given {
             }
             ["route", name, to, rest @ ..] => {
                 let follow_ratio = Ratio::parse(after(rest, "x").unwrap_or("1")).expect("a ratio");
-                let allocation = if rest.contains(&"equity") { Allocation::Equity } else { Allocation::FixedRatio };
+                let allocation = match after(rest, "by") {
+                    Some("equity") => Allocation::Equity,
+                    Some("equal") => Allocation::EqualQuantity,
+                    Some("cash") => Allocation::AvailableCash,
+                    _ => Allocation::FixedRatio,
+                };
+                let capital_base = after(rest, "base").map_or(CapitalBase::None, |base| base.parse().expect("a base"));
+                let except = after(rest, "except").map(account).into_iter().collect();
                 let accounts: Vec<AccountId> = to.split('+').map(account).collect();
                 let to = match accounts.as_slice() {
                     [one] => RouteTo::Account(one.clone()),
@@ -153,7 +161,7 @@ impl Given {
                     }
                 };
                 let routes = self.routes.entry((*name).to_owned()).or_default();
-                routes.push(Route { to, follow_ratio, allocation });
+                routes.push(Route { to, follow_ratio, allocation, capital_base, except });
             }
             other => panic!("given what? {other:?}"),
         }
@@ -193,7 +201,6 @@ impl Stage {
         let confs = given.routes.into_iter().map(|(name, routes)| StrategyConf {
             id: strategy(&name),
             kind: "external".into(),
-            capital_base: CapitalBase::Equity,
             routes,
         });
         let confs = confs.chain([signalbox_domain::strategy::manual_conf()]).collect();
@@ -461,11 +468,26 @@ impl Stage {
         self.desk.tell_strategy(&strategy(name), StrategyInput::SetState { state, who, reason });
     }
 
-    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target QTY SYMBOL @ PRICE|market [ioc] [until HH:MM]`
+    /// A size is a number of shares, `¥25000` or `25%`; a sell's also `all`.
+    ///
+    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [ioc] [until HH:MM]`
     fn signal(&self, id: &str, words: &[&str]) -> Signal {
         let verb = words.iter().position(|word| matches!(*word, "buy" | "sell" | "target")).expect("a verb");
         let by_hand = after(words, "in").map(account);
-        let amount = qty(words[verb + 1]);
+        let target = words[verb] == "target";
+        let size = match words[verb + 1] {
+            "all" => Size::All,
+            text => match (text.strip_prefix('¥'), text.strip_suffix('%')) {
+                (Some(sum), _) if target => Size::TargetAmount(Money::parse(sum).expect("a sum")),
+                (Some(sum), _) => Size::Amount(Money::parse(sum).expect("a sum")),
+                (_, Some(percent)) => {
+                    let share = Ratio::from_percent(percent.parse().expect("a percentage"));
+                    if target { Size::TargetWeight(share) } else { Size::Percent(share) }
+                }
+                _ if target => Size::TargetQuantity(qty(text)),
+                _ => Size::Quantity(qty(text)),
+            },
+        };
         let limit_price = after(words, "@").map(price);
         let valid_until = after(words, "until").map(|time| {
             let (hh, mm) = time.split_once(':').expect("a time");
@@ -487,7 +509,7 @@ impl Stage {
                 "sell" => Some(Side::Sell),
                 _ => None,
             },
-            size: if words[verb] == "target" { Size::TargetQuantity(amount) } else { Size::Quantity(amount) },
+            size,
             ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price,
             time_in_force: if words.contains(&"ioc") { TimeInForce::Ioc } else { TimeInForce::Day },

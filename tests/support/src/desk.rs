@@ -21,7 +21,7 @@ use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::signal::{Signal, Size, Source};
-use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf, StrategyState, Unfinished};
+use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState, Unfinished};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 use tokio::sync::Notify;
@@ -123,14 +123,9 @@ pub fn strategy(everywhere: bool) -> StrategyRest {
     } else {
         RouteTo::Account(account_id(0))
     };
-    let route = Route { to, follow_ratio: Ratio::ONE, allocation: Allocation::FixedRatio };
+    let route = Route::plain(to);
     StrategyRest {
-        conf: Arc::new(StrategyConf {
-            id: strategy_id(),
-            kind: "external".into(),
-            capital_base: CapitalBase::Equity,
-            routes: vec![route],
-        }),
+        conf: Arc::new(StrategyConf { id: strategy_id(), kind: "external".into(), routes: vec![route] }),
         version: 1,
         state: StrategyState::Active,
         unfinished: Vec::new(),

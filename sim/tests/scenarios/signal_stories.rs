@@ -1,0 +1,124 @@
+//! What signals ask for: sizes, splits, and what people have a say in.
+
+use crate::stage::check;
+
+stories! {
+    a_sum_of_money_buys_the_whole_lots_that_it_pays_for: "
+        given account a cash 200000
+        09:31 S1 buy ¥25000 600000.SH @ 10.00
+           -> a: submit S1.1 buy 2500 @ 10.00
+        09:31 S2 buy ¥25999 600000.SH @ 10.00
+           -> S2 planned: a buy 2500; residual 99
+           -> a: submit S2.1 buy 2500 @ 10.00
+        09:31 S3 buy ¥999 600000.SH @ 10.00
+           -> S3 planned: nothing; residual 99
+           -> S3 done
+    ";
+
+    a_percentage_is_of_the_routes_capital_base: "
+        given account a cash 100000
+        given account b cash 100000
+        given route s a base equity:0.5
+        given route t b base fixed:40000
+        09:31 S1 buy 25% 600000.SH @ 10.00
+           -> S1 planned: a buy 1200; residual 50
+           -> a: submit S1.1 buy 1200 @ 10.00
+        09:31 S2 of t buy 25% 600000.SH @ 10.00
+           -> b: submit S2.1 buy 1000 @ 10.00
+    ";
+
+    a_percentage_without_a_capital_base_is_denied_and_flat_needs_none: "
+        given account a cash 100000 s 600000.SH 300
+        09:31 S1 buy 25% 600000.SH @ 10.00
+           -> S1 denied CAPITAL_BASE
+        09:31 S2 target 25% 600000.SH @ 10.00
+           -> S2 denied CAPITAL_BASE
+        09:32 S3 target 0% 600000.SH @ 10.00
+           -> a: submit S3.1 sell 300 @ 10.00
+    ";
+
+    a_book_that_is_empty_is_no_capital_base: "
+        given account a cash 100000 t 600000.SH 1000
+        given route s a base book
+        given route t a base book
+        09:31 S1 buy 50% 600000.SH @ 10.00
+           -> S1 denied CAPITAL_BASE
+        09:31 S2 of t buy 50% 600000.SH @ 10.00
+           -> a: submit S2.1 buy 500 @ 10.00
+    ";
+
+    a_part_of_the_position_is_of_the_strategys_own_book: "
+        given account a cash 100000 s 600000.SH 1000 t 600000.SH 5000
+        09:31 S1 sell 25% 600000.SH @ 10.00
+           -> S1 planned: a sell 200; residual 50
+           -> a: submit S1.1 sell 200 @ 10.00
+    ";
+
+    all_is_what_may_be_sold_and_is_not_being_sold_and_the_odd_lot_goes_with_it: "
+        given paper
+        given account a cash 100000 s 600000.SH 350
+        09:31 S1 buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+           -> S1.1 accepted
+           -> S1.1 filled 100 at 10.00, fee 5.01
+           -> S1 done
+        09:32 S2 sell 100 600000.SH @ 10.50
+           -> a: submit S2.1 sell 100 @ 10.50
+           -> S2.1 accepted
+        09:33 S3 sell all 600000.SH @ 10.60
+           -> S3 planned: a sell 250; residual 100
+           -> a: submit S3.1 sell 250 @ 10.60
+           -> S3.1 accepted
+        09:34 S4 sell all 600000.SH @ 10.60
+           -> S4 planned: nothing; residual 100
+           -> S4 done
+    ";
+
+    a_target_in_money_trades_the_difference_at_the_last_price: "
+        given account a cash 100000 s 600000.SH 1000
+        given route s a base equity
+        09:31 S1 target ¥15000 600000.SH @ 10.10
+           -> a: submit S1.1 buy 500 @ 10.10
+        09:31 broker S1.1 accepted
+           -> S1.1 accepted
+        09:31 S2 target ¥15000 600000.SH @ 10.10
+           -> S2 planned: nothing; residual 0
+           -> S2 done
+        09:32 S3 target 10% 600000.SH @ 10.00
+           -> a: submit S3.1 sell 400 @ 10.00
+    ";
+
+    equal_parts_go_by_the_lot_and_who_opted_out_gets_none: "
+        given account a cash 100000
+        given account b cash 100000
+        given account c cash 100000
+        given account d cash 100000
+        given route s a+b+c+d by equal except d
+        09:31 S1 buy 1000 600000.SH @ 10.00
+           -> S1 planned: a buy 400, b buy 300, c buy 300; residual 0
+           -> a: submit S1.1 buy 400 @ 10.00
+           -> b: submit S1.2 buy 300 @ 10.00
+           -> c: submit S1.3 buy 300 @ 10.00
+    ";
+
+    cash_that_a_live_order_set_aside_is_not_available_to_the_next: "
+        given account a cash 100000
+        given account b cash 20000
+        given route s a
+        given route t a+b by cash
+        09:31 S1 buy 2000 600000.SH @ 10.00
+           -> a: submit S1.1 buy 2000 @ 10.00
+        09:31 S2 of t buy 1000 000001.SZ @ 10.00
+           -> S2 planned: a buy 800, b buy 200; residual 0
+           -> a: submit S2.1 buy 800 @ 10.00
+           -> b: submit S2.2 buy 200 @ 10.00
+        09:32 broker S1.1 accepted
+           -> S1.1 accepted
+        09:32 broker S1.1 filled E1 2000 at 10.00
+           -> S1.1 filled 2000 at 10.00, fee 5.20
+           -> S1 done
+        09:33 S3 of t sell 100 600000.SH @ 10.00
+           -> S3.1 denied SELLABLE
+           -> S3 denied SELLABLE
+    ";
+}
