@@ -8,7 +8,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::risk::{Check, Risk, RiskEffects, RiskInput};
+use signalbox_domain::risk::{Check, LimitFact, LimitSet, LimitsRefused, Risk, RiskEffects, RiskInput};
 use tokio::sync::oneshot;
 
 use crate::board::Board;
@@ -53,7 +53,8 @@ impl RiskActor {
         self.later.push_back(what);
     }
 
-    fn step(&mut self, input: RiskInput, cause: &'static str) {
+    /// Returns what became of the limits, if they were to be changed.
+    fn step(&mut self, input: RiskInput, cause: &'static str) -> Option<LimitsSet> {
         let at = self.board.clock.now();
         let mut fx = RiskEffects::default();
         self.board.with_view(|view| self.core.handle(at, view, input, &mut fx));
@@ -69,6 +70,12 @@ impl RiskActor {
             let (events, rows) = (fx.events, fx.rows);
             self.board.journal.append(Entry { at, actor: self.name.clone(), cause: cause.into(), events, rows });
         }
+        for (account, pacing) in fx.paced {
+            self.board.paces.borrow_mut().insert(account.clone(), pacing);
+            if let Some(account) = self.board.directory.account(&account) {
+                tell(&account, account::SetPacing(pacing));
+            }
+        }
         if !fx.approved.is_empty() {
             crash_point("risk.approved");
         }
@@ -83,6 +90,7 @@ impl RiskActor {
                 tell(&strategy, strategy::Denied { terms, denials });
             }
         }
+        fx.limits
     }
 }
 
@@ -160,6 +168,34 @@ impl Handler<SetTradingState> for RiskActor {
         let SetTradingState { scope, state, who, reason, answer } = message;
         self.step(RiskInput::SetTradingState { scope, state, who, reason }, "set_trading_state");
         self.board.answer_when_durable(answer, ());
+    }
+}
+
+/// What became of a change of the limits.
+pub type LimitsSet = Result<Arc<LimitFact>, LimitsRefused>;
+
+/// The limits of a scope become others.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetLimits {
+    pub scope: Scope,
+    pub set: LimitSet,
+    /// The version that is changed.
+    pub expected: Option<u32>,
+    pub who: Arc<str>,
+    pub reason: Arc<str>,
+    /// Told once it is durable.
+    pub answer: oneshot::Sender<LimitsSet>,
+}
+
+impl Handler<SetLimits> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SetLimits, _: &mut Self::Context) {
+        let SetLimits { scope, set, expected, who, reason, answer } = message;
+        if let Some(set) = self.step(RiskInput::SetLimits { scope, set, expected, who, reason }, "set_limits") {
+            self.board.answer_when_durable(answer, set);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use signalbox_domain::account::{
-    AccountConf, AccountInput, Alarm, Resolution, Settle, Settlement, Unresolvable, Unsettleable,
+    AccountConf, AccountInput, Alarm, Pacing, Resolution, Settle, Settlement, Unresolvable, Unsettleable,
 };
 use signalbox_domain::broker::{
     BrokerReport, BrokerRequest, Capabilities, Level, ListedCash, ListedOrder, ListedPosition, ListedStatus,
@@ -76,7 +76,7 @@ impl Bench {
         let conf = AccountConf {
             id: account(),
             capabilities: Capabilities { level, in_flight_max: 4, market_orders: true, lists: true },
-            messages_per_second: 5,
+            pacing: Pacing::of_second(5),
             doubt,
         };
         let held = OpeningHolding {
