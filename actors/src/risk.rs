@@ -8,8 +8,9 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::risk::{Check, LimitFact, LimitSet, LimitsRefused, Risk, RiskEffects, RiskInput};
+use signalbox_domain::risk::{self, Check, LimitFact, LimitSet, LimitsRefused, Risk, RiskEffects, RiskInput};
 use tokio::sync::oneshot;
+use tracing::error;
 
 use crate::board::Board;
 use crate::crash::crash_point;
@@ -59,7 +60,10 @@ impl RiskActor {
         let mut fx = RiskEffects::default();
         self.board.with_view(|view| self.core.handle(at, view, input, &mut fx));
         for event in &fx.events {
-            if let Event::TradingStateSet { scope, state, .. } = event {
+            if let Event::TradingStateSet { scope, state, who, reason } = event {
+                if &**who == risk::HOLDER {
+                    error!(?scope, "{scope:?} is {state} until a person lets it go: {reason}");
+                }
                 self.board.states.borrow_mut().set(scope, *state);
                 for account in self.board.directory.accounts.borrow().values() {
                     tell(account, account::TradingStateSet);

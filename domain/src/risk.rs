@@ -295,7 +295,7 @@ impl Risk {
         if view.states.at(&scope) != TradingState::Active || fx.events.iter().any(told) {
             return;
         }
-        let (state, who) = (TradingState::Reducing, Arc::from("risk"));
+        let (state, who) = (TradingState::Reducing, Arc::from(HOLDER));
         let reason = Arc::from("more orders in ten minutes than its plans need");
         fx.rows.push(Row::TradingState {
             scope: scope.clone(),
@@ -415,6 +415,8 @@ impl Risk {
     }
 }
 
+/// Who it is that holds a strategy.
+pub const HOLDER: &str = "risk";
 /// The longest window in which a repeat counts as a duplicate.
 const RECENT_SPAN: Span = Span::from_secs(60);
 /// A person's repeat comes within a few orders; a flood of orders has its own limits.

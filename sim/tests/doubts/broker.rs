@@ -21,6 +21,7 @@ use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::reconcile::{DoubtConf, ParkReason};
 use signalbox_domain::risk::Limits;
+use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::strategy::{Allocation, CapitalBase, Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
@@ -76,7 +77,7 @@ impl Bench {
         let conf = AccountConf {
             id: account(),
             capabilities: Capabilities { level, in_flight_max: 4, market_orders: true, lists: true },
-            pacing: Pacing::of_second(5),
+            pacing: Pacing { per_second: 5, per_minute: u32::MAX, per_day: u32::MAX },
             doubt,
         };
         let held = OpeningHolding {
@@ -86,7 +87,16 @@ impl Bench {
             cost: Price::from_e4(100_000),
         };
         let cash = Money::from_units(100_000);
-        let setup = Setup { conf, limits: Limits::default(), cash, holdings: vec![held] };
+        // What is asked here is what becomes of doubts.
+        let limits = Limits {
+            strategy_orders_max: u32::MAX,
+            symbol_orders_max: u32::MAX,
+            notional_minute: Ratio::from_percent(100_000),
+            notional_day: Ratio::from_percent(100_000),
+            crossing: Crossing::Warn,
+            ..Limits::default()
+        };
+        let setup = Setup { conf, limits, cash, holdings: vec![held] };
         let conf = StrategyConf {
             id: strategy(),
             kind: "external".into(),

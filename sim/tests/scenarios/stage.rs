@@ -484,8 +484,9 @@ impl Stage {
         let tables = self.desk.tables();
         let terms = &tables.orders[&order.parent().order(1)].terms;
         let id = order.parent().order(order.attempt() + 1);
+        let valid_until = self.desk.at.plus(Span::from_secs(60));
         self.asked = Some(id);
-        self.desk.tell_risk(RiskInput::Check(vec![OrderTerms { id, ..(*terms).clone() }.into()]));
+        self.desk.tell_risk(RiskInput::Check(vec![OrderTerms { id, valid_until, ..(**terms).clone() }.into()]));
     }
 
     /// `NAME VALUE [NAME VALUE]* [version N]`
