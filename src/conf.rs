@@ -15,14 +15,16 @@ use signalbox_domain::paper::VenueConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf, reached_twice};
 use signalbox_domain::symbols;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
+use signalbox_domain::units::{Money, Price, Qty, Ratio};
 
 mod broker;
 mod doubt;
+mod risk;
 
 pub use broker::BrokerSettings;
 use broker::RawBroker;
 use doubt::RawDoubt;
+use risk::RawRisk;
 
 use crate::http::limits::LimitsConf;
 use crate::people::PeopleConf;
@@ -167,21 +169,6 @@ struct RawHolding {
     cost: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawRisk {
-    order_value: Option<String>,
-    order_value_max: Option<String>,
-    position: Option<String>,
-    open_orders_max: Option<u32>,
-    quote_age_market_s: Option<u32>,
-    quote_age_limit_s: Option<u32>,
-    duplicate_window_s: Option<u32>,
-    messages_per_second: Option<u32>,
-    message_ceiling: Option<u32>,
-    commission: Option<String>,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawGroup {
@@ -321,39 +308,10 @@ impl RawAccount {
         let conf = AccountConf {
             id,
             capabilities: broker.capabilities(),
-            messages_per_second: limits.messages_per_second,
+            pacing: limits.pacing(),
             doubt: self.doubt.check(index)?,
         };
         Ok(AccountSettings { conf, broker, limits: Arc::new(limits), cash, holdings: holdings.into() })
-    }
-}
-
-impl RawRisk {
-    fn check(self, index: usize) -> Result<Limits, ConfError> {
-        let at = |name: &str| format!("accounts[{index}].risk.{name}");
-        let default = Limits::default();
-        let ratio_or = |name: &str, text: Option<String>, or: Ratio| match text {
-            Some(text) => ratio(&at(name), &text)
-                .and_then(|value| if value.is_negative() { Err(field(at(name), "is negative")) } else { Ok(value) }),
-            None => Ok(or),
-        };
-        let secs = |value: Option<u32>, or: Span| value.map_or(or, |s| Span::from_secs(i64::from(s)));
-        let messages_per_second = self.messages_per_second.unwrap_or(default.messages_per_second);
-        if messages_per_second == 0 {
-            return Err(field(at("messages_per_second"), "has to be positive: to stop an account, halt it"));
-        }
-        Ok(Limits {
-            order_value: ratio_or("order_value", self.order_value, default.order_value)?,
-            order_value_max: self.order_value_max.map(|text| money(at("order_value_max"), &text)).transpose()?,
-            position: ratio_or("position", self.position, default.position)?,
-            open_orders_max: self.open_orders_max.unwrap_or(default.open_orders_max),
-            quote_age_market: secs(self.quote_age_market_s, default.quote_age_market),
-            quote_age_limit: secs(self.quote_age_limit_s, default.quote_age_limit),
-            duplicate_window: secs(self.duplicate_window_s, default.duplicate_window),
-            messages_per_second,
-            message_ceiling: self.message_ceiling.unwrap_or(default.message_ceiling),
-            commission: ratio_or("commission", self.commission, default.commission)?,
-        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use signalbox_actors::journal::{AccountRest, RestoreError, Restorer, StrategyRest};
+use signalbox_actors::journal::{AccountRest, RestoreError, Restorer, RiskRest, StrategyRest};
 use signalbox_domain::account::OrdersRest;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::ledger::Ledger;
@@ -19,6 +19,7 @@ pub struct Rest {
     pub accounts: HashMap<AccountId, AccountRest>,
     pub strategies: HashMap<StrategyId, StrategyRest>,
     pub states: TradingStates,
+    pub risk: RiskRest,
     pub last_at: Option<Timestamp>,
 }
 
@@ -46,6 +47,7 @@ pub async fn rest(store: &Store) -> Result<Rest, StoreError> {
         strategies: strategies.collect(),
         accounts: restored.accounts.into_iter().map(|a| (a.row.account.clone(), account_rest(a))).collect(),
         states,
+        risk: RiskRest { limits: restored.limits.into_iter().map(Into::into).collect(), warnings: restored.warnings },
         last_at: restored.last_at,
     })
 }

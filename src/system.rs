@@ -194,6 +194,7 @@ impl Signalbox {
             strategies,
             groups: settings.groups.clone(),
             states: rest.states,
+            risk: rest.risk,
             on_fatal: outside.on_fatal,
         })
         .await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use signalbox_domain::account::{
-    self, Account, AccountEffects, AccountInput, Alarm, Resolution, Unresolvable, Unsettleable,
+    self, Account, AccountEffects, AccountInput, Alarm, Pacing, Resolution, Unresolvable, Unsettleable,
 };
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
@@ -482,6 +482,19 @@ impl Handler<TradingStateSet> for AccountActor {
 
     fn handle(&mut self, _: TradingStateSet, ctx: &mut Self::Context) {
         self.step([AccountInput::TradingStateSet], "trading_state", ctx);
+    }
+}
+
+/// The limits of the account say another pace.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetPacing(pub Pacing);
+
+impl Handler<SetPacing> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SetPacing, ctx: &mut Self::Context) {
+        self.step([AccountInput::SetPacing(message.0)], "limits", ctx);
     }
 }
 

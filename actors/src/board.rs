@@ -1,6 +1,7 @@
 //! What the actors of one thread can see of each other: quotes, ledgers, trading states, addresses.
 //!
-//! Each part has one writer (quotes the market actor, a ledger its account, the states and what is set aside the risk actor) and is borrowed
+//! Each part has one writer (quotes the market actor, a ledger its account, states, paces and what is set aside the
+//! risk actor) and is borrowed
 //! only within one step, which never waits and never nests, so a borrow can never meet another. Decisions so see every
 //! fact up to this very step, and the memory for it exists once.
 
@@ -9,6 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::Addr;
+use signalbox_domain::account::Pacing;
+use signalbox_domain::hash::QuickMap;
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::market::Market;
 use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
@@ -32,6 +35,8 @@ pub struct Board {
     pub ledgers: RefCell<Ledgers>,
     pub states: RefCell<TradingStates>,
     pub aside: RefCell<SetAside>,
+    /// The paces that were set since the start, for accounts whose lives are built anew.
+    pub paces: RefCell<QuickMap<AccountId, Pacing>>,
     pub directory: Directory,
     /// Set once the system drains: nothing new is taken up.
     pub draining: Cell<bool>,

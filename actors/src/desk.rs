@@ -10,7 +10,7 @@ use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
-use signalbox_domain::risk::Check;
+use signalbox_domain::risk::{Check, LimitSet};
 use signalbox_domain::strategy::{StrategyConf, StrategyState};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
@@ -161,6 +161,18 @@ impl Desk {
         self.ask(|answer| Command::Configure(strategy::Configure { conf, answer })).await
     }
 
+    /// Sets the limits of a scope anew.
+    pub async fn set_limits(
+        &self,
+        scope: Scope,
+        set: LimitSet,
+        expected: Option<u32>,
+        who: Arc<str>,
+        reason: Arc<str>,
+    ) -> Result<risk::LimitsSet, DeskError> {
+        self.ask(|answer| Command::SetLimits(risk::SetLimits { scope, set, expected, who, reason, answer })).await
+    }
+
     pub async fn explain(&self, terms: OrderTerms) -> Result<Vec<Check>, DeskError> {
         self.ask(|answer| Command::Explain(risk::Explain { terms, answer })).await
     }
@@ -217,6 +229,7 @@ enum Command {
     Settle { account: AccountId, message: account::Settle },
     CancelAll { account: AccountId, message: account::CancelAll },
     SetTradingState(risk::SetTradingState),
+    SetLimits(risk::SetLimits),
     TradingState { scope: Scope, answer: oneshot::Sender<TradingState> },
     SetState { strategy: StrategyId, message: strategy::SetState },
     Configure(strategy::Configure),
@@ -274,6 +287,11 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::SetTradingState(message) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, message);
+                }
+            }
+            Command::SetLimits(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);
                 }

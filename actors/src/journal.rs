@@ -9,6 +9,7 @@ use signalbox_domain::account::OrdersRest;
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::ledger::Ledger;
+use signalbox_domain::risk::{LimitFact, LimitWarning};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, Unfinished};
@@ -87,6 +88,14 @@ pub struct StrategyRest {
     pub state: StrategyState,
     /// Its signals that are planned or wait, and are not final. What is still in the inbox is not among them.
     pub unfinished: Vec<Unfinished>,
+}
+
+/// What an earlier run left of the risk engine beside the accounts' orders.
+#[derive(Debug, Default)]
+pub struct RiskRest {
+    /// The newest of each scope.
+    pub limits: Vec<Arc<LimitFact>>,
+    pub warnings: Vec<LimitWarning>,
 }
 
 impl StrategyRest {

@@ -9,8 +9,9 @@ use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::risk::{Check, Risk, RiskEffects, RiskInput};
+use signalbox_domain::risk::{self, Check, LimitFact, LimitSet, LimitsRefused, Risk, RiskEffects, RiskInput};
 use tokio::sync::oneshot;
+use tracing::error;
 
 use crate::board::Board;
 use crate::crash::crash_point;
@@ -62,12 +63,16 @@ impl RiskActor {
         self.board.aside.borrow_mut().put(account, self.core.reserved_cash(account));
     }
 
-    fn step(&mut self, input: RiskInput, cause: &'static str) {
+    /// Returns what became of the limits, if they were to be changed.
+    fn step(&mut self, input: RiskInput, cause: &'static str) -> Option<LimitsSet> {
         let at = self.board.clock.now();
         let mut fx = RiskEffects::default();
         self.board.with_view(|view| self.core.handle(at, view, input, &mut fx));
         for event in &fx.events {
-            if let Event::TradingStateSet { scope, state, .. } = event {
+            if let Event::TradingStateSet { scope, state, who, reason } = event {
+                if &**who == risk::HOLDER {
+                    error!(?scope, "{scope:?} is {state} until a person lets it go: {reason}");
+                }
                 self.board.states.borrow_mut().set(scope, *state);
                 for account in self.board.directory.accounts.borrow().values() {
                     tell(account, account::TradingStateSet);
@@ -77,6 +82,12 @@ impl RiskActor {
         if !fx.events.is_empty() || !fx.rows.is_empty() {
             let (events, rows) = (fx.events, fx.rows);
             self.board.journal.append(Entry { at, actor: self.name.clone(), cause: cause.into(), events, rows });
+        }
+        for (account, pacing) in fx.paced {
+            self.board.paces.borrow_mut().insert(account.clone(), pacing);
+            if let Some(account) = self.board.directory.account(&account) {
+                tell(&account, account::SetPacing(pacing));
+            }
         }
         if !fx.approved.is_empty() {
             crash_point("risk.approved");
@@ -93,6 +104,7 @@ impl RiskActor {
                 tell(&strategy, strategy::Denied { terms, denials });
             }
         }
+        fx.limits
     }
 }
 
@@ -172,6 +184,34 @@ impl Handler<SetTradingState> for RiskActor {
         let SetTradingState { scope, state, who, reason, answer } = message;
         self.step(RiskInput::SetTradingState { scope, state, who, reason }, "set_trading_state");
         self.board.answer_when_durable(answer, ());
+    }
+}
+
+/// What became of a change of the limits.
+pub type LimitsSet = Result<Arc<LimitFact>, LimitsRefused>;
+
+/// The limits of a scope become others.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetLimits {
+    pub scope: Scope,
+    pub set: LimitSet,
+    /// The version that is changed.
+    pub expected: Option<u32>,
+    pub who: Arc<str>,
+    pub reason: Arc<str>,
+    /// Told once it is durable.
+    pub answer: oneshot::Sender<LimitsSet>,
+}
+
+impl Handler<SetLimits> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SetLimits, _: &mut Self::Context) {
+        let SetLimits { scope, set, expected, who, reason, answer } = message;
+        if let Some(set) = self.step(RiskInput::SetLimits { scope, set, expected, who, reason }, "set_limits") {
+            self.board.answer_when_durable(answer, set);
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::board::{Board, Directory};
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::gate::Gate;
-use crate::journal::{AccountRest, Entry, Inbox, Journal, Restorer, StrategyRest};
+use crate::journal::{AccountRest, Entry, Inbox, Journal, Restorer, RiskRest, StrategyRest};
 use crate::market::{EndOfDay, MarketActor};
 use crate::port::tell;
 use crate::risk::{Barrier, RiskActor};
@@ -60,6 +60,7 @@ pub struct Boot {
     pub strategies: Vec<StrategyRest>,
     pub groups: Arc<Groups>,
     pub states: TradingStates,
+    pub risk: RiskRest,
     /// The process cannot go on: end it with a non-zero code. Tests put something else here.
     pub on_fatal: OnFatal,
 }
@@ -118,6 +119,7 @@ pub async fn boot(boot: Boot) -> Root {
         strategies,
         groups,
         states,
+        risk,
         on_fatal,
     } = boot;
     let board = Rc::new(Board {
@@ -129,6 +131,7 @@ pub async fn boot(boot: Boot) -> Root {
         ledgers: Ledgers::default().into(),
         states: states.into(),
         aside: RefCell::default(),
+        paces: RefCell::default(),
         directory: Directory::default(),
         draining: false.into(),
     });
@@ -144,10 +147,23 @@ pub async fn boot(boot: Boot) -> Root {
         let (conf, rest) = prepare(at, &board, account);
         lives.push((conf, rest, connection));
     }
-    let mut core = Risk::new(limits, lives.iter().flat_map(|(_, rest, _)| &rest.orders.live));
+    let mut core = Risk::new(limits.clone(), lives.iter().flat_map(|(_, rest, _)| &rest.orders.live));
     for (conf, rest, _) in &lives {
         if let Some(date) = rest.ledger.trade_date {
             core.restore_messages(&conf.id, date, rest.messages_today);
+        }
+    }
+    let orders = lives.iter().flat_map(|(_, rest, _)| rest.orders.live.iter().chain(&rest.orders.ended));
+    core.restore_orders(&board.market, orders);
+    core.restore_limits(risk.limits);
+    core.restore_warnings(&risk.warnings);
+    for (conf, ..) in &mut lives {
+        // What conf says of the pace holds for as long as no limits were set.
+        let (conf_says, in_force) = (limits.get(&conf.id), core.limits(&conf.id));
+        if let (Some(conf_says), Some(in_force)) = (conf_says, in_force)
+            && conf_says.pacing() != in_force.pacing()
+        {
+            conf.pacing = in_force.pacing();
         }
     }
     start_risk(&board, core, &on_fatal);
@@ -255,6 +271,8 @@ fn supervise_account(
                     }
                 };
                 board.ledgers.borrow_mut().put(rest.ledger);
+                let pacing = board.paces.borrow().get(&conf.id).copied().unwrap_or(conf.pacing);
+                let conf = AccountConf { pacing, ..conf };
                 let mut core = Account::new(conf);
                 let mut fx = AccountEffects::default();
                 core.resume(at, rest.orders, rest.messages_today, &mut fx);

@@ -8,6 +8,7 @@ mod doubt;
 mod external;
 mod lookup;
 mod numbers;
+mod pace;
 mod resolve;
 mod settle;
 #[cfg(test)]
@@ -16,6 +17,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use pace::Pace;
+pub use pace::Pacing;
 pub use resolve::{Resolution, Unresolvable};
 pub use settle::{Settle, Settlement, Unsettleable};
 
@@ -68,6 +71,8 @@ pub enum AccountInput {
     DayStart(TradeDate),
     /// A trading state was set somewhere: what waits and is not permitted any more ends now.
     TradingStateSet,
+    /// The limits of the account say another pace.
+    SetPacing(Pacing),
     /// The wall clock and the monotonic one went apart by so much: somebody set the clock, or the machine slept.
     ClockJumped {
         by: Span,
@@ -163,8 +168,8 @@ pub struct OrdersRest {
 pub struct AccountConf {
     pub id: AccountId,
     pub capabilities: Capabilities,
-    /// Orders per second that the broker shall see at the most; above it they wait.
-    pub messages_per_second: u32,
+    /// What the broker shall see at the most; above it orders wait.
+    pub pacing: Pacing,
     pub doubt: DoubtConf,
 }
 
@@ -209,7 +214,7 @@ pub struct Account {
 impl Account {
     #[must_use]
     pub fn new(conf: AccountConf) -> Self {
-        let pace = Pace::new(conf.messages_per_second);
+        let pace = Pace::new(conf.pacing);
         Self {
             conf,
             orders: BTreeMap::new(),
@@ -234,6 +239,9 @@ impl Account {
         // Of more than are kept the newest stay.
         ended.sort_unstable_by_key(Order::id);
         self.messages_today = messages_today;
+        for sent_at in orders.iter().chain(&ended).filter_map(|order| order.sent_at) {
+            self.pace.sent_before(sent_at);
+        }
         let last_day = ended.iter().map(|order| order.approval.trade_date).max();
         for order in ended {
             if let Some(no) = order.broker_order_id.as_ref().filter(|_| self.knows_numbers()) {
@@ -337,6 +345,7 @@ impl Account {
             AccountInput::Settle(decision) => fx.settled = Some(self.settle(at, ledger, &decision, fx)),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
+            AccountInput::SetPacing(pacing) => self.pace.set(pacing),
             AccountInput::ClockJumped { by } => {
                 self.distrust_durations(at);
                 fx.alarms.push(Alarm::ClockJumped { by });
@@ -351,7 +360,10 @@ impl Account {
         // An answer that is awaited makes room by itself; only the pace needs a timer.
         let nothing_waits = self.queue.is_empty() || self.in_flight >= self.conf.capabilities.in_flight_max;
         let tend_at = self.tend(at, fx);
-        fx.wake_at = [self.pace.wake_at(nothing_waits), self.find_again, tend_at].into_iter().flatten().min();
+        fx.wake_at = [self.pace.wake_at(nothing_waits, self.messages_today), self.find_again, tend_at]
+            .into_iter()
+            .flatten()
+            .min();
     }
 
     fn open(
@@ -418,7 +430,7 @@ impl Account {
                 self.fact(at, id, OrderFact::NeverSent { reason: reason.into() }, fx);
                 continue;
             }
-            if self.in_flight >= self.conf.capabilities.in_flight_max || !self.pace.may_send(at) {
+            if self.in_flight >= self.conf.capabilities.in_flight_max || !self.pace.may_send(at, self.messages_today) {
                 break;
             }
             if self.is_frozen(None) || self.needs_baseline(at) {
@@ -429,7 +441,7 @@ impl Account {
                 blocked.push_back(id);
                 continue;
             }
-            self.pace.sent();
+            self.pace.sent(at);
             self.messages_today += 1;
             self.in_flight += 1;
             sent = true;
@@ -502,7 +514,7 @@ impl Account {
         self.messages_today += 1;
         self.extra_today += 1;
         self.pace.refill(at);
-        self.pace.sent();
+        self.pace.sent(at);
     }
 
     /// A cancel goes out when the broker knows the order and no other request for it is under way. It waits for no pace
@@ -845,49 +857,4 @@ struct Filled {
     qty: crate::units::Qty,
     px: crate::units::Price,
     at: Timestamp,
-}
-
-/// Messages per second: so many at once, refilled evenly. Pure, so that it replays.
-#[derive(Debug)]
-struct Pace {
-    per_second: i64,
-    /// In millionths of a message.
-    tokens: i64,
-    refilled_at: Option<Timestamp>,
-}
-
-impl Pace {
-    const MESSAGE: i64 = 1_000_000;
-
-    fn new(per_second: u32) -> Self {
-        let per_second = i64::from(per_second.max(1));
-        Self { per_second, tokens: per_second * Self::MESSAGE, refilled_at: None }
-    }
-
-    fn may_send(&mut self, at: Timestamp) -> bool {
-        self.refill(at);
-        self.tokens >= Self::MESSAGE
-    }
-
-    fn refill(&mut self, at: Timestamp) {
-        let last = *self.refilled_at.get_or_insert(at);
-        let passed = at.since(last).us().max(0);
-        self.tokens =
-            (self.tokens.saturating_add(passed.saturating_mul(self.per_second))).min(self.per_second * Self::MESSAGE);
-        self.refilled_at = Some(last.max(at));
-    }
-
-    /// What may not wait can borrow from the seconds to come.
-    fn sent(&mut self) {
-        self.tokens -= Self::MESSAGE;
-    }
-
-    /// When the next message may go, if one waits for its turn.
-    fn wake_at(&self, nothing_waits: bool) -> Option<Timestamp> {
-        if nothing_waits || self.tokens >= Self::MESSAGE {
-            return None;
-        }
-        let missing = Self::MESSAGE - self.tokens;
-        self.refilled_at.map(|at| at.plus(Span::from_us(missing / self.per_second + 1)))
-    }
 }

@@ -239,6 +239,20 @@ impl Calendar {
         }
     }
 
+    /// How old a price is that was made at `seen`: time in which none is made does not count, between the opening auction
+    /// and the morning, at lunch, and in the closing auction.
+    #[must_use]
+    pub fn price_age(&self, seen: Timestamp, at: Timestamp, closing_auction: bool) -> Span {
+        let ((day, from), (today, to)) = (china_date_time(seen), china_date_time(at));
+        if day != today {
+            return at.since(seen);
+        }
+        let closing = if closing_auction { CLOSING_AUCTION } else { CLOSE };
+        let quiet = [(PRE_CONTINUOUS, MORNING), (LUNCH, AFTERNOON), (closing, CLOSE)];
+        let passed = |time: i64| time - quiet.iter().map(|(a, b)| (time.min(*b) - a).max(0)).sum::<i64>();
+        Span::from_us(passed(to) - passed(from))
+    }
+
     /// What the market does at this instant for an instrument with these rules of the day.
     #[must_use]
     pub fn phase_of(&self, at: Timestamp, rules: &DayRules) -> Phase {
@@ -369,6 +383,21 @@ mod tests {
 
     fn at(day: &str, hhmmss: u32) -> Timestamp {
         china_instant(date(day), hhmmss / 10_000, hhmmss / 100 % 100, hhmmss % 100)
+    }
+
+    #[test]
+    fn no_price_grows_old_while_none_is_made() {
+        let all = Calendar::parse("date\n2025-03-03\n2025-03-04\n").expect("days");
+        let day = TradeDate::from_yyyymmdd(20_250_303).expect("a day");
+        let at = |hh, mm, ss| china_instant(day, hh, mm, ss);
+        let age = |seen, now, closing| all.price_age(seen, now, closing).us() / 1_000_000;
+        assert_eq!(age(at(9, 24, 50), at(9, 30, 7), true), 17, "between the auction and the morning");
+        assert_eq!(age(at(11, 29, 50), at(13, 0, 7), true), 17, "at lunch");
+        assert_eq!(age(at(14, 56, 50), at(14, 59, 50), true), 10, "in the closing auction");
+        assert_eq!(age(at(14, 56, 50), at(14, 59, 50), false), 180, "where there is none");
+        assert_eq!(age(at(10, 0, 0), at(10, 0, 7), true), 7);
+        let yesterday = all.price_age(at(14, 59, 0), china_instant(day, 33, 30, 0), true).us() / 1_000_000;
+        assert_eq!(yesterday, 66_660);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub enum DenialCode {
     AccountNotReady,
     /// The symbol is no instrument that we know, or one that we have no rules for.
     InstrumentUnknown,
+    /// The instrument is on the restricted list of the account, of its strategy or of all.
+    Restricted,
+    /// Buys: the account has no permission for the board or kind of instrument.
+    Permission,
     /// The session is closed for this kind of order.
     SessionClosed,
     /// The quantity is not a whole number of lots, below the minimum or above the largest single order.
@@ -45,18 +49,38 @@ pub enum DenialCode {
     QuoteStale,
     /// The price is outside the day's limit prices.
     PriceLimit,
+    /// In continuous trading the exchange refuses a limit price so far on the other side of the market.
+    PriceCage,
+    /// The limit price is further on the other side of the market than we let pass.
+    PriceCollar,
     /// The same order was sent a moment ago.
     Duplicate,
+    /// It would trade with a live order of the same account.
+    Crossing,
     /// Buys: the cash that is neither spent nor set aside does not cover the order with its fees.
     Cash,
     /// Sells: the strategy's own book has fewer shares that may be sold today (T+1) and are not set aside.
     Sellable,
     /// The order's value is above the limit per order.
     OrderValue,
+    /// More shares than one order of ours may have.
+    OrderQty,
     /// The position after the order would be above the limit per symbol.
     Position,
+    /// Everything held and on its way would be above the limit for the account.
+    Exposure,
+    /// Too many buys of this symbol may still trade.
+    SymbolOrders,
     /// Too many orders of this account may still trade.
     OpenOrders,
+    /// The strategy sends more than its plans need: it is held, and only reduces.
+    StrategyOrders,
+    /// Too much was opened within a minute.
+    NotionalMinute,
+    /// Too much was opened on this day.
+    NotionalDay,
+    /// The parent was tried often enough today, or a moment ago.
+    Attempts,
     /// The hard daily ceiling of messages to the broker is reached.
     MessageCeiling,
 }

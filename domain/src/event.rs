@@ -12,6 +12,7 @@ use crate::ledger::{Adjustment, OpeningHolding};
 use crate::order::{Approval, OrderFact, OrderTerms};
 use crate::parent::Leg;
 use crate::reconcile::exception::Exception;
+use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{Signal, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::units::{Money, Qty, Timestamp, TradeDate};
@@ -66,6 +67,8 @@ pub enum Event {
         who: Arc<str>,
         reason: Arc<str>,
     },
+    LimitsSet(Arc<LimitFact>),
+    LimitWarned(Arc<LimitWarning>),
     /// An attempt is pending and its cash or shares are set aside: one fact, since neither can exist without the other.
     OrderApproved {
         terms: Arc<OrderTerms>,
@@ -141,6 +144,11 @@ impl Event {
                 Some(account)
             }
             Self::TradingStateSet { scope: Scope::Account(account), .. } => Some(account),
+            Self::LimitsSet(fact) => match &fact.scope {
+                Scope::Account(account) => Some(account),
+                Scope::Global | Scope::Strategy(_) => None,
+            },
+            Self::LimitWarned(warning) => Some(&warning.account),
             Self::SignalAccepted(signal) => signal.account.as_ref(),
             Self::Exception(exception) => Some(&exception.account),
             Self::ExternalTraded { account, .. } | Self::Adjusted { account, .. } => Some(account),
@@ -161,6 +169,11 @@ impl Event {
             | Self::SignalExpired { strategy, .. }
             | Self::SignalCanceled { strategy, .. }
             | Self::TradingStateSet { scope: Scope::Strategy(strategy), .. } => Some(strategy),
+            Self::LimitsSet(fact) => match &fact.scope {
+                Scope::Strategy(strategy) => Some(strategy),
+                Scope::Global | Scope::Account(_) => None,
+            },
+            Self::LimitWarned(warning) => Some(&warning.strategy),
             Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(&terms.strategy),
             _ => None,
         }
@@ -187,6 +200,7 @@ impl Event {
             Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(terms.id),
             Self::Order { order, .. } => Some(*order),
             Self::Exception(exception) => exception.order,
+            Self::LimitWarned(warning) => Some(warning.order),
             _ => None,
         }
     }

@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
-use crate::denial::Denial;
+use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::Ledger;
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, fold, fold_filled};
 use crate::reconcile::exception::Exception;
+use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::tables::Tables;
-use crate::units::{Money, Qty, Timestamp};
+use crate::units::{Money, Qty, Timestamp, TradeDate};
 
 /// The journal tells what cannot have happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +81,8 @@ pub struct Replay {
     pub strategies: BTreeMap<StrategyId, StrategyState>,
     pub confs: BTreeMap<StrategyId, Arc<StrategyConf>>,
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
+    pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
+    pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
 }
 
 impl Replay {
@@ -142,6 +145,13 @@ impl Replay {
             }
             Event::TradingStateSet { scope, state, .. } => {
                 self.states.insert(scope.clone(), *state);
+            }
+            Event::LimitsSet(fact) => {
+                self.limits.insert((fact.scope.clone(), fact.version), fact.clone());
+            }
+            Event::LimitWarned(warning) => {
+                let key = (warning.account.clone(), warning.trade_date, warning.code);
+                self.warnings.insert(key, warning.clone());
             }
             Event::OrderApproved { terms, approval } => {
                 if self.orders.contains_key(&terms.id) {
@@ -221,6 +231,15 @@ impl Replay {
                 &self.states.get(scope),
                 &rows.states.get(scope),
             );
+        }
+        for (scope, version) in keys(&self.limits, &rows.limits) {
+            let key = (scope.clone(), *version);
+            let what = format!("limits {version} of {scope:?}");
+            compare(&mut found, what, &self.limits.get(&key), &rows.limits.get(&key));
+        }
+        for key in keys(&self.warnings, &rows.warnings) {
+            let what = format!("warning {} of {} on {}", key.2, key.0, key.1);
+            compare(&mut found, what, &self.warnings.get(key), &rows.warnings.get(key));
         }
         for id in keys(&self.parents, &rows.parents) {
             compare(&mut found, format!("parent {id}"), &self.parents.get(id), &rows.parents.get(id));

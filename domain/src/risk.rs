@@ -5,22 +5,33 @@
 //! released as the order fills or ends.
 
 mod check;
+mod counters;
+pub mod limits;
+mod warnings;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use check::{Check, Limits, Outcome};
+pub use check::{Check, Outcome};
+pub use limits::{LimitFact, LimitSet, Limits, LimitsRefused};
+pub use warnings::LimitWarning;
 
-use crate::denial::Denial;
+use crate::account::Pacing;
+use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
+use crate::market::Market;
 use crate::order::{Approval, Order, OrderTerms, Side};
 use crate::row::Row;
 use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
-use crate::units::{Money, Qty, Span, Timestamp};
+use crate::units::{Money, Qty, Span, Timestamp, TradeDate};
 use crate::view::View;
+
+use counters::{Counted, Counters};
+use limits::LimitBook;
+use warnings::Warned;
 
 /// Proof that risk approved: only this module can make one.
 #[derive(Debug, Clone)]
@@ -59,6 +70,15 @@ pub enum RiskInput {
         who: Arc<str>,
         reason: Arc<str>,
     },
+    /// The limits of a scope become these. Answered by [`RiskEffects::limits`].
+    SetLimits {
+        scope: Scope,
+        set: LimitSet,
+        /// The version that is changed; 0 when there was none. Refused when it is another one.
+        expected: Option<u32>,
+        who: Arc<str>,
+        reason: Arc<str>,
+    },
 }
 
 /// What one input caused.
@@ -68,6 +88,10 @@ pub struct RiskEffects {
     pub rows: Vec<Row>,
     pub approved: Vec<Approved<ApprovedOrder>>,
     pub denied: Vec<(Arc<OrderTerms>, Arc<[Denial]>)>,
+    /// Accounts whose pace is another one now.
+    pub paced: Vec<(AccountId, Pacing)>,
+    /// The answer to [`RiskInput::SetLimits`].
+    pub limits: Option<Result<Arc<LimitFact>, LimitsRefused>>,
 }
 
 /// What the live orders of one account have set aside.
@@ -98,10 +122,12 @@ struct Recent {
 /// The core of the risk engine.
 #[derive(Debug)]
 pub struct Risk {
-    limits: QuickMap<AccountId, Arc<Limits>>,
+    limits: LimitBook,
+    warned: Warned,
+    counters: Counters,
     reserved: QuickMap<AccountId, Reserved>,
     held: QuickMap<OrderId, Held>,
-    messages: QuickMap<AccountId, (crate::units::TradeDate, u32)>,
+    messages: QuickMap<AccountId, (TradeDate, u32)>,
     recent: std::collections::VecDeque<Recent>,
 }
 
@@ -110,14 +136,16 @@ impl Risk {
     #[must_use]
     pub fn new<'a>(limits: HashMap<AccountId, Arc<Limits>>, live: impl Iterator<Item = &'a Order>) -> Self {
         let mut risk = Self {
-            limits: limits.into_iter().collect(),
+            limits: LimitBook::new(limits),
+            warned: Warned::default(),
+            counters: Counters::default(),
             reserved: QuickMap::default(),
             held: QuickMap::default(),
             messages: QuickMap::default(),
             recent: std::collections::VecDeque::new(),
         };
         for order in live {
-            risk.observed(order);
+            risk.keep(order);
         }
         risk
     }
@@ -130,7 +158,7 @@ impl Risk {
                     self.check(at, view, terms, fx);
                 }
             }
-            RiskInput::Observed(order) => self.observed(&order),
+            RiskInput::Observed(order) => self.observed(at, view, &order),
             RiskInput::SetTradingState { scope, state, who, reason } => {
                 fx.events.push(Event::TradingStateSet {
                     scope: scope.clone(),
@@ -140,7 +168,49 @@ impl Risk {
                 });
                 fx.rows.push(Row::TradingState { scope, state, who, reason, at });
             }
+            RiskInput::SetLimits { scope, set, expected, who, reason } => {
+                let fact = self.limits.next(at, scope, set, expected, who, reason);
+                if let Ok(fact) = &fact {
+                    fx.events.push(Event::LimitsSet(fact.clone()));
+                    fx.rows.push(Row::Limits(fact.clone()));
+                    fx.paced = self.limits.apply(fact.clone());
+                }
+                fx.limits = Some(fact);
+            }
         }
+    }
+
+    /// The newest limits of each scope, as an earlier life set them.
+    pub fn restore_limits(&mut self, facts: impl IntoIterator<Item = Arc<LimitFact>>) {
+        for fact in facts {
+            self.limits.apply(fact);
+        }
+    }
+
+    /// Counts the orders of the last days again, live and ended.
+    pub fn restore_orders<'a>(&mut self, market: &Market, orders: impl IntoIterator<Item = &'a Order>) {
+        for order in orders {
+            let counted = Counted::of(order, market);
+            self.counters.approved(order.created_at, counted);
+            if order.status.is_terminal() {
+                self.counters.settled(order.updated_at, order, counted);
+            } else {
+                self.counters.lives(&order.terms, counted.px);
+            }
+        }
+    }
+
+    /// What was told already, so that nobody is told again.
+    pub fn restore_warnings<'a>(&mut self, warnings: impl IntoIterator<Item = &'a LimitWarning>) {
+        for warning in warnings {
+            self.warned.first(&warning.account, warning.trade_date, warning.code);
+        }
+    }
+
+    /// What is in force for the account, without the limits of strategies.
+    #[must_use]
+    pub fn limits(&self, account: &AccountId) -> Option<&Arc<Limits>> {
+        self.limits.of(account)
     }
 
     /// Every check of an order with its numbers, for people: nothing is set aside and nothing recorded.
@@ -182,20 +252,29 @@ impl Risk {
         if self.held.contains_key(&terms.id) {
             return;
         }
-        let mut denials = Vec::new();
-        let approval = self.run(at, view, &terms, &mut |check: &mut dyn FnMut() -> Check, passed: bool| {
-            if !passed {
+        let (mut denials, mut near) = (Vec::new(), Vec::new());
+        let decided = self.run(at, view, &terms, &mut |check: &mut dyn FnMut() -> Check, outcome| match outcome {
+            Outcome::Denied => {
                 let check = check();
                 denials.push(Denial { code: check.code, value: check.value, limit: check.limit });
             }
+            Outcome::Warned => near.push(check()),
+            Outcome::Passed | Outcome::Skipped => {}
         });
-        let Some(approval) = approval.filter(|_| denials.is_empty()) else {
+        let Some(decided) = decided.filter(|_| denials.is_empty()) else {
+            if denials.iter().any(|denial| denial.code == DenialCode::StrategyOrders) {
+                Self::hold_strategy(at, view, &terms.strategy, fx);
+            }
             let denials: Arc<[Denial]> = denials.into();
             fx.events.push(Event::OrderDenied { terms: terms.clone(), denials: denials.clone() });
             fx.rows.push(Row::DeniedOrder { terms: terms.clone(), denials: denials.clone(), at });
             fx.denied.push((terms, denials));
             return;
         };
+        let approval = decided.approval;
+        for check in near {
+            self.warn(at, &terms, approval.trade_date, check, fx);
+        }
         let approval = Arc::new(approval);
         let held = match terms.side {
             Side::Buy => Held { cash: approval.reserved_cash, sell: Qty::ZERO, buy: terms.qty },
@@ -204,6 +283,9 @@ impl Risk {
         self.hold(&terms, Held::default(), held);
         self.held.insert(terms.id, held);
         self.count_message(&terms.account, approval.trade_date);
+        let counted = Counted { terms: &terms, px: decided.px, date: approval.trade_date, t0: decided.t0 };
+        self.counters.approved(at, counted);
+        self.counters.lives(&terms, counted.px);
         self.remember(at, &terms);
         fx.events.push(Event::OrderApproved { terms: terms.clone(), approval: approval.clone() });
         // The row comes with the approval: an account between two lives finds the order there.
@@ -211,8 +293,56 @@ impl Risk {
         fx.approved.push(Approved(ApprovedOrder { terms, approval, at }));
     }
 
+    /// Only a person lets it open again.
+    fn hold_strategy(at: Timestamp, view: View<'_>, strategy: &StrategyId, fx: &mut RiskEffects) {
+        let scope = Scope::Strategy(strategy.clone());
+        let told = |event: &Event| matches!(event, Event::TradingStateSet { scope: of, .. } if *of == scope);
+        if view.states.at(&scope) != TradingState::Active || fx.events.iter().any(told) {
+            return;
+        }
+        let (state, who) = (TradingState::Reducing, Arc::from(HOLDER));
+        let reason = Arc::from("more orders in ten minutes than its plans need");
+        fx.rows.push(Row::TradingState {
+            scope: scope.clone(),
+            state,
+            who: Arc::clone(&who),
+            reason: Arc::clone(&reason),
+            at,
+        });
+        fx.events.push(Event::TradingStateSet { scope, state, who, reason });
+    }
+
+    /// Tells of the first order of the day that comes near the limit: the others say nothing new.
+    fn warn(&mut self, at: Timestamp, terms: &OrderTerms, trade_date: TradeDate, check: Check, fx: &mut RiskEffects) {
+        if !self.warned.first(&terms.account, trade_date, check.code) {
+            return;
+        }
+        let warning = Arc::new(LimitWarning {
+            account: terms.account.clone(),
+            trade_date,
+            code: check.code,
+            strategy: terms.strategy.clone(),
+            order: terms.id,
+            value: check.value,
+            limit: check.limit,
+            at,
+        });
+        fx.events.push(Event::LimitWarned(warning.clone()));
+        fx.rows.push(Row::LimitWarning(warning));
+    }
+
+    fn observed(&mut self, at: Timestamp, view: View<'_>, order: &Order) {
+        let lived = self.held.contains_key(&order.id());
+        self.keep(order);
+        if lived && order.status.is_terminal() {
+            let counted = Counted::of(order, view.market);
+            self.counters.ended(&order.terms, counted.px);
+            self.counters.settled(at, order, counted);
+        }
+    }
+
     /// Keeps what is set aside equal to what the order may still use.
-    fn observed(&mut self, order: &Order) {
+    fn keep(&mut self, order: &Order) {
         if seeded(SeededBug::ReservationLostByRestart) && !self.held.contains_key(&order.id()) {
             return; // approved in an earlier life
         }
@@ -267,7 +397,7 @@ impl Risk {
         }
     }
 
-    fn count_message(&mut self, account: &AccountId, date: crate::units::TradeDate) {
+    fn count_message(&mut self, account: &AccountId, date: TradeDate) {
         match self.messages.get_mut(account) {
             Some((day, count)) if *day == date => *count += 1,
             Some(slot) => *slot = (date, 1),
@@ -278,7 +408,7 @@ impl Risk {
     }
 
     /// The messages of the account on the day, as the account counted them before a restart.
-    pub fn restore_messages(&mut self, account: &AccountId, date: crate::units::TradeDate, count: u32) {
+    pub fn restore_messages(&mut self, account: &AccountId, date: TradeDate, count: u32) {
         self.messages.insert(account.clone(), (date, count));
     }
 
@@ -290,6 +420,8 @@ impl Risk {
     }
 }
 
+/// Who it is that holds a strategy.
+pub const HOLDER: &str = "risk";
 /// The longest window in which a repeat counts as a duplicate.
 const RECENT_SPAN: Span = Span::from_secs(60);
 /// A person's repeat comes within a few orders; a flood of orders has its own limits.

@@ -13,6 +13,7 @@ use crate::ledger::Book;
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
+use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::symbol::Symbol;
@@ -52,6 +53,9 @@ pub enum Row {
         reason: Arc<str>,
         at: Timestamp,
     },
+    /// One version of the limits of a scope. All of them are kept.
+    Limits(Arc<LimitFact>),
+    LimitWarning(Arc<LimitWarning>),
 }
 
 /// What became of a signal so far.

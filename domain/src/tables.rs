@@ -6,18 +6,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::account::OrdersRest;
-use crate::denial::Denial;
+use crate::denial::{Denial, DenialCode};
 use crate::event::{Scope, TradingState};
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{Book, Ledger};
 use crate::order::{Order, OrderTerms};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
+use crate::risk::{LimitFact, LimitWarning};
 use crate::row::{AccountRow, Fill, Row, SignalRow};
 use crate::signal::Signal;
 use crate::strategy::{StrategyConf, StrategyState, Unfinished};
 use crate::symbol::Symbol;
-use crate::units::Timestamp;
+use crate::units::{Timestamp, TradeDate};
 use crate::view::TradingStates;
 
 /// The same fill was booked twice: a store's unique index would refuse it.
@@ -41,6 +42,8 @@ pub struct Tables {
     pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
     pub states: BTreeMap<Scope, TradingState>,
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
+    pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
+    pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
     fills_of: BTreeMap<OrderId, Vec<ExecId>>,
 }
 
@@ -85,6 +88,12 @@ impl Tables {
             Row::TradingState { scope, state, .. } => {
                 self.states.insert(scope, state);
             }
+            Row::Limits(fact) => {
+                self.limits.insert((fact.scope.clone(), fact.version), fact);
+            }
+            Row::LimitWarning(row) => {
+                self.warnings.insert((row.account.clone(), row.trade_date, row.code), row);
+            }
         }
         Ok(())
     }
@@ -116,6 +125,13 @@ impl Tables {
         let exceptions = self.exceptions.values().filter(|e| e.account == *account);
         rest.exceptions = exceptions.map(|e| (**e).clone()).collect();
         rest
+    }
+
+    /// The limits of each scope as they were set last.
+    pub fn newest_limits(&self) -> impl Iterator<Item = Arc<LimitFact>> {
+        let newest: BTreeMap<&Scope, &Arc<LimitFact>> =
+            self.limits.iter().map(|((scope, _), fact)| (scope, fact)).collect();
+        newest.into_values().cloned().collect::<Vec<_>>().into_iter()
     }
 
     #[must_use]

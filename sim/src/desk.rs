@@ -18,7 +18,7 @@ use signalbox_domain::instrument::Instruments;
 use signalbox_domain::ledger::{Ledger, OpeningHolding};
 use signalbox_domain::market::Market;
 use signalbox_domain::replay::Replay;
-use signalbox_domain::risk::{Limits, Risk, RiskEffects, RiskInput};
+use signalbox_domain::risk::{LimitFact, Limits, LimitsRefused, Risk, RiskEffects, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::seeded::{SeededBug, seeded};
@@ -93,6 +93,8 @@ pub struct Desk {
     /// What became of people's decisions about doubts.
     pub resolved: Vec<Result<(), Unresolvable>>,
     pub settled: Vec<Result<(), Unsettleable>>,
+    /// What became of changes of the limits.
+    pub limits: Vec<Result<Arc<LimitFact>, LimitsRefused>>,
 }
 
 impl Desk {
@@ -132,6 +134,7 @@ impl Desk {
             alarms: Vec::new(),
             resolved: Vec::new(),
             settled: Vec::new(),
+            limits: Vec::new(),
         };
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
@@ -331,6 +334,10 @@ impl Desk {
         self.risk = Risk::new(limits(&self.setups), live.values().flat_map(|rest| &rest.live));
         self.aside = SetAside::default();
         self.look_aside();
+        let orders = live.values().flat_map(|rest| rest.live.iter().chain(&rest.ended));
+        self.risk.restore_orders(&self.market, orders);
+        self.risk.restore_limits(tables.newest_limits());
+        self.risk.restore_warnings(tables.warnings.values().map(|warning| &**warning));
         let mut started = Vec::new();
         for (id, orders) in live {
             let ledger = tables.ledger(&id).expect("an account that was opened");
@@ -339,7 +346,10 @@ impl Desk {
                 self.risk.restore_messages(&id, date, messages);
             }
             self.ledgers.put(ledger);
-            let mut core = Account::new(self.setups[&id].conf.clone());
+            let mut conf = self.setups[&id].conf.clone();
+            let in_force = self.risk.limits(&id).map(|limits| limits.pacing());
+            conf.pacing = in_force.filter(|p| *p != self.setups[&id].limits.pacing()).unwrap_or(conf.pacing);
+            let mut core = Account::new(conf);
             let mut fx = AccountEffects::default();
             core.resume(self.at, orders, messages, &mut fx);
             self.accounts.insert(id.clone(), core);
@@ -400,6 +410,10 @@ impl Desk {
             }
         }
         self.append(fx.events, fx.rows);
+        for (account, pacing) in fx.paced {
+            self.tell_account(&account, AccountInput::SetPacing(pacing));
+        }
+        self.limits.extend(fx.limits);
         for approved in fx.approved {
             let account = approved.get().terms.account.clone();
             self.tell_account(&account, AccountInput::Submit(approved));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use signalbox_domain::account::AccountConf;
+use signalbox_domain::account::{AccountConf, Pacing};
 use signalbox_domain::broker::{Capabilities, Level};
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
@@ -11,6 +11,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::market::Market;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
+use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf, manual_conf};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate};
@@ -52,12 +53,16 @@ pub(crate) fn open(market: Rc<Market>, brokers: &Brokers) -> Desk {
                 market_orders: true,
                 lists: brokers.lists && level >= Level::L1,
             },
-            messages_per_second: pace,
+            pacing: Pacing::of_second(pace),
             doubt: DoubtConf { fund_account: brokers.lists.then(|| name.into()), ..brokers.doubt.clone() },
         },
         limits: Limits {
             order_value: Ratio::from_percent(100),
             position: Ratio::from_percent(100),
+            // The days are about brokers: what crosses is told of and goes on its way.
+            crossing: Crossing::Warn,
+            notional_minute: Ratio::from_percent(100_000),
+            notional_day: Ratio::from_percent(100_000),
             ..Limits::default()
         },
         cash: Money::from_units(cash),

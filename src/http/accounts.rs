@@ -19,6 +19,7 @@ use super::orders::orders_page;
 use super::page::{Page, PageQuery};
 use super::portfolio::{BalanceView, BookView, Portfolio, PositionView};
 use super::problem::Problem;
+use super::risk_limits::InForce;
 use super::views::{FillView, OrderStatus, OrderView, at, date};
 use super::{BodyRefusals, Missing, Refusals};
 use crate::people::{Principal, Scope};
@@ -345,6 +346,8 @@ struct CountersView {
     messages_today: u32,
     message_ceiling: u32,
     messages_per_second: u32,
+    messages_per_minute: u32,
+    messages_per_day: u32,
     open_orders: usize,
     open_orders_max: u32,
 }
@@ -361,15 +364,18 @@ async fn show_account_counters(
 ) -> Result<web::Json<CountersView>, Problem> {
     let account = readable(&principal, &id.0, &front)?;
     let info = front.account(&account).ok_or_else(Problem::not_found)?;
+    let limits = InForce::read(&front).await?.of(info);
     let portfolio = Portfolio::load(&front, &account).await?;
     Ok(web::Json(CountersView {
         account: account.to_string(),
         trade_date: date(portfolio.trade_date),
         messages_today: portfolio.messages_today,
-        message_ceiling: info.limits.message_ceiling,
-        messages_per_second: info.limits.messages_per_second,
+        message_ceiling: limits.message_ceiling,
+        messages_per_second: limits.messages_per_second,
+        messages_per_minute: limits.messages_per_minute,
+        messages_per_day: limits.messages_per_day,
         open_orders: portfolio.open_orders,
-        open_orders_max: info.limits.open_orders_max,
+        open_orders_max: limits.open_orders_max,
     }))
 }
 

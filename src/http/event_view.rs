@@ -9,7 +9,7 @@ use signalbox_domain::order::{OrderFact, OrderTerms};
 use signalbox_domain::parent::Leg;
 use utoipa::ToSchema;
 
-use super::dto::denials;
+use super::dto::{denials, measure, unit};
 use super::size::SizeView;
 use super::views::at;
 use crate::store::JournalLine;
@@ -104,6 +104,14 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
         Event::SignalCanceled { who, .. } => json!({ "who": &**who }),
         Event::TradingStateSet { scope, state, who, reason } => json!({
             "scope": scope_name(scope), "state": state, "who": &**who, "reason": &**reason,
+        }),
+        Event::LimitsSet(fact) => json!({
+            "scope": scope_name(&fact.scope), "version": fact.version, "limits": fact.set.texts(),
+            "previous": fact.previous.texts(), "loosened": fact.loosened, "who": &*fact.who, "reason": &*fact.reason,
+        }),
+        Event::LimitWarned(warning) => json!({
+            "code": warning.code, "value": measure(&warning.value), "limit": measure(&warning.limit),
+            "unit": unit(&warning.value, &warning.limit),
         }),
         Event::OrderApproved { terms: order, approval } => {
             let mut value = terms(order);

@@ -25,6 +25,7 @@ pub mod portfolio;
 pub mod problem;
 pub mod refusals;
 pub mod risk;
+pub mod risk_limits;
 pub mod session;
 pub mod signals;
 pub mod size;
@@ -84,6 +85,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(trading_state::configure)
         .configure(strategies::configure)
         .configure(risk::configure)
+        .configure(risk_limits::configure)
         .configure(market::configure)
         .configure(overview::configure)
         .configure(audit::configure)

@@ -1,6 +1,6 @@
-//! Risk control as one may ask it: the limits, and what it would say of an order.
+//! Risk control as one may ask it: what it would say of an order.
 
-use actix_web::{get, post, web};
+use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
 use signalbox_domain::order::OrderTerms;
@@ -11,68 +11,16 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::{Authenticated, require};
 use super::dto::{self, PriceIn, QtyIn, measure, unit};
-use super::front::{AccountInfo, Front};
+use super::front::Front;
 use super::intake::{self, SideIn, TimeInForceIn, TypeIn};
-use super::json::{StrictJson, StrictQuery};
+use super::json::StrictJson;
 use super::orders::may_trade;
-use super::page::{Page, PageQuery};
 use super::problem::Problem;
 use super::{BodyRefusals, Missing, Refusals};
 use crate::people::Scope;
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
-    cfg.service(list_limits).service(check_order);
-}
-
-/// What an account's orders are held against.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RiskLimits)]
-struct LimitsView {
-    account: String,
-    /// Of the account's equity, per order.
-    order_value: String,
-    order_value_max: Option<String>,
-    /// Of the account's equity, per symbol.
-    position: String,
-    open_orders_max: u32,
-    quote_age_market_ms: i64,
-    quote_age_limit_ms: i64,
-    duplicate_window_ms: i64,
-    messages_per_second: u32,
-    message_ceiling: u32,
-}
-
-impl LimitsView {
-    fn of(info: &AccountInfo) -> Self {
-        let limits = &info.limits;
-        Self {
-            account: info.id.to_string(),
-            order_value: limits.order_value.to_string(),
-            order_value_max: limits.order_value_max.map(|max| max.to_string()),
-            position: limits.position.to_string(),
-            open_orders_max: limits.open_orders_max,
-            quote_age_market_ms: limits.quote_age_market.us() / 1_000,
-            quote_age_limit_ms: limits.quote_age_limit.us() / 1_000,
-            duplicate_window_ms: limits.duplicate_window.us() / 1_000,
-            messages_per_second: limits.messages_per_second,
-            message_ceiling: limits.message_ceiling,
-        }
-    }
-}
-
-/// The limits of the accounts that one may see.
-#[utoipa::path(tag = "risk", security(("access_token" = []), ("api_key" = [])), params(PageQuery),
-    responses((status = 200, body = Page<LimitsView>), Refusals))]
-#[get("/v1/risk/limits")]
-async fn list_limits(
-    Authenticated(principal): Authenticated,
-    query: StrictQuery<PageQuery>,
-    front: web::Data<Front>,
-) -> Result<web::Json<Page<LimitsView>>, Problem> {
-    require(&principal, Scope::AccountsRead)?;
-    let readable = front.readable(&principal);
-    let page = Page::cut_by_name(readable, &query.0, |info| info.id.as_str(), |info| LimitsView::of(info))?;
-    Ok(web::Json(page))
+    cfg.service(check_order);
 }
 
 /// An order that is not sent.
@@ -116,7 +64,7 @@ struct CheckAnswer {
 struct CheckView {
     #[schema(example = "CASH")]
     code: &'static str,
-    /// passed, denied or skipped
+    /// passed, warned (four fifths of a limit are used), denied or skipped
     outcome: &'static str,
     value: Option<String>,
     limit: Option<String>,

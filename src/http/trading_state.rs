@@ -126,7 +126,9 @@ async fn show_trading_state(
     Ok(web::Json(StatesView { state, scopes }))
 }
 
-fn name_of(scope: &StateScope) -> String {
+/// How a scope is written.
+#[must_use]
+pub fn name_of(scope: &StateScope) -> String {
     match scope {
         StateScope::Global => "global".to_owned(),
         StateScope::Account(id) => format!("account:{id}"),
@@ -135,7 +137,10 @@ fn name_of(scope: &StateScope) -> String {
 }
 
 /// Risk and administrators: whoever may start and stop everything is no trader.
-fn allowed(principal: &Principal) -> Result<(), Problem> {
+///
+/// # Errors
+/// 403 for all others.
+pub fn allowed(principal: &Principal) -> Result<(), Problem> {
     if principal.is_risk() || principal.is_admin() {
         return Ok(());
     }

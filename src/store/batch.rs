@@ -12,6 +12,7 @@ use signalbox_domain::ledger::Book;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::reconcile::exception::Exception;
+use signalbox_domain::risk::{LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, Row, SignalRow};
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState};
@@ -119,6 +120,8 @@ pub(super) struct Batch {
     pub(super) exceptions: Newest<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub(super) strategies: Newest<StrategyId, StrategyRow>,
     pub(super) trading_states: Newest<Scope, TradingStateRow>,
+    pub(super) limits: Vec<Arc<LimitFact>>,
+    pub(super) warnings: Vec<Arc<LimitWarning>>,
 }
 
 impl Batch {
@@ -147,6 +150,8 @@ impl Batch {
             Row::TradingState { scope, state, who, reason, at } => {
                 self.trading_states.put(scope.clone(), TradingStateRow { scope, state, who, reason, at });
             }
+            Row::Limits(fact) => self.limits.push(fact),
+            Row::LimitWarning(row) => self.warnings.push(row),
         }
     }
 
@@ -163,5 +168,7 @@ impl Batch {
         self.exceptions.clear();
         self.strategies.clear();
         self.trading_states.clear();
+        self.limits.clear();
+        self.warnings.clear();
     }
 }

@@ -25,6 +25,7 @@ pub mod entity;
 mod events;
 mod fold;
 mod inbox;
+mod limits;
 mod open;
 mod parse;
 mod postgres;

@@ -10,6 +10,7 @@ use signalbox_domain::ledger::Book;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent};
 use signalbox_domain::reconcile::exception::Exception;
+use signalbox_domain::risk::{LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Timestamp, TradeDate};
@@ -17,7 +18,8 @@ use signalbox_domain::units::{Money, Price, Qty, Timestamp, TradeDate};
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, exceptions, fills, journal, orders, parents, signals, strategies, trading_states,
+    accounts, books, exceptions, fills, journal, orders, parents, risk_limits, risk_warnings, signals, strategies,
+    trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -207,6 +209,14 @@ pub(super) fn strategy(model: &strategies::Model) -> Parsed<StoredStrategy> {
 
 pub(super) fn exception(model: &exceptions::Model) -> Parsed<Exception> {
     json("exception", &model.body)
+}
+
+pub(super) fn limits(model: &risk_limits::Model) -> Parsed<LimitFact> {
+    json("limits", &model.body)
+}
+
+pub(super) fn warning(model: &risk_warnings::Model) -> Parsed<LimitWarning> {
+    json("warning", &model.body)
 }
 
 pub(super) fn trading_state(model: trading_states::Model) -> Parsed<StoredTradingState> {

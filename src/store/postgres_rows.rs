@@ -355,5 +355,30 @@ async fn write_settings(connection: &mut PgConnection, batch: &Batch) -> Result<
         ON CONFLICT (scope_kind, scope_id) DO UPDATE SET state = excluded.state, who = excluded.who,
             reason = excluded.reason, at_us = excluded.at_us";
     run(connection, context, sql, states).await?;
+    write_limits(connection, batch).await
+}
+
+async fn write_limits(connection: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
+    let context = "limits cannot be written";
+    let bodies = batch.limits.iter().map(|fact| columns::json("limits", &**fact)).collect::<Result<Vec<_>, _>>()?;
+    let limits = batch.limits.iter().zip(&bodies).map(|(fact, body)| {
+        let (kind, id) = columns::scope(&fact.scope);
+        [Cell::Text(kind), Cell::Text(id), Cell::Int(fact.version.into()), Cell::Int(fact.at.us()), Cell::Text(body)]
+    });
+    let sql = "INSERT INTO risk_limits (scope_kind, scope_id, version, at_us, body) SELECT * FROM $rows";
+    run(connection, context, sql, limits).await?;
+
+    let bodies = batch.warnings.iter().map(|row| columns::json("warning", &**row)).collect::<Result<Vec<_>, _>>()?;
+    let warnings = batch.warnings.iter().zip(&bodies).map(|(row, body)| {
+        [
+            Cell::Text(row.account.as_str()),
+            Cell::Int(row.trade_date.yyyymmdd().into()),
+            Cell::Text(row.code.into()),
+            Cell::Int(row.at.us()),
+            Cell::Text(body),
+        ]
+    });
+    let sql = "INSERT INTO risk_warnings (account, trade_date, code, at_us, body) SELECT * FROM $rows";
+    run(connection, context, sql, warnings).await?;
     Ok(())
 }

@@ -11,12 +11,13 @@ use signalbox_domain::ids::{AccountId, ExecId, SignalId};
 use signalbox_domain::ledger::Book;
 use signalbox_domain::order::Order;
 use signalbox_domain::reconcile::exception::Exception;
+use signalbox_domain::risk::{LimitFact, LimitWarning};
 use signalbox_domain::row::AccountRow;
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 
 use super::entity::{accounts, books, exceptions, journal, orders, parents, signals, strategies, trading_states};
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
-use super::{Store, StoreError, parse};
+use super::{Store, StoreError, limits, parse};
 
 /// Everything that the cores are rebuilt from. Signals that nobody looked at yet stay in the inbox.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Restored {
     pub accounts: Vec<RestoredAccount>,
     pub strategies: Vec<StoredStrategy>,
     pub trading_states: Vec<StoredTradingState>,
+    pub limits: Vec<LimitFact>,
+    pub warnings: Vec<LimitWarning>,
     pub signals: Vec<RestoredSignal>,
     /// The number of the journal's last line; 0 for an empty one.
     pub last_seq: u64,
@@ -110,6 +113,8 @@ impl Store {
             accounts,
             strategies: strategies.iter().map(parse::strategy).collect::<Result<_, _>>()?,
             trading_states: trading_states.into_iter().map(parse::trading_state).collect::<Result<_, _>>()?,
+            limits: limits::newest(&read).await?,
+            warnings: limits::recent_warnings(&read).await?,
             signals,
             last_seq,
             last_at: newest.iter().map(|(_, at_us)| Timestamp::from_us(*at_us)).max(),

@@ -658,5 +658,30 @@ fn write_settings(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
             .execute(params![kind, id, <&str>::from(row.state), &*row.who, &*row.reason, row.at.us()])
             .map_err(&context)?;
     }
+    write_limits(connection, batch)
+}
+
+fn write_limits(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let context = failed("limits cannot be written");
+    let mut insert = connection
+        .prepare_cached(
+            "INSERT INTO risk_limits (scope_kind, scope_id, version, at_us, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
+        .map_err(&context)?;
+    for fact in &batch.limits {
+        let (kind, id) = columns::scope(&fact.scope);
+        let body = columns::json("limits", &**fact)?;
+        insert.execute(params![kind, id, fact.version, fact.at.us(), body]).map_err(&context)?;
+    }
+    let mut insert = connection
+        .prepare_cached(
+            "INSERT INTO risk_warnings (account, trade_date, code, at_us, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
+        .map_err(&context)?;
+    for row in &batch.warnings {
+        let (date, code) = (row.trade_date.yyyymmdd(), <&str>::from(row.code));
+        let body = columns::json("warning", &**row)?;
+        insert.execute(params![row.account.as_str(), date, code, row.at.us(), body]).map_err(&context)?;
+    }
     Ok(())
 }

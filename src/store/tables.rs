@@ -5,7 +5,10 @@ use signalbox_domain::replay::Difference;
 use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
-use super::entity::{accounts, books, exceptions, fills, orders, parents, signals, strategies, trading_states};
+use super::entity::{
+    accounts, books, exceptions, fills, orders, parents, risk_limits, risk_warnings, signals, strategies,
+    trading_states,
+};
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};
 
@@ -52,6 +55,12 @@ impl Store {
         for model in trading_states::Entity::find().all(&read).await? {
             let StoredTradingState { scope, state, who, reason, at } = parse::trading_state(model)?;
             put(Row::TradingState { scope, state, who, reason, at })?;
+        }
+        for model in risk_limits::Entity::find().all(&read).await? {
+            put(Row::Limits(parse::limits(&model)?.into()))?;
+        }
+        for model in risk_warnings::Entity::find().all(&read).await? {
+            put(Row::LimitWarning(parse::warning(&model)?.into()))?;
         }
         read.commit().await?;
         Ok(tables)

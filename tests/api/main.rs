@@ -7,6 +7,7 @@ mod attacks;
 mod bad_input;
 mod matrix;
 mod refusals;
+mod risk;
 mod sessions;
 mod sizes;
 mod strategies;

@@ -7,15 +7,15 @@ use signalbox::people::{Action, Grant, Pattern, Role};
 
 use crate::support::{Answer, TestApp, unique};
 
-struct Desk {
-    app: TestApp,
+pub(crate) struct Desk {
+    pub(crate) app: TestApp,
     trader: String,
     feed: String,
 }
 
 impl Desk {
     /// A trader of `paper-a`, a source of quotes, and one quote.
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let app = TestApp::start().await;
         let on_a = Grant::account(Pattern::try_from("paper-a".to_owned()).unwrap(), &[Action::Read, Action::Trade]);
         app.user("ann", &[Role::Trader], vec![on_a]).await;
@@ -36,7 +36,7 @@ impl Desk {
         assert_eq!((answer.status, &answer.body["accepted"]), (200, &json!(1)), "{answer:?}");
     }
 
-    async fn send(&self, body: Value) -> Answer {
+    pub(crate) async fn send(&self, body: Value) -> Answer {
         self.app.call("POST", "/v1/signals", &self.trader, body).await
     }
 
@@ -44,9 +44,20 @@ impl Desk {
         self.app.call("POST", "/v1/orders", &self.trader, body).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.app.get(path, &self.trader).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body
+    }
+
+    pub(crate) async fn batch(&self, body: Value) -> Answer {
+        self.app.call("POST", "/v1/signals/batch", &self.trader, body).await
+    }
+
+    /// What risk control says of an order.
+    pub(crate) async fn check(&self, body: Value) -> Value {
+        let answer = self.app.call("POST", "/v1/risk/check", &self.trader, body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
         answer.body
     }
 

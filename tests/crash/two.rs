@@ -347,7 +347,8 @@ fn settings(data: &Path, database: &str, broker: SocketAddr) -> String {
              baseline_for_ms = 500, skew_ms = 50 }}\n\
              [accounts.risk]\norder_value = \"0.60\"\nposition = \"1.00\"\nquote_age_market_s = 3600\n\
              quote_age_limit_s = 3600\nduplicate_window_s = 0\nmessages_per_second = 1000\n\
-             message_ceiling = 10000000\n\
+             message_ceiling = 10000000\nsymbol_orders_max = 1000000\nstrategy_orders_max = 10000000\n\
+             notional_minute = \"1000\"\nnotional_day = \"1000\"\ncrossing = \"warn\"\n\
              [[strategies]]\nid = \"to-{account}\"\nroutes = [{{ account = {account:?} }}]\n",
         ));
     }

@@ -9,7 +9,7 @@ use signalbox::store::{Store, StoreConf};
 use signalbox_actors::session::Patience;
 use signalbox_brokers::fake::client::FakeLink;
 use signalbox_brokers::fake::wire::Control;
-use signalbox_domain::account::AccountConf;
+use signalbox_domain::account::{AccountConf, Pacing};
 use signalbox_domain::broker::Level;
 use signalbox_domain::calendar::china_instant;
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
@@ -17,6 +17,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
+use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
@@ -102,13 +103,16 @@ fn account_settings(n: usize, level: Level) -> AccountSettings {
         conf: AccountConf {
             id: account(name),
             capabilities,
-            messages_per_second: PACE[n],
+            pacing: Pacing::of_second(PACE[n]),
             doubt: DoubtConf { fund_account: Some(name.into()), ..DoubtConf::default() },
         },
         broker: BrokerSettings::Fake { link, patience: Patience::default() },
         limits: Arc::new(Limits {
             order_value: Ratio::from_percent(100),
             position: Ratio::from_percent(100),
+            crossing: Crossing::Warn,
+            notional_minute: Ratio::from_percent(100_000),
+            notional_day: Ratio::from_percent(100_000),
             quote_age_market: Span::from_secs(86_400),
             quote_age_limit: Span::from_secs(86_400),
             ..Limits::default()

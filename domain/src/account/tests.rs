@@ -40,7 +40,7 @@ fn of_more_ended_orders_than_it_keeps_a_new_life_remembers_the_newest() {
     let capabilities = Capabilities { level: Level::L2, in_flight_max: 1, market_orders: true, lists: true };
     let id = AccountId::parse("a").expect("a name");
     let mut account =
-        Account::new(AccountConf { id, capabilities, messages_per_second: 1, doubt: DoubtConf::default() });
+        Account::new(AccountConf { id, capabilities, pacing: Pacing::of_second(1), doubt: DoubtConf::default() });
     let all = 3 * ENDED_KEPT as u64;
     // As the store reads them: the newest first.
     let rest = OrdersRest { ended: (1..=all).rev().map(ended).collect(), ..OrdersRest::default() };

@@ -1,57 +1,27 @@
 //! The checks, in order of precedence, each with the number found and the number allowed.
 
+use crate::calendar::Phase;
 use crate::denial::{DenialCode, Measure};
 use crate::event::TradingState;
+use crate::instrument::{Board, Instrument};
 use crate::order::{Approval, OrdType, OrderTerms, Side};
-use crate::rules::QtyFault;
+use crate::quote::Quote;
+use crate::rules::{DayRules, QtyFault};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
-use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp};
+use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate, mul_div_floor};
 use crate::view::View;
 
+use super::counters::{self, Counted};
+use super::limits::{Crossing, Limits, Permission};
 use super::{Reserved, Risk};
 
-/// The numbers that an account's orders are held against.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Of the account's equity, per order.
-    pub order_value: Ratio,
-    /// An absolute cap per order beside it.
-    pub order_value_max: Option<Money>,
-    /// Of the account's equity, per symbol, live buys included.
-    pub position: Ratio,
-    /// Orders that may still trade, of the whole account. It bounds the account's queue and memory.
-    pub open_orders_max: u32,
-    /// How old a quote may be for a market order, and for a limit order.
-    pub quote_age_market: Span,
-    pub quote_age_limit: Span,
-    /// The same order again within this span is a duplicate. Orders of signals that came with a key are exempt: their
-    /// repeats are caught by the key.
-    pub duplicate_window: Span,
-    /// Orders to the broker per second: the pace that the account keeps, never a reason to deny.
-    pub messages_per_second: u32,
-    /// The hard stop of messages a day.
-    pub message_ceiling: u32,
-    /// The commission that the account pays, as a share of the amount.
-    pub commission: Ratio,
-}
-
-impl Default for Limits {
-    /// The product's defaults, P3.
-    fn default() -> Self {
-        Self {
-            order_value: Ratio::from_percent(25),
-            order_value_max: None,
-            position: Ratio::from_percent(30),
-            open_orders_max: 10_000,
-            quote_age_market: Span::from_secs(15),
-            quote_age_limit: Span::from_secs(60),
-            duplicate_window: Span::from_secs(5),
-            messages_per_second: 5,
-            message_ceiling: 15_000,
-            commission: crate::fees::FeeRules::COMMISSION_DEFAULT,
-        }
-    }
+/// What an approval would consist of, and how the order is counted.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) approval: Approval,
+    pub(super) px: Price,
+    pub(super) t0: bool,
 }
 
 /// How one check ended.
@@ -59,6 +29,8 @@ impl Default for Limits {
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     Passed,
+    /// It passes, and has used four fifths of a limit.
+    Warned,
     Denied,
     /// It does not apply to this order, or what it needs is not known and it may pass without.
     Skipped,
@@ -74,7 +46,7 @@ pub struct Check {
 }
 
 /// Told of each check; the numbers are made only if somebody wants them.
-type Sink<'s> = &'s mut dyn FnMut(&mut dyn FnMut() -> Check, bool);
+pub(super) type Sink<'s> = &'s mut dyn FnMut(&mut dyn FnMut() -> Check, Outcome);
 
 fn tell(sink: Sink<'_>, code: DenialCode, passed: bool, numbers: impl Fn() -> (Measure, Measure)) {
     let outcome = if passed { Outcome::Passed } else { Outcome::Denied };
@@ -83,36 +55,128 @@ fn tell(sink: Sink<'_>, code: DenialCode, passed: bool, numbers: impl Fn() -> (M
             let (value, limit) = numbers();
             Check { code, outcome, value, limit }
         },
-        passed,
+        outcome,
     );
 }
 
+/// A number that may be as large as the limit, and is told from four fifths of it on.
+fn tell_limit<T: Amount>(sink: Sink<'_>, code: DenialCode, value: T, limit: T) {
+    let (used, most) = (value.number(), limit.number());
+    let outcome = match used {
+        _ if used > most => Outcome::Denied,
+        _ if used > 0 && used.saturating_mul(5) >= most.saturating_mul(4) && most < i64::MAX / 4 => Outcome::Warned,
+        _ => Outcome::Passed,
+    };
+    sink(&mut || Check { code, outcome, value: value.measure(), limit: limit.measure() }, outcome);
+}
+
+/// What limits are counted in.
+trait Amount: Copy {
+    fn number(self) -> i64;
+    fn measure(self) -> Measure;
+}
+
+impl Amount for Money {
+    fn number(self) -> i64 {
+        self.e4()
+    }
+
+    fn measure(self) -> Measure {
+        Measure::Money(self)
+    }
+}
+
+impl Amount for Qty {
+    fn number(self) -> i64 {
+        self.get()
+    }
+
+    fn measure(self) -> Measure {
+        Measure::Qty(self)
+    }
+}
+
+impl Amount for u32 {
+    fn number(self) -> i64 {
+        i64::from(self)
+    }
+
+    fn measure(self) -> Measure {
+        Measure::Count(i64::from(self))
+    }
+}
+
+/// It passes, and a person should look at it.
+fn tell_warned(sink: Sink<'_>, code: DenialCode, value: Measure, limit: Measure) {
+    let check = || Check { code, outcome: Outcome::Warned, value: value.clone(), limit: limit.clone() };
+    sink(&mut || check(), Outcome::Warned);
+}
+
 fn skip(sink: Sink<'_>, code: DenialCode, why: &'static str) {
-    sink(
-        &mut || Check { code, outcome: Outcome::Skipped, value: Measure::None, limit: Measure::Word(why.into()) },
-        true,
-    );
+    let check = || Check { code, outcome: Outcome::Skipped, value: Measure::None, limit: Measure::Word(why.into()) };
+    sink(&mut || check(), Outcome::Skipped);
 }
 
 fn word(text: &'static str) -> Measure {
     Measure::Word(text.into())
 }
 
+const NOT_LIMITED: &str = "not limited";
+
+/// Between a cancel and the next attempt of its parent.
+const ATTEMPT_PAUSE: Span = Span::from_secs(10);
+
+/// What the exchange measures a limit price by: the best of the other side, else of the own side, else the last trade,
+/// else the previous close.
+fn reference(quote: &Quote, side: Side) -> Option<Price> {
+    let (other, own) = match side {
+        Side::Buy => (quote.ask, quote.bid),
+        Side::Sell => (quote.bid, quote.ask),
+    };
+    [other, own, Some(quote.last), quote.prev_close].into_iter().flatten().find(|px| px.is_positive())
+}
+
+/// What an account needs before it may buy this.
+fn needed(instrument: &Instrument, date: TradeDate) -> Option<Permission> {
+    match instrument.board {
+        _ if instrument.is_st(date) => Some(Permission::St),
+        Board::ChiNext => Some(Permission::ChiNext),
+        Board::Star => Some(Permission::Star),
+        Board::Beijing => Some(Permission::Beijing),
+        Board::Convertible => Some(Permission::Convertible),
+        Board::Main | Board::Etf | Board::Repo | Board::BShare | Board::Reit => None,
+    }
+}
+
 impl Risk {
     /// Runs all checks in order of precedence. `None` when the order cannot even be judged (its instrument or day is
     /// unknown); otherwise what an approval would consist of, provided that the sink saw no check fail.
-    pub(super) fn run(&self, at: Timestamp, view: View<'_>, terms: &OrderTerms, sink: Sink<'_>) -> Option<Approval> {
+    pub(super) fn run(&self, at: Timestamp, view: View<'_>, terms: &OrderTerms, sink: Sink<'_>) -> Option<Decided> {
         let state = view.states.strictest(&terms.account, &terms.strategy);
         let permitted = view.states.permits(&terms.account, &terms.strategy, terms.side);
         tell(sink, DenialCode::TradingState, permitted, || (word(state.into()), word(TradingState::Active.into())));
 
-        let known = view.ledgers.get(&terms.account).zip(self.limits.get(&terms.account));
+        let limits = self.limits.of_strategy(&terms.account, &terms.strategy);
+        let known = view.ledgers.get(&terms.account).zip(limits);
         tell(sink, DenialCode::AccountNotReady, known.is_some(), || (Measure::None, Measure::None));
 
         let date = view.market.calendar.trade_date(at);
         let rules = date.and_then(|date| view.market.day(terms.symbol, date).ok());
         tell(sink, DenialCode::InstrumentUnknown, rules.is_some(), || (Measure::None, Measure::None));
         let ((ledger, limits), date, rules) = (known?, date?, rules?);
+
+        let limits = &*limits;
+
+        tell(sink, DenialCode::Restricted, !limits.restricted.contains(terms.symbol), || {
+            (word("on the restricted list"), Measure::None)
+        });
+        match view.market.instrument(terms.symbol).and_then(|i| needed(i, date)) {
+            _ if terms.side == Side::Sell => skip(sink, DenialCode::Permission, "a reducing order"),
+            None => skip(sink, DenialCode::Permission, "nothing special"),
+            Some(needed) => tell(sink, DenialCode::Permission, limits.permissions.has(needed), || {
+                (word(needed.into()), Measure::None)
+            }),
+        }
 
         let open = view.market.is_open(terms.symbol, terms.ord_type, at);
         tell(sink, DenialCode::SessionClosed, open, || {
@@ -163,7 +227,8 @@ impl Risk {
             OrdType::Market => limits.quote_age_market,
             OrdType::Limit => limits.quote_age_limit,
         };
-        let age = quote.map(|q| at.since(q.at).us().max(0));
+        // Where no price is made, none grows old.
+        let age = quote.map(|q| view.market.calendar.price_age(q.at, at, rules.closing_auction).us().max(0));
         tell(sink, DenialCode::QuoteStale, age.is_some_and(|age| age <= age_max.us()), || {
             let found = age.map_or(word("no quote"), |us| Measure::Millis(us / 1_000));
             (found, Measure::Millis(age_max.us() / 1_000))
@@ -180,6 +245,9 @@ impl Risk {
             (Some(_), None) => skip(sink, DenialCode::PriceLimit, "no limit today, or no previous close known"),
         }
 
+        let market_px = quote.map_or(Price::ZERO, |q| q.meets(terms.side));
+        self.check_distance(at, view, terms, limits, &rules, quote, band, sink);
+
         if terms.id.signal().get() == 0 {
             let age = self.duplicate_age(at, terms);
             let window = limits.duplicate_window;
@@ -192,10 +260,20 @@ impl Risk {
         }
 
         // The price to reckon with: the limit, or for a market order what it would meet now.
-        let market_px = quote.map_or(Price::ZERO, |q| q.meets(terms.side));
         let px = terms.limit_price.unwrap_or(market_px);
         let value = px.times(terms.qty);
         let fees = rules.fees.with_commission(limits.commission);
+
+        let t0 = rules.min_holding_days == 0;
+        let used = self.counters.used(at, Counted { terms, px, date, t0 });
+        match (used.crossed, used.crossed_elsewhere) {
+            (Some(own), _) if limits.crossing == Crossing::Warn => {
+                tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(own));
+            }
+            (Some(own), _) => tell(sink, DenialCode::Crossing, false, || (Measure::Price(px), Measure::Price(own))),
+            (None, Some(other)) => tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(other)),
+            (None, None) => tell(sink, DenialCode::Crossing, true, || (Measure::None, Measure::None)),
+        }
 
         let reserved_cash = match terms.side {
             Side::Buy => {
@@ -224,36 +302,126 @@ impl Risk {
 
         let equity = crate::view::equity(ledger, view.quotes);
         if terms.side == Side::Sell {
-            skip(sink, DenialCode::OrderValue, "a reducing order, up to the position");
-            skip(sink, DenialCode::Position, "a reducing order");
+            const REDUCING: [DenialCode; 8] = [
+                DenialCode::OrderValue,
+                DenialCode::OrderQty,
+                DenialCode::Position,
+                DenialCode::Exposure,
+                DenialCode::SymbolOrders,
+                DenialCode::StrategyOrders,
+                DenialCode::NotionalMinute,
+                DenialCode::NotionalDay,
+            ];
+            REDUCING.into_iter().for_each(|code| skip(sink, code, "a reducing order"));
         } else {
             let share = equity.scale(limits.order_value);
-            let value_max = limits.order_value_max.map_or(share, |cap| cap.min(share));
-            tell(sink, DenialCode::OrderValue, value <= value_max, || {
-                (Measure::Money(value), Measure::Money(value_max))
-            });
+            tell_limit(sink, DenialCode::OrderValue, value, limits.order_value_max.map_or(share, |cap| cap.min(share)));
+            match limits.order_qty_max {
+                Some(most) => tell_limit(sink, DenialCode::OrderQty, terms.qty, most),
+                None => skip(sink, DenialCode::OrderQty, NOT_LIMITED),
+            }
 
-            let position = px.times(holding.qty + reserved.buys_of(terms) + terms.qty);
-            let position_max = equity.scale(limits.position);
-            tell(sink, DenialCode::Position, position <= position_max, || {
-                (Measure::Money(position), Measure::Money(position_max))
-            });
+            let held = holding.qty + reserved.buys_of(terms) + terms.qty;
+            match limits.position_qty_max {
+                Some(most) if held > most => tell_limit(sink, DenialCode::Position, held, most),
+                _ => tell_limit(sink, DenialCode::Position, px.times(held), equity.scale(limits.position)),
+            }
+            match limits.exposure {
+                Some(most) => {
+                    let exposed = equity - ledger.cash + reserved.cash + reserved_cash;
+                    tell_limit(sink, DenialCode::Exposure, exposed, equity.scale(most));
+                }
+                None => skip(sink, DenialCode::Exposure, NOT_LIMITED),
+            }
+
+            let buys = used.symbol_buys.saturating_add(1);
+            tell_limit(sink, DenialCode::SymbolOrders, buys, limits.symbol_orders_max);
+            let parents = used.parents.saturating_add(u32::from(terms.id.attempt() <= 1));
+            let orders_max = counters::orders_max(parents, limits.strategy_orders_max);
+            tell_limit(sink, DenialCode::StrategyOrders, used.orders.saturating_add(1), orders_max);
+            let minute_max = equity.scale(limits.notional_minute);
+            tell_limit(sink, DenialCode::NotionalMinute, used.minute + value, minute_max);
+            let of_day = if t0 { limits.notional_day_t0 } else { limits.notional_day };
+            tell_limit(sink, DenialCode::NotionalDay, used.day + value, equity.scale(of_day));
         }
 
-        tell(sink, DenialCode::OpenOrders, reserved.live < limits.open_orders_max, || {
-            (Measure::Count(i64::from(reserved.live)), Measure::Count(i64::from(limits.open_orders_max)))
-        });
+        self.check_attempts(at, terms, limits, date, sink);
+
+        // Counted with this one, from here on.
+        tell_limit(sink, DenialCode::OpenOrders, reserved.live.saturating_add(1), limits.open_orders_max);
 
         let sent = match self.messages.get(&terms.account) {
             Some((day, count)) if *day == date => *count,
             _ => 0,
         };
         let sent = sent.saturating_add(ledger.extra_messages);
-        tell(sink, DenialCode::MessageCeiling, sent < limits.message_ceiling, || {
-            (Measure::Count(i64::from(sent)), Measure::Count(i64::from(limits.message_ceiling)))
-        });
+        tell_limit(sink, DenialCode::MessageCeiling, sent.saturating_add(1), limits.message_ceiling);
 
-        Some(Approval { trade_date: date, band, fees, reserved_cash, arrival_px: quote.map(|q| q.meets(terms.side)) })
+        let arrival_px = quote.map(|q| q.meets(terms.side));
+        let approval = Approval { trade_date: date, band, fees, reserved_cash, arrival_px };
+        Some(Decided { approval, px, t0 })
+    }
+
+    /// How far the limit price is on the other side of the market. In auctions, and on the passive side, the whole band
+    /// is free.
+    #[expect(clippy::too_many_arguments, reason = "everything that is known of the order and its market by now")]
+    fn check_distance(
+        &self,
+        at: Timestamp,
+        view: View<'_>,
+        terms: &OrderTerms,
+        limits: &Limits,
+        rules: &DayRules,
+        quote: Option<&Quote>,
+        band: Option<(Price, Price)>,
+        sink: Sink<'_>,
+    ) {
+        let mut skip_both = |why| {
+            skip(sink, DenialCode::PriceCage, why);
+            skip(sink, DenialCode::PriceCollar, why);
+        };
+        let Some(price) = terms.limit_price else { return skip_both("market order") };
+        if view.market.calendar.phase(at, rules.closing_auction) != Phase::Continuous {
+            return skip_both("not in continuous trading");
+        }
+        let Some(reference) = quote.and_then(|quote| reference(quote, terms.side)) else {
+            return skip_both("no reference price");
+        };
+        let beyond = |end: Price| if terms.side == Side::Buy { price > end } else { price < end };
+        // The cage, where there is one, is what everybody's orders are held to.
+        if let Some(end) = rules.cage_end(terms.side, reference) {
+            tell(sink, DenialCode::PriceCage, !beyond(end), || (Measure::Price(price), Measure::Price(end)));
+            return skip(sink, DenialCode::PriceCollar, "the exchange has a cage");
+        }
+        skip(sink, DenialCode::PriceCage, "no cage");
+        let width = Price::from_e4(mul_div_floor(reference.e4(), limits.collar.e6(), Ratio::ONE.e6()));
+        let end = if terms.side == Side::Buy { reference + width } else { reference - width };
+        // The day's limit price itself is a price to ask for: what counts there is the place in the queue.
+        let to_the_limit = band.is_some_and(|(low, high)| price == if terms.side == Side::Buy { high } else { low });
+        let passed = !beyond(end) || to_the_limit;
+        tell(sink, DenialCode::PriceCollar, passed, || (Measure::Price(price), Measure::Price(end)));
+    }
+
+    /// How often the order's parent was tried before.
+    fn check_attempts(&self, at: Timestamp, terms: &OrderTerms, limits: &Limits, date: TradeDate, sink: Sink<'_>) {
+        if terms.id.attempt() <= 1 {
+            return skip(sink, DenialCode::Attempts, "the first attempt");
+        }
+        let tried = self.counters.tried(terms.id.parent(), date);
+        let canceled_max = if terms.side == Side::Buy { limits.attempts_buy } else { limits.attempts_sell };
+        let pause = tried.canceled_at.map(|canceled_at| at.since(canceled_at));
+        match pause {
+            _ if tried.failed >= limits.attempts_failed => {
+                let numbers =
+                    || (Measure::Count(i64::from(tried.failed)), Measure::Count(i64::from(limits.attempts_failed)));
+                tell(sink, DenialCode::Attempts, false, numbers);
+            }
+            Some(pause) if pause < ATTEMPT_PAUSE => {
+                let numbers = || (Measure::Millis(pause.us() / 1_000), Measure::Millis(ATTEMPT_PAUSE.us() / 1_000));
+                tell(sink, DenialCode::Attempts, false, numbers);
+            }
+            _ => tell_limit(sink, DenialCode::Attempts, tried.canceled.saturating_add(1), canceled_max),
+        }
     }
 
     /// How long ago the same order was approved, if it was a moment ago.

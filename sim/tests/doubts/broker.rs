@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use signalbox_domain::account::{
-    AccountConf, AccountInput, Alarm, Resolution, Settle, Settlement, Unresolvable, Unsettleable,
+    AccountConf, AccountInput, Alarm, Pacing, Resolution, Settle, Settlement, Unresolvable, Unsettleable,
 };
 use signalbox_domain::broker::{
     BrokerReport, BrokerRequest, Capabilities, Level, ListedCash, ListedOrder, ListedPosition, ListedStatus,
@@ -21,10 +21,11 @@ use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::reconcile::{DoubtConf, ParkReason};
 use signalbox_domain::risk::Limits;
+use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Span, TradeDate};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, TradeDate};
 
 use signalbox_sim::desk::{Desk, Setup, market};
 
@@ -76,7 +77,7 @@ impl Bench {
         let conf = AccountConf {
             id: account(),
             capabilities: Capabilities { level, in_flight_max: 4, market_orders: true, lists: true },
-            messages_per_second: 5,
+            pacing: Pacing { per_second: 5, per_minute: u32::MAX, per_day: u32::MAX },
             doubt,
         };
         let held = OpeningHolding {
@@ -86,7 +87,16 @@ impl Bench {
             cost: Price::from_e4(100_000),
         };
         let cash = Money::from_units(100_000);
-        let setup = Setup { conf, limits: Limits::default(), cash, holdings: vec![held] };
+        // What is asked here is what becomes of doubts.
+        let limits = Limits {
+            strategy_orders_max: u32::MAX,
+            symbol_orders_max: u32::MAX,
+            notional_minute: Ratio::from_percent(100_000),
+            notional_day: Ratio::from_percent(100_000),
+            crossing: Crossing::Warn,
+            ..Limits::default()
+        };
+        let setup = Setup { conf, limits, cash, holdings: vec![held] };
         let conf = StrategyConf {
             id: strategy(),
             kind: "external".into(),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::rc::Rc;
 
-use signalbox_domain::account::{AccountConf, AccountInput, Alarm};
+use signalbox_domain::account::{AccountConf, AccountInput, Alarm, Pacing};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report};
 use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::capital::CapitalBase;
@@ -21,7 +21,7 @@ use signalbox_domain::order::{OrdType, OrderFact, OrderTerms, Side, TimeInForce}
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
-use signalbox_domain::risk::{Limits, RiskInput};
+use signalbox_domain::risk::{LimitSet, Limits, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
 use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf, StrategyInput, StrategyState};
@@ -125,7 +125,7 @@ impl Given {
                 let conf = AccountConf {
                     id: account(name),
                     capabilities: Capabilities { level, in_flight_max, market_orders: true, lists: false },
-                    messages_per_second: after(rest, "pace").map_or(5, |n| n.parse().expect("a number")),
+                    pacing: Pacing::of_second(after(rest, "pace").map_or(5, |n| n.parse().expect("a number"))),
                     doubt: DoubtConf::default(),
                 };
                 let mut holdings = Vec::new();
@@ -178,6 +178,8 @@ struct Stage {
     holding: bool,
     quotes: Vec<Quote>,
     day: TradeDate,
+    /// The newest order that was asked past all strategies.
+    asked: Option<OrderId>,
 }
 
 const WEEK: [(&str, u32); 7] = [
@@ -210,8 +212,17 @@ impl Stage {
         let desk = Desk::open(Rc::new(market()), at, setups, confs, given.groups);
         let told = desk.journal.len();
         let venue = given.paper.then(|| PaperVenue::new(VenueConf::default()));
-        let mut stage =
-            Self { desk, venue, stale: given.stale, told, alarms: 0, holding: false, quotes: Vec::new(), day };
+        let mut stage = Self {
+            desk,
+            venue,
+            stale: given.stale,
+            told,
+            alarms: 0,
+            holding: false,
+            quotes: Vec::new(),
+            day,
+            asked: None,
+        };
         for symbol in ["600000.SH", "000001.SZ", "688981.SH"] {
             stage.quote(&[symbol, "10.00", "prev", "10.00"]);
         }
@@ -380,6 +391,9 @@ impl Stage {
             });
         }
         self.alarms = self.desk.alarms.len();
+        for refused in self.desk.limits.drain(..).filter_map(Result::err) {
+            said.push(format!("refused: {refused}"));
+        }
     }
 
     fn quote(&mut self, words: &[&str]) {
@@ -424,6 +438,11 @@ impl Stage {
                 let all = AccountInput::CancelAll { side: None, strategy: None, reason: "cancel all".into() };
                 self.desk.tell_account(&account(name), all);
             }
+            ["cancel", "asked"] => {
+                let order = self.asked.expect("an order that was asked");
+                let of = self.account_of(order);
+                self.desk.tell_account(&of, AccountInput::Cancel { order, reason: "a trader".into() });
+            }
             ["cancel", what] if what.contains('.') => {
                 let order = order_id(what);
                 let of = self.account_of(order);
@@ -435,11 +454,14 @@ impl Stage {
                 self.desk.tell_strategy(&of, StrategyInput::Cancel { signal, who: "a trader".into() });
             }
             ["broker", order, what @ ..] => {
-                let order = order_id(order);
+                let order = if *order == "asked" { self.asked.expect("an order") } else { order_id(order) };
                 let what = report(order, what, self.desk.at);
                 let of = self.account_of(order);
                 self.desk.tell_account(&of, AccountInput::Broker(BrokerReport { order, what }));
             }
+            ["release", "strategy", name] => self.state(Scope::Strategy(strategy(name)), TradingState::Active),
+            ["again"] => self.again(),
+            ["limits", scope, rest @ ..] => self.limits(scope, rest),
             ["ask", rest @ ..] => return Some(self.ask(rest)),
             ["show", name] => return Some(vec![self.show(&account(name))]),
             [signal, rest @ ..] if signal.starts_with('S') => {
@@ -461,6 +483,33 @@ impl Stage {
     fn state(&mut self, scope: Scope, state: TradingState) {
         let (who, reason) = ("a trader".into(), "the story".into());
         self.desk.tell_risk(RiskInput::SetTradingState { scope, state, who, reason });
+    }
+
+    /// The next attempt of what was asked, as a policy would make it.
+    fn again(&mut self) {
+        let order = self.asked.expect("an order that was asked");
+        let tables = self.desk.tables();
+        let terms = &tables.orders[&order.parent().order(1)].terms;
+        let id = order.parent().order(order.attempt() + 1);
+        let valid_until = self.desk.at.plus(Span::from_secs(60));
+        self.asked = Some(id);
+        self.desk.tell_risk(RiskInput::Check(vec![OrderTerms { id, valid_until, ..(**terms).clone() }.into()]));
+    }
+
+    /// `NAME VALUE [NAME VALUE]* [version N]`
+    fn limits(&mut self, scope: &str, words: &[&str]) {
+        let scope = match scope.split_once(':') {
+            Some(("account", name)) => Scope::Account(account(name)),
+            Some((_, name)) => Scope::Strategy(strategy(name)),
+            None => Scope::Global,
+        };
+        let mut set = LimitSet::default();
+        for pair in words.chunks(2).filter(|pair| pair[0] != "version") {
+            set.put(pair[0], pair[1]).expect("a limit");
+        }
+        let expected = after(words, "version").map(|n| n.parse().expect("a number"));
+        let (who, reason) = ("a risk manager".into(), "the story".into());
+        self.desk.tell_risk(RiskInput::SetLimits { scope, set, expected, who, reason });
     }
 
     fn strategy_state(&mut self, name: &str, state: StrategyState) {
@@ -523,7 +572,7 @@ impl Stage {
     fn ask(&mut self, words: &[&str]) -> Vec<String> {
         let signal = self.signal("0", words);
         let terms = OrderTerms {
-            id: SignalId::new(0).parent(0).order(1 + self.told as u8),
+            id: SignalId::new(0).parent(self.told as u16).order(1),
             account: account(after(words, "for").unwrap_or("a")),
             strategy: signal.strategy.clone(),
             source: signal.source,
@@ -535,6 +584,7 @@ impl Stage {
             qty: qty(words[words.iter().position(|w| matches!(*w, "buy" | "sell")).expect("a verb") + 1]),
             valid_until: self.desk.at.plus(Span::from_secs(60)),
         };
+        self.asked = Some(terms.id);
         let terms = std::sync::Arc::new(terms);
         let times = if words.contains(&"twice") { 2 } else { 1 };
         self.desk.tell_risk(RiskInput::Check(vec![terms; times]));
@@ -555,13 +605,18 @@ impl Stage {
 }
 
 fn name(order: OrderId) -> String {
-    format!("S{}.{}", order.signal().get(), order.parent().leg() + 1)
+    let attempt = if order.attempt() > 1 { format!("#{}", order.attempt()) } else { String::new() };
+    if order.signal().get() == 0 {
+        return format!("S0.1{attempt}"); // past all strategies: each has a leg of its own
+    }
+    format!("S{}.{}{attempt}", order.signal().get(), order.parent().leg() + 1)
 }
 
 fn order_id(text: &str) -> OrderId {
     let (signal, leg) = text[1..].split_once('.').expect("an order");
+    let (leg, attempt) = leg.split_once('#').unwrap_or((leg, "1"));
     let leg: u16 = leg.parse().expect("a leg");
-    SignalId::new(signal.parse().expect("a signal")).parent(leg - 1).order(1)
+    SignalId::new(signal.parse().expect("a signal")).parent(leg - 1).order(attempt.parse().expect("an attempt"))
 }
 
 fn report(order: OrderId, words: &[&str], at: Timestamp) -> Report {
@@ -594,6 +649,19 @@ fn event_line(event: &Event) -> Option<String> {
             let legs = if legs.is_empty() { "nothing".to_owned() } else { legs.join(", ") };
             format!("S{} planned: {legs}; residual {residual}", signal.get())
         }
+        Event::LimitsSet(fact) => {
+            let scope = match &fact.scope {
+                Scope::Global => "global".to_owned(),
+                Scope::Account(id) => format!("account:{id}"),
+                Scope::Strategy(id) => format!("strategy:{id}"),
+            };
+            let loosened = match fact.loosened.as_slice() {
+                [] => String::new(),
+                names => format!("; looser {}", names.join(",")),
+            };
+            format!("limits {} of {scope}{loosened}", fact.version)
+        }
+        Event::LimitWarned(warning) => format!("{} warned {}", name(warning.order), warning.code),
         Event::OrderDenied { terms, denials } => format!("{} denied {}", name(terms.id), denial_codes(denials)),
         Event::Order { order, fact, .. } => {
             let what = match fact {

@@ -234,7 +234,7 @@ stories! {
         09:31 S1 sell 100 600000.SH @ 10.00
            -> a: submit S1.1 sell 100 @ 10.00
         09:31 S2 sell 200 600000.SH @ 10.00
-        09:31 S3 buy 100 600000.SH @ 10.00
+        09:31 S3 buy 100 000001.SZ @ 10.00
         09:31 reduce
            -> S3.1 never sent
            -> S3 canceled
@@ -369,6 +369,7 @@ stories! {
     ";
 
     the_days_limit_prices_hold: "
+        09:31 quote 600000.SH 10.90
         09:31 S1 buy 100 600000.SH @ 11.00
            -> a: submit S1.1 buy 100 @ 11.00
         09:31 S2 buy 100 600000.SH @ 11.01
@@ -450,6 +451,8 @@ stories! {
 
     one_order_is_a_quarter_of_the_equity_at_the_most: "
         09:31 S1 buy 2500 600000.SH @ 10.00
+           -> S1.1 warned ORDER_VALUE
+           -> S1.1 warned POSITION
            -> a: submit S1.1 buy 2500 @ 10.00
         09:31 S2 buy 2600 600000.SH @ 10.00
            -> S2.1 denied ORDER_VALUE,POSITION
@@ -458,8 +461,10 @@ stories! {
 
     one_symbol_is_three_tenths_of_the_equity_at_the_most_with_what_is_on_its_way: "
         09:31 S1 buy 2000 600000.SH @ 10.00
+           -> S1.1 warned ORDER_VALUE
            -> a: submit S1.1 buy 2000 @ 10.00
         09:31 S2 buy 1000 600000.SH @ 10.00
+           -> S2.1 warned POSITION
            -> a: submit S2.1 buy 1000 @ 10.00
         09:31 S3 buy 100 600000.SH @ 10.00
            -> S3.1 denied POSITION
@@ -471,6 +476,7 @@ stories! {
         09:31 S1 buy 100 600000.SH @ 9.50
            -> a: submit S1.1 buy 100 @ 9.50
         09:31 S2 buy 100 600000.SH @ 9.51
+           -> S2.1 warned OPEN_ORDERS
            -> a: submit S2.1 buy 100 @ 9.51
         09:31 S3 buy 100 600000.SH @ 9.52
            -> S3.1 denied OPEN_ORDERS
@@ -485,6 +491,7 @@ stories! {
     the_daily_ceiling_of_messages_is_hard_and_ends_with_the_day: "
         given account a cash 100000 ceiling 1
         09:31 S1 buy 100 600000.SH @ 9.50
+           -> S1.1 warned MESSAGE_CEILING
            -> a: submit S1.1 buy 100 @ 9.50
         09:32 S2 buy 100 600000.SH @ 9.50
            -> S2.1 denied MESSAGE_CEILING
@@ -493,6 +500,7 @@ stories! {
            -> S1.1 canceled
            -> S1 canceled
         Tue 09:31 S3 buy 100 600000.SH @ 9.50
+           -> S3.1 warned MESSAGE_CEILING
            -> a: submit S3.1 buy 100 @ 9.50
     ";
 
@@ -544,8 +552,8 @@ stories! {
         09:34 S4 target 1000 600000.SH @ 10.00
            -> S4 planned: nothing; residual 0
            -> S4 done
-        09:34 S5 target 800 600000.SH @ 10.00
-           -> a: submit S5.1 sell 200 @ 10.00
+        09:34 S5 target 800 600000.SH @ 10.01
+           -> a: submit S5.1 sell 200 @ 10.01
     ";
 
     f60_shares_that_are_being_sold_are_not_sold_again: "

@@ -7,6 +7,8 @@ pub mod fills;
 pub mod journal;
 pub mod orders;
 pub mod parents;
+pub mod risk_limits;
+pub mod risk_warnings;
 pub mod signals;
 pub mod strategies;
 pub mod trading_states;

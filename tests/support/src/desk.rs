@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use signalbox_actors::clock::{Clock, MarketClock};
-use signalbox_actors::journal::{AccountRest, Inbox, Journal, RestoreError, Restorer, StrategyRest};
+use signalbox_actors::journal::{AccountRest, Inbox, Journal, RestoreError, Restorer, RiskRest, StrategyRest};
 use signalbox_actors::root::{AccountBoot, Boot};
 use signalbox_actors::session::Connection;
 use signalbox_brokers::paper::{PaperBroker, PaperExchange};
@@ -19,6 +19,7 @@ use signalbox_domain::paper::VenueConf;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
+use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::signal::{Signal, Size, Source};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState, Unfinished};
@@ -78,9 +79,14 @@ pub fn wide_limits() -> Limits {
         order_value: Ratio::from_percent(60),
         position: Ratio::from_percent(10_000),
         open_orders_max: 1_000_000,
+        symbol_orders_max: u32::MAX,
+        strategy_orders_max: u32::MAX,
+        crossing: Crossing::Warn,
         quote_age_market: Span::from_secs(86_400),
         quote_age_limit: Span::from_secs(86_400),
         messages_per_second: 10_000_000,
+        messages_per_minute: u32::MAX,
+        messages_per_day: u32::MAX,
         message_ceiling: u32::MAX,
         ..Limits::default()
     }
@@ -104,7 +110,7 @@ pub fn account(n: usize) -> AccountBoot {
         conf: AccountConf {
             id: account_id(n),
             capabilities: PaperBroker::capabilities(),
-            messages_per_second: limits.messages_per_second,
+            pacing: limits.pacing(),
             doubt: DoubtConf::default(),
         },
         limits: Arc::new(limits),
@@ -218,6 +224,7 @@ pub fn boot(
         strategies: vec![strategy(everywhere)],
         groups: Arc::new(HashMap::from([(group, (0..accounts).map(account_id).collect())])),
         states: signalbox_domain::view::TradingStates::default(),
+        risk: RiskRest::default(),
         on_fatal: Arc::new(|what| panic!("{what}")),
     }
 }
