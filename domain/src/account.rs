@@ -4,10 +4,12 @@
 //! fact; what comes back becomes facts, fills are booked in the same step. An answer that is lost leaves the order in
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
+mod books;
 mod doubt;
 mod external;
 mod lookup;
 mod numbers;
+mod pace;
 mod resolve;
 mod settle;
 #[cfg(test)]
@@ -16,6 +18,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use books::{BookOrder, Rebook, Unbookable};
+use pace::Pace;
 pub use resolve::{Resolution, Unresolvable};
 pub use settle::{Settle, Settlement, Unsettleable};
 
@@ -23,7 +27,7 @@ use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed
 use crate::event::Event;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId, StrategyId};
-use crate::ledger::{Ledger, OpeningHolding};
+use crate::ledger::{Ledger, Mark, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
 use crate::reconcile::exception::Exception;
 use crate::reconcile::{DoubtConf, ParkReason};
@@ -66,6 +70,13 @@ pub enum AccountInput {
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
+    /// What the market has shown of the holdings since they were marked; `closing` before the day ends.
+    Mark {
+        marks: Vec<Mark>,
+        closing: bool,
+    },
+    /// A person changes whose the shares are. Answered by [`AccountEffects::booked`].
+    Book(BookOrder),
     /// A trading state was set somewhere: what waits and is not permitted any more ends now.
     TradingStateSet,
     /// The wall clock and the monotonic one went apart by so much: somebody set the clock, or the machine slept.
@@ -95,6 +106,8 @@ pub struct AccountEffects {
     pub resolved: Option<Result<(), Unresolvable>>,
     /// The answer to [`AccountInput::Settle`].
     pub settled: Option<Result<(), Unsettleable>>,
+    /// The answer to [`AccountInput::Book`].
+    pub booked: Option<Result<(), Unbookable>>,
     pub wake_at: Option<Timestamp>,
 }
 
@@ -336,6 +349,8 @@ impl Account {
             }
             AccountInput::Settle(decision) => fx.settled = Some(self.settle(at, ledger, &decision, fx)),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
+            AccountInput::Mark { marks, closing } => self.mark(at, ledger, marks, closing, fx),
+            AccountInput::Book(order) => fx.booked = Some(self.rebook(at, ledger, &order, fx)),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
             AccountInput::ClockJumped { by } => {
                 self.distrust_durations(at);
@@ -352,41 +367,6 @@ impl Account {
         let nothing_waits = self.queue.is_empty() || self.in_flight >= self.conf.capabilities.in_flight_max;
         let tend_at = self.tend(at, fx);
         fx.wake_at = [self.pace.wake_at(nothing_waits), self.find_again, tend_at].into_iter().flatten().min();
-    }
-
-    fn open(
-        &mut self,
-        at: Timestamp,
-        ledger: &mut Ledger,
-        cash: Money,
-        holdings: Arc<[OpeningHolding]>,
-        fx: &mut AccountEffects,
-    ) {
-        ledger.open(cash, &holdings);
-        for book in ledger.books() {
-            fx.rows.push(Row::Book { account: self.conf.id.clone(), book: book.clone() });
-        }
-        fx.rows.push(self.account_row(at, ledger));
-        fx.events.push(Event::AccountOpened { account: self.conf.id.clone(), cash, holdings });
-    }
-
-    fn start_day(&mut self, at: Timestamp, ledger: &mut Ledger, trade_date: TradeDate, fx: &mut AccountEffects) {
-        self.lists.today = Some(trade_date);
-        if ledger.trade_date.is_some_and(|day| day >= trade_date) {
-            return;
-        }
-        for book in ledger.books().iter().filter(|book| !book.bought_today.is_zero()) {
-            let mut book = book.clone();
-            book.bought_today = crate::units::Qty::ZERO;
-            fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
-        }
-        self.day_began(ledger.trade_date);
-        ledger.start_day(trade_date);
-        self.ended.next_generation();
-        self.messages_today = 0;
-        self.extra_today = 0;
-        fx.rows.push(self.account_row(at, ledger));
-        fx.events.push(Event::DayStarted { account: self.conf.id.clone(), trade_date });
     }
 
     /// Queues an approved order. A life that was rebuilt may find it in its rows and in its mailbox: once is enough.
@@ -717,10 +697,8 @@ impl Account {
         if came_back {
             fx.alarms.push(Alarm::CameBack { order: id });
         }
-        let touched = ledger.fill(&terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
-        for book in touched {
-            fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
-        }
+        let touched = ledger.fill(at, &terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
+        self.book_rows(touched, fx);
         fx.rows.push(Row::Fill(Fill {
             account: self.conf.id.clone(),
             trade_date: approval.trade_date,
@@ -779,6 +757,7 @@ impl Account {
         Row::Account(AccountRow {
             account: self.conf.id.clone(),
             cash: ledger.cash,
+            prev_equity: ledger.prev_equity,
             trade_date: ledger.trade_date,
             messages_today: self.messages_today,
             updated_at: at,
@@ -845,49 +824,4 @@ struct Filled {
     qty: crate::units::Qty,
     px: crate::units::Price,
     at: Timestamp,
-}
-
-/// Messages per second: so many at once, refilled evenly. Pure, so that it replays.
-#[derive(Debug)]
-struct Pace {
-    per_second: i64,
-    /// In millionths of a message.
-    tokens: i64,
-    refilled_at: Option<Timestamp>,
-}
-
-impl Pace {
-    const MESSAGE: i64 = 1_000_000;
-
-    fn new(per_second: u32) -> Self {
-        let per_second = i64::from(per_second.max(1));
-        Self { per_second, tokens: per_second * Self::MESSAGE, refilled_at: None }
-    }
-
-    fn may_send(&mut self, at: Timestamp) -> bool {
-        self.refill(at);
-        self.tokens >= Self::MESSAGE
-    }
-
-    fn refill(&mut self, at: Timestamp) {
-        let last = *self.refilled_at.get_or_insert(at);
-        let passed = at.since(last).us().max(0);
-        self.tokens =
-            (self.tokens.saturating_add(passed.saturating_mul(self.per_second))).min(self.per_second * Self::MESSAGE);
-        self.refilled_at = Some(last.max(at));
-    }
-
-    /// What may not wait can borrow from the seconds to come.
-    fn sent(&mut self) {
-        self.tokens -= Self::MESSAGE;
-    }
-
-    /// When the next message may go, if one waits for its turn.
-    fn wake_at(&self, nothing_waits: bool) -> Option<Timestamp> {
-        if nothing_waits || self.tokens >= Self::MESSAGE {
-            return None;
-        }
-        let missing = Self::MESSAGE - self.tokens;
-        self.refilled_at.map(|at| at.plus(Span::from_us(missing / self.per_second + 1)))
-    }
 }

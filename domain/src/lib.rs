@@ -8,11 +8,15 @@ pub mod account;
 pub mod allocation;
 pub mod broker;
 pub mod calendar;
+#[cfg(test)]
+mod cases;
 mod csv;
 pub mod denial;
 pub mod event;
+pub mod extremes;
 pub mod fees;
 pub mod futures;
+pub mod fx;
 pub mod hash;
 pub mod ids;
 pub mod instrument;

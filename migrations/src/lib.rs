@@ -6,6 +6,8 @@ use sea_orm_migration::prelude::*;
 mod m20261121_000001_create_core;
 mod m20261121_000002_create_people;
 mod m20261121_000003_create_exceptions;
+mod m20261121_000004_create_book_entries;
+mod m20261121_000005_create_fx_rates;
 mod sql;
 
 #[derive(Debug)]
@@ -18,6 +20,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_create_core::Migration),
             Box::new(m20261121_000002_create_people::Migration),
             Box::new(m20261121_000003_create_exceptions::Migration),
+            Box::new(m20261121_000004_create_book_entries::Migration),
+            Box::new(m20261121_000005_create_fx_rates::Migration),
         ]
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use signalbox_domain::account::{
-    Account, AccountConf, AccountEffects, AccountInput, Alarm, Unresolvable, Unsettleable,
+    Account, AccountConf, AccountEffects, AccountInput, Alarm, Unbookable, Unresolvable, Unsettleable,
 };
 use signalbox_domain::broker::BrokerRequest;
 use signalbox_domain::calendar::Calendar;
@@ -92,6 +92,8 @@ pub struct Desk {
     /// What became of people's decisions about doubts.
     pub resolved: Vec<Result<(), Unresolvable>>,
     pub settled: Vec<Result<(), Unsettleable>>,
+    /// What became of people's words about books.
+    pub booked: Vec<Result<(), Unbookable>>,
 }
 
 impl Desk {
@@ -130,6 +132,7 @@ impl Desk {
             alarms: Vec::new(),
             resolved: Vec::new(),
             settled: Vec::new(),
+            booked: Vec::new(),
         };
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
@@ -163,8 +166,21 @@ impl Desk {
     pub fn start_day(&mut self) {
         if let Some(date) = self.market.calendar.trade_date(self.at) {
             for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
+                let before = self.ledgers.get(&id).and_then(|ledger| ledger.trade_date);
+                if before.is_some_and(|before| before < date) {
+                    self.mark_books(&id, true);
+                }
                 self.tell_account(&id, AccountInput::DayStart(date));
             }
+        }
+    }
+
+    /// Takes what the market has shown into the account's books; `closing` when the day is over.
+    pub fn mark_books(&mut self, id: &AccountId, closing: bool) {
+        let seen = |symbol, since| self.quotes.seen_since(symbol, since);
+        let marks = self.ledgers.get(id).map(|ledger| ledger.marks(closing, seen)).unwrap_or_default();
+        if !marks.is_empty() {
+            self.tell_account(id, AccountInput::Mark { marks, closing });
         }
     }
 
@@ -453,6 +469,7 @@ impl Desk {
         self.alarms.extend(fx.alarms);
         self.resolved.extend(fx.resolved);
         self.settled.extend(fx.settled);
+        self.booked.extend(fx.booked);
         if fx.read {
             self.reads.push_back(id.clone());
         }

@@ -4,7 +4,9 @@ use sea_orm::{AccessMode, EntityTrait, IsolationLevel, TransactionTrait};
 use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
-use super::entity::{accounts, books, exceptions, fills, orders, parents, signals, strategies, trading_states};
+use super::entity::{
+    accounts, books, exceptions, fills, fx_rates, orders, parents, signals, strategies, trading_states,
+};
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};
 
@@ -51,6 +53,9 @@ impl Store {
         for model in trading_states::Entity::find().all(&read).await? {
             let StoredTradingState { scope, state, who, reason, at } = parse::trading_state(model)?;
             put(Row::TradingState { scope, state, who, reason, at })?;
+        }
+        for model in fx_rates::Entity::find().all(&read).await? {
+            tables.fx_rates.put(parse::fx_rate(model)?);
         }
         read.commit().await?;
         Ok(tables)

@@ -84,6 +84,7 @@ impl Bench {
             strategy: strategy(),
             qty: Qty::new(HELD),
             cost: Price::from_e4(100_000),
+            on: None,
         };
         let cash = Money::from_units(100_000);
         let setup = Setup { conf, limits: Limits::default(), cash, holdings: vec![held] };

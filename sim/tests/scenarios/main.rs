@@ -14,6 +14,7 @@ macro_rules! stories {
     };
 }
 
+mod book_stories;
 mod broker_stories;
 mod stage;
 mod stories;
@@ -22,7 +23,7 @@ use strum::IntoEnumIterator;
 
 #[test]
 fn every_denial_has_a_story() {
-    let all = stories::ALL.iter().chain(broker_stories::ALL);
+    let all = stories::ALL.iter().chain(broker_stories::ALL).chain(book_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");
