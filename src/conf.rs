@@ -10,12 +10,13 @@ use serde::Deserialize;
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::capital::{CapitalBase, CapitalBaseError};
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
+use signalbox_domain::instrument::Currency;
 use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf, reached_twice};
 use signalbox_domain::symbols;
-use signalbox_domain::units::{Money, Price, Qty, Ratio};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate};
 
 mod broker;
 mod doubt;
@@ -70,6 +71,7 @@ pub struct AccountSettings {
     pub broker: BrokerSettings,
     pub limits: Arc<Limits>,
     pub cash: Money,
+    pub currency: Currency,
     pub holdings: Arc<[OpeningHolding]>,
 }
 
@@ -152,6 +154,8 @@ struct RawAccount {
     #[serde(default)]
     broker: RawBroker,
     cash: String,
+    /// Of cash and everything that is traded in it.
+    currency: Option<String>,
     #[serde(default)]
     holdings: Vec<RawHolding>,
     #[serde(default)]
@@ -167,6 +171,8 @@ struct RawHolding {
     strategy: String,
     quantity: i64,
     cost: String,
+    /// The trading day on which it was bought, such as 2026-11-20.
+    entry_date: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -298,9 +304,19 @@ impl RawAccount {
                 strategy: StrategyId::parse(&holding.strategy).map_err(|e| field(at("strategy"), e.to_string()))?,
                 qty: Qty::new(holding.quantity),
                 cost: Price::parse(&holding.cost).map_err(|e| field(at("cost"), e.to_string()))?,
+                on: holding
+                    .entry_date
+                    .map(|day| {
+                        TradeDate::parse(&day).ok_or_else(|| field(at("entry_date"), "is no day such as 2026-11-20"))
+                    })
+                    .transpose()?,
             });
         }
         let limits = self.risk.check(index)?;
+        let currency = match &self.currency {
+            None => Currency::Cny,
+            Some(text) => text.parse().map_err(|_| field(at("currency"), "is not CNY, HKD or USD"))?,
+        };
         let cash = money(at("cash"), &self.cash)?;
         if cash.is_negative() {
             return Err(field(at("cash"), "is negative"));
@@ -311,7 +327,7 @@ impl RawAccount {
             pacing: limits.pacing(),
             doubt: self.doubt.check(index)?,
         };
-        Ok(AccountSettings { conf, broker, limits: Arc::new(limits), cash, holdings: holdings.into() })
+        Ok(AccountSettings { conf, broker, limits: Arc::new(limits), cash, currency, holdings: holdings.into() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -16,7 +16,8 @@ use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
 use signalbox::replay::{self, Proof, Rows};
 use signalbox::sim::{self, Sim};
-use signalbox::store::{Store, StoreConf};
+use signalbox::store::upkeep::{self, TableSize};
+use signalbox::store::{Store, StoreConf, Verified};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox::telemetry::Told;
 use signalbox_actors::crash::crash_point;
@@ -81,6 +82,31 @@ enum Command {
     Calendars {
         #[command(subcommand)]
         what: Days,
+    },
+    /// How large the database is, and which of its tables.
+    Storage {
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Copy the SQLite database to a new file while it is in use, and prove that the copy is whole.
+    Backup {
+        to: PathBuf,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Begin with a copy: trading is halted, and numbers that were given out since are passed over. What was there is kept.
+    Restore {
+        /// The file that `backup` made. None for PostgreSQL, after `pg_restore`.
+        from: Option<PathBuf>,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        #[arg(long)]
+        data: Option<PathBuf>,
     },
     /// Completions for a shell, on the standard output.
     Completions { shell: clap_complete::Shell },
@@ -209,6 +235,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
             add_user(&username, &roles, conf, clock.as_deref()).await
         }
         Command::Calendars { what } => calendars(what),
+        Command::Storage { conf, data } => storage(&store_conf(conf, data)?).await,
+        Command::Backup { to, conf, data } => backup(&store_conf(conf, data)?, &to),
+        Command::Restore { from, conf, data } => restore(&store_conf(conf, data)?, from).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
             Ok(())
@@ -231,6 +260,54 @@ fn clock_start(settings: &Settings, clock: Option<&str>) -> anyhow::Result<Clock
     });
     anyhow::ensure!(play_money, "--clock is for play money: a real market has its own time");
     Ok(ClockStart::At { start: parse_clock(text)?, speed: 1 })
+}
+
+fn store_conf(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<StoreConf> {
+    let settings = Settings::load(conf.as_deref())?;
+    Ok(StoreConf::new(settings.database, data.unwrap_or(settings.data_dir)))
+}
+
+async fn storage(conf: &StoreConf) -> anyhow::Result<()> {
+    let sizes = upkeep::sizes(conf).await?;
+    println!("{:<24} {:>12} {:>10}", "table", "rows", "MiB");
+    for TableSize { table, rows, bytes } in &sizes {
+        println!("{table:<24} {rows:>12} {:>10.1}", *bytes as f64 / f64::from(1 << 20));
+    }
+    let bytes: u64 = sizes.iter().map(|size| size.bytes).sum();
+    println!("{:<24} {:>12} {:>10.1}", "all", "", bytes as f64 / f64::from(1 << 20));
+    Ok(())
+}
+
+fn backup(conf: &StoreConf, to: &Path) -> anyhow::Result<()> {
+    let Verified { lines, last_hash, .. } = upkeep::backup(conf, to)?;
+    let hash: String = last_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("{}: {lines} lines, the chain is whole and ends with {hash}", to.display());
+    println!("keep that hash elsewhere: it shows later that nothing was cut off");
+    Ok(())
+}
+
+async fn restore(conf: &StoreConf, from: Option<PathBuf>) -> anyhow::Result<()> {
+    match from {
+        Some(from) => {
+            let (kept, verified) = upkeep::restore(conf, &from).await?;
+            println!("restored {} lines from {}", verified.lines, from.display());
+            if let Some(kept) = kept {
+                println!("what was there is {}", kept.display());
+            }
+        }
+        None => {
+            anyhow::ensure!(
+                !conf.url.starts_with("sqlite:"),
+                "which file? Only PostgreSQL is restored by its own tools"
+            );
+            upkeep::mark_restored(conf).await?;
+        }
+    }
+    println!(
+        "trading is halted. What happened after the copy is not known here: compare the brokers' lists, then set it"
+    );
+    println!("active again (PUT /v1/trading-state)");
+    Ok(())
 }
 
 /// The store of a system that does not run, in the configured folder or another one.

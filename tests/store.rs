@@ -19,5 +19,7 @@ mod lists;
 mod restart;
 #[path = "store/support.rs"]
 mod support;
+#[path = "store/upkeep.rs"]
+mod upkeep;
 #[path = "store/versions.rs"]
 mod versions;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use signalbox_domain::account::{
-    self, Account, AccountEffects, AccountInput, Alarm, Pacing, Resolution, Unresolvable, Unsettleable,
+    self, Account, AccountEffects, AccountInput, Alarm, BookOrder, Pacing, Resolution, Unbookable, Unresolvable,
+    Unsettleable,
 };
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
+use signalbox_domain::ledger::Ledger;
 use signalbox_domain::order::{Order, Side};
 use signalbox_domain::risk::{Approved, ApprovedOrder};
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
@@ -416,7 +418,36 @@ impl Handler<StartDay> for AccountActor {
     type Result = ();
 
     fn handle(&mut self, message: StartDay, ctx: &mut Self::Context) {
-        self.step([AccountInput::DayStart(message.0)], "calendar", ctx);
+        let day_ends = self.with_ledger(|ledger| ledger.trade_date.is_some_and(|day| day < message.0));
+        let marks = if day_ends == Some(true) { self.marks(true) } else { None };
+        self.step(marks.into_iter().chain([AccountInput::DayStart(message.0)]), "calendar", ctx);
+    }
+}
+
+/// Take what the market has shown of the holdings into the books.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MarkBooks;
+
+impl Handler<MarkBooks> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: MarkBooks, ctx: &mut Self::Context) {
+        if let Some(marks) = self.marks(false) {
+            self.step([marks], "calendar", ctx);
+        }
+    }
+}
+
+impl AccountActor {
+    fn with_ledger<R>(&self, look: impl FnOnce(&Ledger) -> R) -> Option<R> {
+        self.board.ledgers.borrow().get(&self.id).map(look)
+    }
+
+    fn marks(&self, closing: bool) -> Option<AccountInput> {
+        let quotes = self.board.quotes.borrow();
+        let marks = self.with_ledger(|ledger| ledger.marks(closing, |symbol, since| quotes.seen_since(symbol, since)));
+        marks.filter(|marks| !marks.is_empty()).map(|marks| AccountInput::Mark { marks, closing })
     }
 }
 
@@ -468,6 +499,30 @@ impl Handler<Settle> for AccountActor {
         self.act(at, fx, "settle", ctx);
         if let Some(settled) = settled {
             self.board.answer_when_durable(answer, settled);
+        }
+    }
+}
+
+/// A person changes whose the shares are.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Rebook {
+    pub order: BookOrder,
+    /// Learns whether it could be, once that is durable.
+    pub answer: oneshot::Sender<Result<(), Unbookable>>,
+}
+
+impl Handler<Rebook> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, Rebook { order, answer }: Rebook, ctx: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let mut fx = AccountEffects::default();
+        self.decide(at, [AccountInput::Book(order)], &mut fx);
+        let booked = fx.booked.take();
+        self.act(at, fx, "rebook", ctx);
+        if let Some(booked) = booked {
+            self.board.answer_when_durable(answer, booked);
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message};
-use signalbox_domain::account::{Resolution, Settle, Unresolvable, Unsettleable};
+use signalbox_domain::account::{BookOrder, Resolution, Settle, Unbookable, Unresolvable, Unsettleable};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
@@ -114,6 +114,11 @@ impl Desk {
     /// Settles a break or a ghost, as a person decides.
     pub async fn settle(&self, account: AccountId, decision: Settle) -> Result<Result<(), Unsettleable>, DeskError> {
         self.ask(|answer| Command::Settle { account, message: account::Settle { decision, answer } }).await
+    }
+
+    /// Changes whose the shares are, as a person says.
+    pub async fn rebook(&self, account: AccountId, order: BookOrder) -> Result<Result<(), Unbookable>, DeskError> {
+        self.ask(|answer| Command::Rebook { account, message: account::Rebook { order, answer } }).await
     }
 
     pub async fn cancel_all(
@@ -227,6 +232,7 @@ enum Command {
     Cancel { account: AccountId, message: account::Cancel },
     Resolve { account: AccountId, message: account::Resolve },
     Settle { account: AccountId, message: account::Settle },
+    Rebook { account: AccountId, message: account::Rebook },
     CancelAll { account: AccountId, message: account::CancelAll },
     SetTradingState(risk::SetTradingState),
     SetLimits(risk::SetLimits),
@@ -277,6 +283,11 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::Settle { account, message } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, message);
+                }
+            }
+            Command::Rebook { account, message } => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, message);
                 }

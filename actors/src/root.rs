@@ -20,7 +20,7 @@ use signalbox_domain::view::{Ledgers, Quotes, TradingStates};
 use tokio::sync::{Notify, oneshot};
 use tracing::{error, info};
 
-use crate::account::{AccountActor, StartDay};
+use crate::account::{AccountActor, MarkBooks, StartDay};
 use crate::board::{Board, Directory};
 use crate::clock::Clock;
 use crate::crash::crash_point;
@@ -32,6 +32,9 @@ use crate::risk::{Barrier, RiskActor};
 use crate::session::{Connection, Session};
 use crate::strategy::{Configure, Poke, StrategyActor};
 use crate::supervise::{Exit, OnFatal, Policy, rely_on, start_fail_stop, supervise};
+
+/// On the market clock. A mark is a line of the journal where a holding has a new high or low.
+const MARKED_EVERY: Span = Span::from_secs(600);
 
 /// One account as it starts.
 #[derive(Debug)]
@@ -179,7 +182,8 @@ pub async fn boot(boot: Boot) -> Root {
     // The venue forgets a fill once it has told it, so a step of the feed that broke off cannot be done again.
     let market = start_fail_stop("the market feed", MarketActor::new(board.clone(), exchange), on_fatal.clone());
     let root = Root { board, market, accounts: ids, on_fatal: Fatal(on_fatal.clone()), strategies: known };
-    rely_on("the calendar", root.clone().roll_days(), on_fatal);
+    rely_on("the calendar", root.clone().roll_days(), on_fatal.clone());
+    rely_on("the marks", root.clone().mark_books(), on_fatal);
     crash_point("boot.started");
     root
 }
@@ -418,6 +422,20 @@ impl Root {
         }
     }
 
+    /// Takes what the market has shown into the books once in a while, so that a crash forgets no more than that.
+    async fn mark_books(self) {
+        loop {
+            self.sleep_until(self.board.clock.now().plus(MARKED_EVERY)).await;
+            self.mark_now();
+        }
+    }
+
+    fn mark_now(&self) {
+        for account in self.board.directory.accounts.borrow().values() {
+            tell(account, MarkBooks);
+        }
+    }
+
     async fn sleep_until(&self, due: Timestamp) {
         loop {
             let left = due.since(self.board.clock.now());
@@ -457,6 +475,7 @@ impl Root {
     pub async fn drain(&self) {
         crash_point("drain.door_closed");
         self.board.draining.set(true);
+        self.mark_now();
         risk_idle(&self.board).await;
         flushed(&self.board).await;
         crash_point("drain.drained");

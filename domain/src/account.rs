@@ -4,6 +4,7 @@
 //! fact; what comes back becomes facts, fills are booked in the same step. An answer that is lost leaves the order in
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
+mod books;
 mod doubt;
 mod external;
 mod lookup;
@@ -17,6 +18,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use books::{BookOrder, Rebook, Unbookable};
 use pace::Pace;
 pub use pace::Pacing;
 pub use resolve::{Resolution, Unresolvable};
@@ -26,7 +28,7 @@ use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed
 use crate::event::Event;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId, StrategyId};
-use crate::ledger::{Ledger, OpeningHolding};
+use crate::ledger::{Ledger, Mark, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
 use crate::reconcile::exception::Exception;
 use crate::reconcile::{DoubtConf, ParkReason};
@@ -69,6 +71,13 @@ pub enum AccountInput {
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
     DayStart(TradeDate),
+    /// What the market has shown of the holdings since they were marked; `closing` before the day ends.
+    Mark {
+        marks: Vec<Mark>,
+        closing: bool,
+    },
+    /// A person changes whose the shares are. Answered by [`AccountEffects::booked`].
+    Book(BookOrder),
     /// A trading state was set somewhere: what waits and is not permitted any more ends now.
     TradingStateSet,
     /// The limits of the account say another pace.
@@ -100,6 +109,8 @@ pub struct AccountEffects {
     pub resolved: Option<Result<(), Unresolvable>>,
     /// The answer to [`AccountInput::Settle`].
     pub settled: Option<Result<(), Unsettleable>>,
+    /// The answer to [`AccountInput::Book`].
+    pub booked: Option<Result<(), Unbookable>>,
     pub wake_at: Option<Timestamp>,
 }
 
@@ -344,6 +355,8 @@ impl Account {
             }
             AccountInput::Settle(decision) => fx.settled = Some(self.settle(at, ledger, &decision, fx)),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
+            AccountInput::Mark { marks, closing } => self.mark(at, ledger, marks, closing, fx),
+            AccountInput::Book(order) => fx.booked = Some(self.rebook(at, ledger, &order, fx)),
             AccountInput::TradingStateSet => self.refuse_queued(at, states, fx),
             AccountInput::SetPacing(pacing) => self.pace.set(pacing),
             AccountInput::ClockJumped { by } => {
@@ -364,41 +377,6 @@ impl Account {
             .into_iter()
             .flatten()
             .min();
-    }
-
-    fn open(
-        &mut self,
-        at: Timestamp,
-        ledger: &mut Ledger,
-        cash: Money,
-        holdings: Arc<[OpeningHolding]>,
-        fx: &mut AccountEffects,
-    ) {
-        ledger.open(cash, &holdings);
-        for book in ledger.books() {
-            fx.rows.push(Row::Book { account: self.conf.id.clone(), book: book.clone() });
-        }
-        fx.rows.push(self.account_row(at, ledger));
-        fx.events.push(Event::AccountOpened { account: self.conf.id.clone(), cash, holdings });
-    }
-
-    fn start_day(&mut self, at: Timestamp, ledger: &mut Ledger, trade_date: TradeDate, fx: &mut AccountEffects) {
-        self.lists.today = Some(trade_date);
-        if ledger.trade_date.is_some_and(|day| day >= trade_date) {
-            return;
-        }
-        for book in ledger.books().iter().filter(|book| !book.bought_today.is_zero()) {
-            let mut book = book.clone();
-            book.bought_today = crate::units::Qty::ZERO;
-            fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
-        }
-        self.day_began(ledger.trade_date);
-        ledger.start_day(trade_date);
-        self.ended.next_generation();
-        self.messages_today = 0;
-        self.extra_today = 0;
-        fx.rows.push(self.account_row(at, ledger));
-        fx.events.push(Event::DayStarted { account: self.conf.id.clone(), trade_date });
     }
 
     /// Queues an approved order. A life that was rebuilt may find it in its rows and in its mailbox: once is enough.
@@ -729,10 +707,8 @@ impl Account {
         if came_back {
             fx.alarms.push(Alarm::CameBack { order: id });
         }
-        let touched = ledger.fill(&terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
-        for book in touched {
-            fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
-        }
+        let touched = ledger.fill(at, &terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
+        self.book_rows(touched, fx);
         fx.rows.push(Row::Fill(Fill {
             account: self.conf.id.clone(),
             trade_date: approval.trade_date,
@@ -791,6 +767,7 @@ impl Account {
         Row::Account(AccountRow {
             account: self.conf.id.clone(),
             cash: ledger.cash,
+            prev_equity: ledger.prev_equity,
             trade_date: ledger.trade_date,
             messages_today: self.messages_today,
             updated_at: at,

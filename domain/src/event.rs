@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::broker::ListedTrade;
 use crate::denial::Denial;
+use crate::fx::FxRate;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{Adjustment, OpeningHolding};
+use crate::ledger::{Adjustment, Imported, Mark, OpeningHolding, Transfer};
 use crate::order::{Approval, OrderFact, OrderTerms};
 use crate::parent::Leg;
 use crate::reconcile::exception::Exception;
@@ -89,6 +90,28 @@ pub enum Event {
         account: AccountId,
         trade_date: TradeDate,
     },
+    /// What the market has shown of its holdings: new extremes, and the last prices when the day closes.
+    BooksMarked {
+        account: AccountId,
+        closing: bool,
+        marks: Arc<[Mark]>,
+    },
+    /// A person said whose the holdings are that were there before us.
+    BooksImported {
+        account: AccountId,
+        items: Arc<[Imported]>,
+        /// The read of the broker's lists that shows them, where it has lists.
+        read_at: Option<Timestamp>,
+        by: Arc<str>,
+        note: Arc<str>,
+    },
+    /// A person moved shares from one strategy's book to another's.
+    BookTransferred {
+        account: AccountId,
+        transfer: Arc<Transfer>,
+        by: Arc<str>,
+        note: Arc<str>,
+    },
     Order {
         account: AccountId,
         order: OrderId,
@@ -110,6 +133,11 @@ pub enum Event {
         read_at: Option<Timestamp>,
         by: Arc<str>,
         note: Arc<str>,
+    },
+    /// Somebody stated what a currency is worth.
+    FxRateSet {
+        rate: Arc<FxRate>,
+        by: Arc<str>,
     },
     // People and programs: what an administrator or a login changed. `detail` never holds a secret.
     Administered {
@@ -151,7 +179,11 @@ impl Event {
             Self::LimitWarned(warning) => Some(&warning.account),
             Self::SignalAccepted(signal) => signal.account.as_ref(),
             Self::Exception(exception) => Some(&exception.account),
-            Self::ExternalTraded { account, .. } | Self::Adjusted { account, .. } => Some(account),
+            Self::ExternalTraded { account, .. }
+            | Self::Adjusted { account, .. }
+            | Self::BooksMarked { account, .. }
+            | Self::BooksImported { account, .. }
+            | Self::BookTransferred { account, .. } => Some(account),
             _ => None,
         }
     }

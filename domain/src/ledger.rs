@@ -3,13 +3,22 @@
 //! Every fill belongs to a strategy's book; the account's position is the sum of its books, always. What was bought
 //! today is counted apart, because it may be sold tomorrow only (T+1) where the instrument's rules say so.
 
+mod change;
+mod since;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
+
+use change::Part;
+pub use change::{Imported, Transfer};
+pub use since::{Day, Entry, Mark};
 
 use crate::ids::{AccountId, StrategyId};
 use crate::order::Side;
 use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
-use crate::units::{Money, Price, Qty, TradeDate, mul_div_round};
+use crate::units::{Money, Price, Qty, Timestamp, TradeDate, mul_div_round};
 
 /// A holding that an account starts with, in some strategy's book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +27,9 @@ pub struct OpeningHolding {
     pub strategy: StrategyId,
     pub qty: Qty,
     pub cost: Price,
+    /// When it was bought, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<TradeDate>,
 }
 
 /// What one strategy holds of one symbol in one account.
@@ -32,21 +44,68 @@ pub struct Book {
     pub cost: Money,
     /// Sales minus their cost and fees, since the book began.
     pub realized_pnl: Money,
+    /// Since when it is held. Nothing for an empty book, and for one whose row is older than this was kept.
+    pub entry: Option<Entry>,
+    /// What the day's profit is counted from. Nothing for a row that is older than this.
+    pub day: Option<Day>,
 }
 
 impl Book {
+    fn new(symbol: Symbol, strategy: StrategyId) -> Self {
+        Self {
+            symbol,
+            strategy,
+            qty: Qty::ZERO,
+            bought_today: Qty::ZERO,
+            cost: Money::ZERO,
+            realized_pnl: Money::ZERO,
+            entry: None,
+            day: Some(Day::default()),
+        }
+    }
+
+    /// Nothing is held, and nothing was earned: the book says nothing.
+    #[must_use]
+    pub const fn is_blank(&self) -> bool {
+        self.qty.is_zero() && self.realized_pnl.is_zero()
+    }
+
+    fn buy(&mut self, at: Timestamp, on: Option<TradeDate>, qty: Qty, px: Price, paid: Money) {
+        let was_held = self.qty.is_positive();
+        self.qty += qty;
+        self.bought_today += qty;
+        self.cost += paid;
+        if let Some(day) = &mut self.day {
+            day.flow -= paid;
+        }
+        if !was_held && self.qty.is_positive() {
+            self.entry = Some(Entry::new(on, Some(at), at, px, self.realized_pnl));
+        }
+        self.see(px);
+    }
+
     /// Takes shares out at their average cost. `proceeds` is after fees.
-    fn sell(&mut self, qty: Qty, proceeds: Money) {
-        let cost = if self.qty.is_positive() {
-            Money::from_e4(mul_div_round(self.cost.e4(), qty.get(), self.qty.get()))
-        } else {
-            Money::ZERO
-        };
+    fn sell(&mut self, qty: Qty, px: Price, proceeds: Money) {
+        let cost = self.cost_of(qty);
         self.qty -= qty;
         // Where same-day sales are allowed, today's shares are what is left to count, never more than all.
         self.bought_today = self.bought_today.min(self.qty.max(Qty::ZERO));
         self.cost -= cost;
         self.realized_pnl += proceeds - cost;
+        if let Some(day) = &mut self.day {
+            day.flow += proceeds;
+        }
+        self.see(px);
+        self.left();
+    }
+
+    /// What so many of its shares cost, on the average.
+    fn cost_of(&self, qty: Qty) -> Money {
+        if self.qty.is_positive() {
+            Money::from_e4(mul_div_round(self.cost.e4(), qty.get(), self.qty.get()))
+        } else {
+            Money::ZERO
+        }
     }
 }
 
@@ -91,6 +150,8 @@ pub struct Ledger {
     /// of the same order again. Risk adds them to those that it approved.
     #[serde(skip)]
     pub extra_messages: u32,
+    /// What it was worth at the last close before the day, where the close of everything held is known.
+    pub prev_equity: Option<Money>,
     /// Sorted by symbol, then strategy. Empty books are dropped at the start of a day.
     books: Vec<Book>,
 }
@@ -106,37 +167,54 @@ pub struct Holding {
 impl Ledger {
     #[must_use]
     pub fn new(account: AccountId) -> Self {
-        Self { account, cash: Money::ZERO, trade_date: None, extra_messages: 0, books: Vec::new() }
+        Self { account, cash: Money::ZERO, trade_date: None, extra_messages: 0, prev_equity: None, books: Vec::new() }
     }
 
     /// Rebuilds from stored rows.
     #[must_use]
-    pub fn restore(account: AccountId, cash: Money, trade_date: Option<TradeDate>, mut books: Vec<Book>) -> Self {
+    pub fn restore(
+        account: AccountId,
+        cash: Money,
+        trade_date: Option<TradeDate>,
+        prev_equity: Option<Money>,
+        mut books: Vec<Book>,
+    ) -> Self {
         books.sort_by(|a, b| (a.symbol, &a.strategy).cmp(&(b.symbol, &b.strategy)));
         books
             .iter_mut()
             .filter(|_| seeded(SeededBug::TodayForgottenByRestart))
             .for_each(|b| b.bought_today = Qty::ZERO);
-        Self { account, cash, trade_date, extra_messages: 0, books }
+        Self { account, cash, trade_date, extra_messages: 0, prev_equity, books }
     }
 
-    pub fn open(&mut self, cash: Money, holdings: &[OpeningHolding]) {
+    pub fn open(&mut self, at: Timestamp, cash: Money, holdings: &[OpeningHolding]) {
         self.cash = cash;
         for holding in holdings {
-            let book = self.book_mut(holding.symbol, &holding.strategy);
-            book.qty += holding.qty;
-            book.cost += holding.cost.times(holding.qty);
+            let cost = holding.cost.times(holding.qty);
+            let entry = Entry::new(holding.on, None, at, holding.cost, Money::ZERO);
+            self.book_mut(holding.symbol, &holding.strategy).put_in(Part::of_old(holding.qty, cost), entry);
         }
     }
 
-    /// Yesterday's purchases may be sold from now on.
-    pub fn start_day(&mut self, trade_date: TradeDate) {
+    /// Yesterday's purchases may be sold from now on, and the day's profit is counted from the last close. Returns the
+    /// books that changed.
+    pub fn start_day(&mut self, trade_date: TradeDate) -> Vec<Book> {
         self.trade_date = Some(trade_date);
         self.extra_messages = 0;
-        self.books.retain(|book| !book.qty.is_zero() || !book.realized_pnl.is_zero());
+        self.books.retain(|book| !book.is_blank());
+        let closes = self.books.iter().filter(|book| !book.qty.is_zero());
+        let worth = closes.map(|book| Some(book.day?.close?.times(book.qty)));
+        self.prev_equity = worth.sum::<Option<Money>>().map(|worth| worth + self.cash);
+        let mut changed = Vec::new();
         for book in &mut self.books {
-            book.bought_today = Qty::ZERO;
+            let day = Some(Day::starting(book.qty, book.day));
+            if !book.bought_today.is_zero() || book.day != day {
+                book.bought_today = Qty::ZERO;
+                book.day = day;
+                changed.push(book.clone());
+            }
         }
+        changed
     }
 
     /// Books one fill: shares, cash, cost and realized profit. `fee` is what this fill added to the order's fees.
@@ -146,6 +224,7 @@ impl Ledger {
     /// of the other books of the symbol, unclaimed holdings first, so that no book ever goes below zero.
     pub fn fill(
         &mut self,
+        at: Timestamp,
         strategy: &StrategyId,
         symbol: Symbol,
         side: Side,
@@ -157,10 +236,9 @@ impl Ledger {
         match side {
             Side::Buy => {
                 self.cash -= amount + fee;
+                let on = self.trade_date;
                 let book = self.book_mut(symbol, strategy);
-                book.qty += qty;
-                book.bought_today += qty;
-                book.cost += amount + fee;
+                book.buy(at, on, qty, px, amount + fee);
                 vec![book.clone()]
             }
             Side::Sell => {
@@ -168,38 +246,37 @@ impl Ledger {
                 let own = self.book_mut(symbol, strategy);
                 // What it bought today cannot be what is sold: another book's older shares are.
                 if own.qty - own.bought_today >= qty {
-                    own.sell(qty, amount - fee);
+                    own.sell(qty, px, amount - fee);
                     return vec![own.clone()];
                 }
-                self.sell_across(strategy, symbol, qty, amount - fee)
+                self.sell_across(strategy, symbol, qty, px, amount - fee)
             }
         }
     }
 
     /// Books a correction. Returns the book that changed.
-    pub fn adjust(&mut self, adjustment: &Adjustment) -> Option<Book> {
+    pub fn adjust(&mut self, at: Timestamp, adjustment: &Adjustment) -> Option<Book> {
         match adjustment {
             Adjustment::Cash { amount } => {
                 self.cash += *amount;
                 None
             }
             Adjustment::Shares { symbol, book, qty, bought_today, cost } => {
+                let on = self.trade_date;
                 let book = self.book_mut(*symbol, book);
                 if qty.is_positive() {
-                    book.qty += *qty;
-                    book.bought_today += *bought_today;
-                    book.cost += *cost;
+                    let px = cost.per(*qty).unwrap_or_default();
+                    let entry = Entry::new(on, Some(at), at, px, book.realized_pnl);
+                    book.put_in(Part::of(*qty, *bought_today, *cost), entry);
                 } else {
-                    let (pnl, qty) = (book.realized_pnl, -*qty);
-                    book.sell(qty, Money::ZERO);
-                    book.realized_pnl = pnl;
+                    book.take_out(-*qty);
                 }
                 Some(book.clone())
             }
         }
     }
 
-    fn sell_across(&mut self, first: &StrategyId, symbol: Symbol, qty: Qty, proceeds: Money) -> Vec<Book> {
+    fn sell_across(&mut self, first: &StrategyId, symbol: Symbol, qty: Qty, px: Price, proceeds: Money) -> Vec<Book> {
         let mut order: Vec<usize> = (0..self.books.len()).filter(|i| self.books[*i].symbol == symbol).collect();
         order.sort_by_key(|i| {
             let book = &self.books[*i].strategy;
@@ -229,7 +306,7 @@ impl Ledger {
             let share =
                 if part == left { unpaid } else { Money::from_e4(mul_div_round(proceeds.e4(), part.get(), qty.get())) };
             let book = &mut self.books[index];
-            book.sell(part, share);
+            book.sell(part, px, share);
             left -= part;
             unpaid -= share;
             touched.push(book.clone());
@@ -237,14 +314,24 @@ impl Ledger {
         touched
     }
 
-    /// Whether two ledgers say the same; books with nothing in them say nothing.
+    /// Whether stored rows say the same; books with nothing in them say nothing, and rows that are older than what is
+    /// known of entry and day do not speak of it.
     #[must_use]
-    pub fn agrees_with(&self, other: &Self) -> bool {
-        let said = |ledger: &Self| {
-            let books = ledger.books.iter().filter(|b| !(b.qty.is_zero() && b.realized_pnl.is_zero()));
-            (ledger.account.clone(), ledger.cash, ledger.trade_date, books.cloned().collect::<Vec<_>>())
+    pub fn agrees_with(&self, rows: &Self) -> bool {
+        let head = |l: &Self| (l.account.clone(), l.cash, l.trade_date);
+        let (told, stored): (Vec<&Book>, Vec<&Book>) = (
+            self.books.iter().filter(|book| !book.is_blank()).collect(),
+            rows.books.iter().filter(|book| !book.is_blank()).collect(),
+        );
+        let same = |(told, stored): (&&Book, &&Book)| {
+            let entry = if stored.entry.is_some() || !stored.qty.is_positive() { &stored.entry } else { &told.entry };
+            let stored = Book { entry: entry.clone(), day: stored.day.or(told.day), ..(*stored).clone() };
+            **told == stored
         };
-        said(self) == said(other)
+        head(self) == head(rows)
+            && (rows.prev_equity.is_none() || rows.prev_equity == self.prev_equity)
+            && told.len() == stored.len()
+            && told.iter().zip(&stored).all(same)
     }
 
     #[must_use]
@@ -282,15 +369,7 @@ impl Ledger {
         let index = match self.search(symbol, strategy) {
             Ok(index) => index,
             Err(index) => {
-                let book = Book {
-                    symbol,
-                    strategy: strategy.clone(),
-                    qty: Qty::ZERO,
-                    bought_today: Qty::ZERO,
-                    cost: Money::ZERO,
-                    realized_pnl: Money::ZERO,
-                };
-                self.books.insert(index, book);
+                self.books.insert(index, Book::new(symbol, strategy.clone()));
                 index
             }
         };

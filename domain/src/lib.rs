@@ -9,11 +9,15 @@ pub mod allocation;
 pub mod broker;
 pub mod calendar;
 pub mod capital;
+#[cfg(test)]
+mod cases;
 mod csv;
 pub mod denial;
 pub mod event;
+pub mod extremes;
 pub mod fees;
 pub mod futures;
+pub mod fx;
 pub mod hash;
 pub mod ids;
 pub mod instrument;

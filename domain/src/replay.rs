@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
+use crate::fx::FxRates;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::Ledger;
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
@@ -83,6 +84,7 @@ pub struct Replay {
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
+    pub fx_rates: FxRates,
 }
 
 impl Replay {
@@ -175,23 +177,36 @@ impl Replay {
                     return Err(ReplayError::AccountTwice(account.clone()));
                 }
                 let mut ledger = Ledger::new(account.clone());
-                ledger.open(*cash, holdings);
+                ledger.open(at, *cash, holdings);
                 self.ledgers.insert(account.clone(), ledger);
             }
-            Event::DayStarted { account, trade_date } => self.ledger(account)?.start_day(*trade_date),
+            Event::DayStarted { account, trade_date } => {
+                self.ledger(account)?.start_day(*trade_date);
+            }
+            Event::BooksMarked { account, closing, marks } => {
+                self.ledger(account)?.mark(at, marks, *closing);
+            }
+            Event::BooksImported { account, items, .. } => {
+                let ledger = self.ledger(account)?;
+                items.iter().for_each(|item| drop(ledger.import(at, item)));
+            }
+            Event::BookTransferred { account, transfer, .. } => {
+                self.ledger(account)?.transfer(at, transfer);
+            }
             Event::Order { account, order, fact } => self.order_fact(at, account, *order, fact)?,
             Event::ExternalTraded { account, trade } => {
                 let book = StrategyId::external();
                 let ledger = self.ledger(account)?;
-                ledger.fill(&book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO);
+                ledger.fill(at, &book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO);
             }
             Event::Adjusted { account, adjustment, .. } => {
-                self.ledger(account)?.adjust(adjustment);
+                self.ledger(account)?.adjust(at, adjustment);
             }
             Event::Exception(exception) => {
                 let key = (exception.account.clone(), exception.key.clone(), exception.opened_at);
                 self.exceptions.insert(key, exception.clone());
             }
+            Event::FxRateSet { rate, .. } => self.fx_rates.put((**rate).clone()),
             Event::Administered { .. } | Event::RequestRefused { .. } | Event::RequestsRefused { .. } => {}
         }
         Ok(())
@@ -252,6 +267,7 @@ impl Replay {
                 &rows.exceptions.get(key),
             );
         }
+        compare(&mut found, "the exchange rates".to_owned(), &Some(&self.fx_rates), &Some(&rows.fx_rates));
         // A signal that was accepted and never looked at has no row of its strategy's making.
         let looked_at = self.signals.iter().filter(|(_, state)| state.status != SignalStatus::Accepted);
         for (id, state) in looked_at {
@@ -280,7 +296,7 @@ impl Replay {
         let terms = order.terms.clone();
         let order = order.snapshot();
         if let OrderFact::Filled { qty, px, fee, .. } = fact {
-            self.ledger(account)?.fill(&terms.strategy, terms.symbol, terms.side, *qty, *px, *fee);
+            self.ledger(account)?.fill(at, &terms.strategy, terms.symbol, terms.side, *qty, *px, *fee);
             if had_ended && self.fill_late(&order) {
                 return Ok(());
             }

@@ -93,6 +93,8 @@ pub struct Fill {
 pub struct AccountRow {
     pub account: AccountId,
     pub cash: Money,
+    /// What it was worth at the last close, where that is known.
+    pub prev_equity: Option<Money>,
     pub trade_date: Option<TradeDate>,
     /// Messages to the broker on the trade date: orders and cancels.
     pub messages_today: u32,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::account::OrdersRest;
 use crate::denial::{Denial, DenialCode};
 use crate::event::{Scope, TradingState};
+use crate::fx::FxRates;
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{Book, Ledger};
 use crate::order::{Order, OrderTerms};
@@ -44,6 +45,7 @@ pub struct Tables {
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
+    pub fx_rates: FxRates,
     fills_of: BTreeMap<OrderId, Vec<ExecId>>,
 }
 
@@ -103,7 +105,7 @@ impl Tables {
     pub fn ledger(&self, account: &AccountId) -> Option<Ledger> {
         let row = self.accounts.get(account)?;
         let books = self.books.iter().filter(|((of, ..), _)| of == account).map(|(_, book)| book.clone()).collect();
-        Some(Ledger::restore(account.clone(), row.cash, row.trade_date, books))
+        Some(Ledger::restore(account.clone(), row.cash, row.trade_date, row.prev_equity, books))
     }
 
     /// The account's orders that may still trade, and those that ended on its last two trading days.

@@ -4,6 +4,7 @@
 //! account, the trading states and what is set aside the risk engine.
 
 use crate::event::{Scope, TradingState};
+use crate::extremes::Extremes;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, StrategyId};
 use crate::ledger::{Book, Ledger};
@@ -23,28 +24,39 @@ pub struct View<'a> {
     pub aside: &'a SetAside,
 }
 
-/// The newest quote of each symbol.
+/// The newest quote of each symbol, and the highest and lowest of the last hours.
 #[derive(Debug, Default)]
 pub struct Quotes {
-    by_symbol: QuickMap<Symbol, Quote>,
+    by_symbol: QuickMap<Symbol, Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    quote: Quote,
+    extremes: Extremes,
 }
 
 impl Quotes {
     /// Takes a quote unless a newer one is known. What the source left out of sizes stays unknown; a missing
     /// `prev_close` is kept from before, since it holds for the whole day.
     pub fn put(&mut self, mut quote: Quote) {
-        if let Some(known) = self.by_symbol.get(&quote.symbol) {
-            if known.at > quote.at {
+        if let Some(known) = self.by_symbol.get_mut(&quote.symbol) {
+            if known.quote.at > quote.at {
                 return;
             }
-            quote.prev_close = quote.prev_close.or(known.prev_close);
+            quote.prev_close = quote.prev_close.or(known.quote.prev_close);
+            known.extremes.put(quote.at, quote.last);
+            known.quote = quote;
+            return;
         }
-        self.by_symbol.insert(quote.symbol, quote);
+        let mut extremes = Extremes::default();
+        extremes.put(quote.at, quote.last);
+        self.by_symbol.insert(quote.symbol, Shown { quote, extremes });
     }
 
     /// A trade moves the last price; bid, ask and sizes stay unknown.
     pub fn print(&mut self, print: &Print) {
-        let prev_close = self.by_symbol.get(&print.symbol).and_then(|q| q.prev_close);
+        let prev_close = self.get(print.symbol).and_then(|q| q.prev_close);
         self.put(Quote {
             symbol: print.symbol,
             last: print.price,
@@ -60,11 +72,19 @@ impl Quotes {
 
     #[must_use]
     pub fn get(&self, symbol: Symbol) -> Option<&Quote> {
-        self.by_symbol.get(&symbol)
+        self.by_symbol.get(&symbol).map(|shown| &shown.quote)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Quote> {
-        self.by_symbol.values()
+        self.by_symbol.values().map(|shown| &shown.quote)
+    }
+
+    /// The highest, the lowest and the newest price of the symbol since the instant; `None` when nothing was shown since.
+    #[must_use]
+    pub fn seen_since(&self, symbol: Symbol, since: Timestamp) -> Option<(Price, Price, Price)> {
+        let shown = self.by_symbol.get(&symbol)?;
+        let (high, low) = shown.extremes.since(since)?;
+        Some((high, low, shown.quote.last))
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use signalbox_domain::account::{
-    Account, AccountConf, AccountEffects, AccountInput, Alarm, Unresolvable, Unsettleable,
+    Account, AccountConf, AccountEffects, AccountInput, Alarm, Unbookable, Unresolvable, Unsettleable,
 };
 use signalbox_domain::broker::BrokerRequest;
 use signalbox_domain::calendar::Calendar;
@@ -95,6 +95,8 @@ pub struct Desk {
     pub settled: Vec<Result<(), Unsettleable>>,
     /// What became of changes of the limits.
     pub limits: Vec<Result<Arc<LimitFact>, LimitsRefused>>,
+    /// What became of people's words about books.
+    pub booked: Vec<Result<(), Unbookable>>,
 }
 
 impl Desk {
@@ -135,6 +137,7 @@ impl Desk {
             resolved: Vec::new(),
             settled: Vec::new(),
             limits: Vec::new(),
+            booked: Vec::new(),
         };
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
@@ -168,8 +171,21 @@ impl Desk {
     pub fn start_day(&mut self) {
         if let Some(date) = self.market.calendar.trade_date(self.at) {
             for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
+                let before = self.ledgers.get(&id).and_then(|ledger| ledger.trade_date);
+                if before.is_some_and(|before| before < date) {
+                    self.mark_books(&id, true);
+                }
                 self.tell_account(&id, AccountInput::DayStart(date));
             }
+        }
+    }
+
+    /// Takes what the market has shown into the account's books; `closing` when the day is over.
+    pub fn mark_books(&mut self, id: &AccountId, closing: bool) {
+        let seen = |symbol, since| self.quotes.seen_since(symbol, since);
+        let marks = self.ledgers.get(id).map(|ledger| ledger.marks(closing, seen)).unwrap_or_default();
+        if !marks.is_empty() {
+            self.tell_account(id, AccountInput::Mark { marks, closing });
         }
     }
 
@@ -490,6 +506,7 @@ impl Desk {
         self.alarms.extend(fx.alarms);
         self.resolved.extend(fx.resolved);
         self.settled.extend(fx.settled);
+        self.booked.extend(fx.booked);
         if fx.read {
             self.reads.push_back(id.clone());
         }

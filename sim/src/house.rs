@@ -73,6 +73,7 @@ pub(crate) fn open(market: Rc<Market>, brokers: &Brokers) -> Desk {
                 strategy: strategy(book),
                 qty: Qty::new(*qty),
                 cost: Price::from_e4(100_000),
+                on: None,
             })
             .collect(),
     };

@@ -140,7 +140,7 @@ pub async fn view(front: &Front, info: &AccountInfo, states: &[StoredTradingStat
         state: health.status,
         permissions: info.permissions.iter().map(ToString::to_string).collect(),
         groups,
-        currency: "CNY",
+        currency: info.currency.into(),
         cash: portfolio.cash.to_string(),
         available: portfolio.available().to_string(),
         market_value: portfolio.market_value().to_string(),
@@ -328,12 +328,7 @@ async fn list_account_books(
 ) -> Result<web::Json<Page<BookView>>, Problem> {
     let account = readable(&principal, &id.0, &front)?;
     let portfolio = Portfolio::load(&front, &account).await?;
-    let mut items = Vec::new();
-    for held in &portfolio.holdings {
-        let (last, instrument) = (held.quote.as_ref().map(|q| q.last), front.market.instrument(held.symbol));
-        items.extend(held.books.iter().map(|book| BookView::of(&account, book, last, instrument)));
-    }
-    Ok(web::Json(Page { items, next_cursor: None }))
+    Ok(web::Json(Page { items: portfolio.books(&front), next_cursor: None }))
 }
 
 /// What is counted against the day's limits.

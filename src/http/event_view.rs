@@ -133,6 +133,29 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
             })).collect::<Vec<_>>(),
         }),
         Event::DayStarted { trade_date, .. } => json!({ "trade_date": trade_date.to_string() }),
+        Event::BooksMarked { closing, marks, .. } => json!({
+            "closing": closing,
+            "marks": marks.iter().map(|m| json!({
+                "symbol": m.symbol, "book": m.book.as_str(), "high": m.high.to_string(), "low": m.low.to_string(),
+                "last": m.last.to_string(),
+            })).collect::<Vec<_>>(),
+        }),
+        Event::BooksImported { items, read_at, by, note, .. } => json!({
+            "by": &**by, "note": &**note, "read_at": read_at.map(at),
+            "items": items.iter().map(|i| json!({
+                "symbol": i.symbol, "book": i.book.as_str(), "quantity": i.qty.to_string(),
+                "claimed": i.claimed.to_string(), "cost": i.cost.to_string(),
+                "entry_date": i.on.map(|on| on.to_string()),
+            })).collect::<Vec<_>>(),
+        }),
+        Event::BookTransferred { transfer, by, note, .. } => json!({
+            "symbol": transfer.symbol, "from": transfer.from.as_str(), "to": transfer.to.as_str(),
+            "quantity": transfer.qty.to_string(), "by": &**by, "note": &**note,
+        }),
+        Event::FxRateSet { rate, by } => json!({
+            "currency": rate.currency, "base": rate.base, "rate": rate.rate.to_string(), "source": &*rate.source,
+            "as_of": at(rate.as_of), "by": &**by,
+        }),
         Event::Order { fact, .. } => order_fact(fact),
         Event::Exception(exception) => json!({
             "key": &*exception.key, "exception": exception.kind, "text": &*exception.evidence.text,

@@ -317,7 +317,7 @@ async fn settle_exception(
     check_reason(&note)?;
     let settlement = match decision {
         SettlementIn::Adjust => Settlement::Adjust {
-            book: book.map_or(Ok(StrategyId::external()), |name| existing_book(&name, &front))?,
+            book: book.map_or(Ok(StrategyId::external()), |name| existing_book(&name, "book", &front))?,
             qty: quantity.map(|qty| qty.get("quantity")).transpose()?,
             cost: cost_price.map(|price| price.get("cost_price")).transpose()?,
         },
@@ -342,10 +342,11 @@ async fn settle_exception(
     Ok(web::Json(view(&now, order.as_ref(), &front)))
 }
 
-fn existing_book(name: &str, front: &Front) -> Result<StrategyId, Problem> {
+/// The book of a strategy, or EXTERNAL.
+pub(super) fn existing_book(name: &str, field: &str, front: &Front) -> Result<StrategyId, Problem> {
     let id = StrategyId::parse(name).ok();
     let exists = |id: &StrategyId| *id == StrategyId::external() || front.strategy(id).is_some();
-    id.filter(exists).ok_or_else(|| Problem::invalid("book", "there is no such strategy"))
+    id.filter(exists).ok_or_else(|| Problem::invalid(field, "there is no such strategy"))
 }
 
 /// The exception with the id, if it is of an account that the principal may see.

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_actors::desk::{Desk, DeskError};
 use signalbox_domain::ids::{AccountId, GroupId, InstallationTag, StrategyId};
+use signalbox_domain::instrument::Currency;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Groups, StrategyConf};
 use signalbox_domain::units::Timestamp;
@@ -33,6 +34,8 @@ pub struct AccountInfo {
     /// Boards and kinds of trading that the account may use, as written in conf.
     pub permissions: Vec<Arc<str>>,
     pub limits: Arc<Limits>,
+    /// Of its cash.
+    pub currency: Currency,
 }
 
 /// Whose money it is.
@@ -108,6 +111,7 @@ impl Front {
             mode: Mode::Paper,
             permissions: Vec::new(),
             limits: account.limits.clone(),
+            currency: account.currency,
         });
         Ok(Self::new(FrontParts {
             desk: system.desk.clone(),

@@ -7,11 +7,13 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod auth;
+pub mod books;
 pub mod dto;
 pub mod event_view;
 pub mod events;
 pub mod exceptions;
 pub mod front;
+pub mod fx;
 pub mod health;
 pub mod intake;
 pub mod json;
@@ -61,6 +63,7 @@ use self::problem::{Code, Problem, ProblemBody};
         (name = "signals", description = "What strategies want"),
         (name = "orders", description = "What was sent to brokers, and what became of it"),
         (name = "accounts", description = "Cash, positions, orders and health of each account"),
+        (name = "books", description = "Whose the shares are"),
         (name = "strategies", description = "Where signals go, and whether they run"),
         (name = "trading-state", description = "The brake"),
         (name = "risk", description = "Limits, and what risk control would say"),
@@ -82,12 +85,14 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(orders::configure)
         .configure(exceptions::configure)
         .configure(accounts::configure)
+        .configure(books::configure)
         .configure(trading_state::configure)
         .configure(strategies::configure)
         .configure(risk::configure)
         .configure(risk_limits::configure)
         .configure(market::configure)
         .configure(overview::configure)
+        .configure(fx::configure)
         .configure(audit::configure)
         .configure(events::configure)
         .configure(health::configure);

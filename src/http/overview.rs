@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use actix_web::{get, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use signalbox_domain::fx::FxRates;
 use signalbox_domain::ids::AccountId;
+use signalbox_domain::instrument::Currency;
 use signalbox_domain::order::Side;
 use signalbox_domain::units::Money;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::Refusals;
@@ -15,6 +17,7 @@ use super::accounts::{self, AccountView, fills, fills_page, positions_page, stat
 use super::auth::{Authenticated, require};
 use super::dto::currency;
 use super::front::Front;
+use super::fx::{self, FxRateView};
 use super::json::StrictQuery;
 use super::listing::ListQuery;
 use super::orders::accounts_of;
@@ -45,7 +48,7 @@ struct TotalsView {
     realized_pnl: String,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Totals {
     accounts: usize,
     cash: Money,
@@ -57,20 +60,10 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, portfolio: &Portfolio) {
-        self.accounts += 1;
-        self.cash += portfolio.cash;
-        self.available += portfolio.available();
-        self.frozen += portfolio.reserved_cash;
-        self.market_value += portfolio.market_value();
-        self.unrealized += portfolio.unrealized_pnl();
-        self.realized += portfolio.holdings.iter().map(|held| held.realized_pnl).sum();
-    }
-
-    fn view(&self, group: &str) -> TotalsView {
+    fn view(&self, group: &str, currency: &'static str) -> TotalsView {
         TotalsView {
             group: group.to_owned(),
-            currency: "CNY".to_owned(),
+            currency: currency.to_owned(),
             accounts: self.accounts,
             cash: self.cash.to_string(),
             available: self.available.to_string(),
@@ -83,26 +76,89 @@ impl Totals {
     }
 }
 
-/// The totals of all and of each group that has one of these accounts.
-fn totals(front: &Front, portfolios: &[Portfolio]) -> Vec<TotalsView> {
-    let mut all = Totals::default();
+/// What a group is worth in each currency. Amounts of two currencies are never added here.
+type PerCurrency = BTreeMap<&'static str, (Currency, Totals)>;
+
+fn per_currency<'a>(front: &Front, portfolios: impl Iterator<Item = &'a Portfolio>) -> PerCurrency {
+    let mut sums = PerCurrency::new();
     for portfolio in portfolios {
-        all.add(portfolio);
+        let (_, own) = sums.entry(portfolio.currency.into()).or_insert((portfolio.currency, Totals::default()));
+        own.accounts += 1;
+        own.cash += portfolio.cash;
+        own.available += portfolio.available();
+        own.frozen += portfolio.reserved_cash;
+        for held in &portfolio.holdings {
+            let currency = front.market.instrument(held.symbol).map_or(portfolio.currency, |i| i.currency);
+            let (_, sum) = sums.entry(currency.into()).or_insert((currency, Totals::default()));
+            sum.market_value += held.market_value();
+            sum.unrealized += held.market_value() - held.cost;
+            sum.realized += held.realized_pnl;
+        }
     }
-    let mut views = vec![all.view("all")];
+    sums
+}
+
+/// All accounts that one sees, and each group that has some of them.
+fn groups<'a>(front: &Front, portfolios: &'a [Portfolio]) -> Vec<(String, Vec<&'a Portfolio>)> {
+    let mut all = vec![("all".to_owned(), portfolios.iter().collect())];
     let mut groups: Vec<_> = front.groups().iter().collect();
     groups.sort_by(|a, b| a.0.cmp(b.0));
     for (group, members) in groups {
-        let mut sum = Totals::default();
-        for portfolio in portfolios.iter().filter(|portfolio| members.contains(&portfolio.account)) {
-            sum.add(portfolio);
-        }
+        let own: Vec<&Portfolio> = portfolios.iter().filter(|p| members.contains(&p.account)).collect();
         // A group of which one sees nothing is nobody's business here.
-        if sum.accounts > 0 {
-            views.push(sum.view(group.as_str()));
+        if !own.is_empty() {
+            all.push((group.to_string(), own));
         }
     }
-    views
+    all
+}
+
+/// The totals of all and of each group that has one of these accounts, per currency.
+fn totals(front: &Front, portfolios: &[Portfolio]) -> Vec<TotalsView> {
+    let of_group = |(group, own): (String, Vec<&Portfolio>)| {
+        let sums = per_currency(front, own.into_iter());
+        sums.into_iter().map(move |(currency, (_, sum))| sum.view(&group, currency)).collect::<Vec<_>>()
+    };
+    groups(front, portfolios).into_iter().flat_map(of_group).collect()
+}
+
+/// What a group is worth in one currency, by rates that were stated.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ConvertedTotals)]
+struct ConvertedView {
+    group: String,
+    currency: &'static str,
+    /// Nothing when a rate is missing.
+    cash: Option<String>,
+    equity: Option<String>,
+    unrealized_pnl: Option<String>,
+    realized_pnl: Option<String>,
+    /// The rates that were used, each with its source and time.
+    rates: Vec<FxRateView>,
+    /// Currencies whose rate nobody stated.
+    missing: Vec<&'static str>,
+}
+
+fn converted(front: &Front, portfolios: &[Portfolio], rates: &FxRates, base: Currency) -> Vec<ConvertedView> {
+    let of_group = |(group, own): (String, Vec<&Portfolio>)| {
+        let sums = per_currency(front, own.into_iter());
+        let sum = |what: fn(&Totals) -> Money| {
+            let each = sums.values().map(|(currency, sum)| rates.convert(what(sum), *currency, base));
+            each.sum::<Result<Money, Currency>>().ok().map(|sum| sum.to_string())
+        };
+        let others = || sums.values().map(|(currency, _)| *currency).filter(|currency| *currency != base);
+        ConvertedView {
+            currency: base.into(),
+            cash: sum(|sum| sum.cash),
+            equity: sum(|sum| sum.cash + sum.market_value),
+            unrealized_pnl: sum(|sum| sum.unrealized),
+            realized_pnl: sum(|sum| sum.realized),
+            rates: others().filter_map(|currency| rates.get(currency, base)).map(FxRateView::of).collect(),
+            missing: others().filter(|currency| rates.get(*currency, base).is_none()).map(Into::into).collect(),
+            group,
+        }
+    };
+    groups(front, portfolios).into_iter().map(of_group).collect()
 }
 
 async fn portfolios(front: &Front, principal: &Principal) -> Result<Vec<Portfolio>, Problem> {
@@ -121,23 +177,38 @@ struct OverviewView {
     as_of: String,
     /// The global one.
     trading_state: &'static str,
+    /// Per group and currency.
     totals: Vec<TotalsView>,
+    /// Per group, all currencies in one.
+    converted: Vec<ConvertedView>,
     accounts: Vec<AccountView>,
     strategies: usize,
     open_orders: usize,
     doubts: usize,
 }
 
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OverviewQuery {
+    /// The currency of `converted`: CNY when left away.
+    #[param(max_length = 3, nullable = false, example = "CNY")]
+    base: Option<String>,
+}
+
 /// The accounts that one may see, with totals per group and currency.
-#[utoipa::path(tag = "overview", security(("access_token" = []), ("api_key" = [])),
+#[utoipa::path(tag = "overview", security(("access_token" = []), ("api_key" = [])), params(OverviewQuery),
     responses((status = 200, body = OverviewView), Refusals))]
 #[get("/v1/overview")]
 async fn show_overview(
     Authenticated(principal): Authenticated,
+    query: StrictQuery<OverviewQuery>,
     front: web::Data<Front>,
 ) -> Result<web::Json<OverviewView>, Problem> {
     require(&principal, Scope::AccountsRead)?;
     let states = front.store.trading_states().await?;
+    let base = query.0.base.as_deref().map_or(Ok(Currency::Cny), |text| fx::currency(text, "base"))?;
+    let rates = front.store.fx_rates().await?;
     let portfolios = portfolios(&front, &principal).await?;
     let mut accounts = Vec::new();
     for info in front.readable(&principal) {
@@ -148,6 +219,7 @@ async fn show_overview(
         as_of: at(front.now()),
         trading_state: state_of(&states, &signalbox_domain::event::Scope::Global).into(),
         totals: totals(&front, &portfolios),
+        converted: converted(&front, &portfolios, &rates, base),
         strategies,
         open_orders: portfolios.iter().map(|portfolio| portfolio.open_orders).sum(),
         doubts: accounts.iter().map(|account| account.health.doubts).sum(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use signalbox_domain::ids::AccountId;
-use signalbox_domain::instrument::Instrument;
+use signalbox_domain::instrument::{Currency, Instrument};
 use signalbox_domain::ledger::Book;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::DayRules;
@@ -15,14 +15,16 @@ use utoipa::ToSchema;
 use super::dto::currency;
 use super::front::Front;
 use super::problem::Problem;
-use super::views::at;
+use super::views::{at, date};
 use crate::store::StoredOrder;
 
 /// One account at one moment.
 #[derive(Debug)]
 pub struct Portfolio {
     pub account: AccountId,
+    pub currency: Currency,
     pub cash: Money,
+    pub prev_equity: Option<Money>,
     pub reserved_cash: Money,
     pub open_orders: usize,
     pub messages_today: u32,
@@ -44,10 +46,44 @@ pub struct Held {
     pub sellable: Qty,
     pub quote: Option<Quote>,
     pub rules: Option<DayRules>,
-    pub books: Vec<Book>,
+    pub books: Vec<HeldBook>,
+}
+
+/// One book with what the market has shown of it up to now.
+#[derive(Debug)]
+pub struct HeldBook {
+    pub book: Book,
+    pub high: Option<Price>,
+    pub low: Option<Price>,
+    pub day_pnl: Option<Money>,
+}
+
+impl HeldBook {
+    fn now(book: Book, quote: Option<&Quote>, front: &Front) -> Self {
+        let entry = book.entry.as_ref();
+        let seen = entry.and_then(|entry| front.quotes.seen_since(book.symbol, entry.seen_until));
+        let (high, low) = (seen.map(|(high, ..)| high), seen.map(|(_, low, _)| low));
+        // Nothing is lower than every price, so the least of the known ones is taken by hand.
+        let known_low = entry.and_then(|entry| entry.low);
+        Self {
+            high: entry.and_then(|entry| entry.high).max(high),
+            low: known_low.into_iter().chain(low).min(),
+            day_pnl: book.day_pnl(quote.map(|quote| quote.last), quote.and_then(|quote| quote.prev_close)),
+            book,
+        }
+    }
 }
 
 impl Held {
+    #[must_use]
+    pub fn day_pnl(&self) -> Option<Money> {
+        self.books.iter().map(|held| held.day_pnl).sum()
+    }
+
+    fn diluted_cost(&self) -> Option<Money> {
+        self.books.iter().filter(|held| !held.book.qty.is_zero()).map(|held| held.book.diluted_cost()).sum()
+    }
+
     /// By the newest price, at cost without one.
     #[must_use]
     pub fn market_value(&self) -> Money {
@@ -80,6 +116,7 @@ impl Portfolio {
                 let rules = front.market.today(symbol, now);
                 let qty: Qty = books.iter().map(|book| book.qty).sum();
                 let bought_today: Qty = books.iter().map(|book| book.bought_today).sum();
+                let quote = front.quotes.get(symbol);
                 let frozen = reserved.get(&symbol).copied().unwrap_or_default();
                 let held_back = if rules.is_none_or(|r| r.min_holding_days > 0) { bought_today } else { Qty::ZERO };
                 Held {
@@ -90,15 +127,17 @@ impl Portfolio {
                     realized_pnl: books.iter().map(|book| book.realized_pnl).sum(),
                     frozen,
                     sellable: (qty - held_back - frozen).max(Qty::ZERO),
-                    quote: front.quotes.get(symbol),
                     rules,
-                    books,
+                    books: books.into_iter().map(|book| HeldBook::now(book, quote.as_ref(), front)).collect(),
+                    quote,
                 }
             })
             .collect();
         Ok(Self {
             account: account.clone(),
+            currency: front.account(account).map_or(Currency::Cny, |info| info.currency),
             cash: row.as_ref().map_or(Money::ZERO, |row| row.cash),
+            prev_equity: row.as_ref().and_then(|row| row.prev_equity),
             reserved_cash,
             open_orders: open.len(),
             messages_today: row.as_ref().map_or(0, |row| row.messages_today),
@@ -136,10 +175,21 @@ impl Portfolio {
         held.map(|held| PositionView::of(self, held, equity, front)).collect()
     }
 
+    /// What each strategy holds, also what it has sold out.
+    #[must_use]
+    pub fn books(&self, front: &Front) -> Vec<BookView> {
+        let mut items = Vec::new();
+        for held in &self.holdings {
+            let (last, instrument) = (held.quote.as_ref().map(|q| q.last), front.market.instrument(held.symbol));
+            items.extend(held.books.iter().map(|book| BookView::of(&self.account, book, last, instrument)));
+        }
+        items
+    }
+
     #[must_use]
     pub fn balance(&self) -> BalanceView {
         BalanceView {
-            currency: "CNY",
+            currency: self.currency.into(),
             cash: self.cash.to_string(),
             available: self.available().to_string(),
             withdrawable: None,
@@ -150,11 +200,17 @@ impl Portfolio {
             equity: self.equity().to_string(),
             unrealized_pnl: self.unrealized_pnl().to_string(),
             realized_pnl: self.holdings.iter().map(|held| held.realized_pnl).sum::<Money>().to_string(),
-            day_pnl: None,
-            prev_equity: None,
+            day_pnl: self.day_pnl().map(|pnl| pnl.to_string()),
+            prev_equity: self.prev_equity.map(|equity| equity.to_string()),
             net_deposit: None,
             as_of: self.updated_at.map(at),
         }
+    }
+
+    /// What the day has brought so far, fees taken off; `None` where a price is missing.
+    #[must_use]
+    pub fn day_pnl(&self) -> Option<Money> {
+        self.holdings.iter().map(Held::day_pnl).sum()
     }
 
     #[must_use]
@@ -181,7 +237,9 @@ pub struct BalanceView {
     pub equity: String,
     pub unrealized_pnl: String,
     pub realized_pnl: String,
+    /// What the day has brought so far, fees taken off.
     pub day_pnl: Option<String>,
+    /// At the last close before the day.
     pub prev_equity: Option<String>,
     pub net_deposit: Option<String>,
     pub as_of: Option<String>,
@@ -203,8 +261,9 @@ pub struct PositionView {
     pub today_qty: String,
     pub yesterday_qty: String,
     pub in_transit_qty: String,
-    /// Fees included.
+    /// What the shares cost on the average, fees included.
     pub avg_cost: Option<String>,
+    /// As terminals show it (摊薄成本): paid since the entry less received, fees included, per share.
     pub broker_cost: Option<String>,
     pub last: Option<String>,
     pub limit_up: Option<String>,
@@ -217,10 +276,15 @@ pub struct PositionView {
     pub multiplier: String,
     pub unrealized_pnl: String,
     pub realized_pnl: String,
+    /// What the day has brought so far: value now less value at the last close, with what was bought and sold since.
     pub day_pnl: Option<String>,
+    /// When it was entered, where we saw it: the earliest of its books.
     pub opened_at: Option<String>,
+    /// The trading day of the entry.
+    pub entry_date: Option<String>,
     pub high_since_entry: Option<String>,
     pub low_since_entry: Option<String>,
+    /// How far below the highest price since the entry it is now: 0.08 is 8 %.
     pub drawdown: Option<String>,
     /// Ours minus the broker's, once the two were compared.
     pub drift_qty: Option<String>,
@@ -239,14 +303,22 @@ pub struct BookView {
     pub quantity: String,
     pub today_qty: String,
     pub avg_cost: Option<String>,
+    pub broker_cost: Option<String>,
     pub market_value: String,
     pub unrealized_pnl: String,
     pub realized_pnl: String,
+    pub day_pnl: Option<String>,
+    pub opened_at: Option<String>,
+    pub entry_date: Option<String>,
+    pub high_since_entry: Option<String>,
+    pub low_since_entry: Option<String>,
+    pub drawdown: Option<String>,
 }
 
 impl BookView {
     #[must_use]
-    pub fn of(account: &AccountId, book: &Book, last: Option<Price>, instrument: Option<&Instrument>) -> Self {
+    pub fn of(account: &AccountId, held: &HeldBook, last: Option<Price>, instrument: Option<&Instrument>) -> Self {
+        let book = &held.book;
         let value = last.map_or(book.cost, |last| last.times(book.qty));
         Self {
             account: account.to_string(),
@@ -256,9 +328,16 @@ impl BookView {
             quantity: book.qty.to_string(),
             today_qty: book.bought_today.to_string(),
             avg_cost: book.cost.per(book.qty).map(|px| px.to_string()),
+            broker_cost: book.diluted_cost().and_then(|cost| cost.per(book.qty)).map(|px| px.to_string()),
             market_value: value.to_string(),
             unrealized_pnl: (value - book.cost).to_string(),
             realized_pnl: book.realized_pnl.to_string(),
+            day_pnl: held.day_pnl.map(|pnl| pnl.to_string()),
+            opened_at: book.entry.as_ref().and_then(|entry| entry.at).map(at),
+            entry_date: date(book.entry.as_ref().and_then(|entry| entry.on)),
+            high_since_entry: held.high.map(|px| px.to_string()),
+            low_since_entry: held.low.map(|px| px.to_string()),
+            drawdown: drawdown(held.high, last),
         }
     }
 }
@@ -269,6 +348,8 @@ impl PositionView {
         let last = held.quote.as_ref().map(|quote| quote.last);
         let band = band(held.rules.as_ref(), held.quote.as_ref());
         let value = held.market_value();
+        let entries = || held.books.iter().filter_map(|held| held.book.entry.as_ref());
+        let high = held.books.iter().filter_map(|book| book.high).max();
         Self {
             account: portfolio.account.to_string(),
             symbol: held.symbol.to_string(),
@@ -282,7 +363,7 @@ impl PositionView {
             yesterday_qty: (held.qty - held.bought_today).to_string(),
             in_transit_qty: "0".to_owned(),
             avg_cost: held.cost.per(held.qty).map(|px| px.to_string()),
-            broker_cost: None,
+            broker_cost: held.diluted_cost().and_then(|cost| cost.per(held.qty)).map(|px| px.to_string()),
             last: last.map(|px| px.to_string()),
             limit_up: band.map(|(_, high)| high.to_string()),
             limit_down: band.map(|(low, _)| low.to_string()),
@@ -295,21 +376,29 @@ impl PositionView {
             multiplier: "1".to_owned(),
             unrealized_pnl: (value - held.cost).to_string(),
             realized_pnl: held.realized_pnl.to_string(),
-            day_pnl: None,
-            opened_at: None,
-            high_since_entry: None,
-            low_since_entry: None,
-            drawdown: None,
+            day_pnl: held.day_pnl().map(|pnl| pnl.to_string()),
+            opened_at: entries().filter_map(|entry| entry.at).min().map(at),
+            entry_date: date(entries().filter_map(|entry| entry.on).min()),
+            high_since_entry: high.map(|px| px.to_string()),
+            low_since_entry: held.books.iter().filter_map(|book| book.low).min().map(|px| px.to_string()),
+            drawdown: drawdown(high, last),
             drift_qty: None,
             books: held
                 .books
                 .iter()
-                .filter(|book| !book.qty.is_zero())
+                .filter(|held| !held.book.qty.is_zero())
                 .map(|book| BookView::of(&portfolio.account, book, last, instrument))
                 .collect(),
             snapshot_at: portfolio.updated_at.map(at),
         }
     }
+}
+
+/// How far `last` is below `high`, as a ratio.
+fn drawdown(high: Option<Price>, last: Option<Price>) -> Option<String> {
+    let (high, last) = (high.filter(|high| high.is_positive())?, last?);
+    let below = (high - last).max(Price::ZERO);
+    Some(Ratio::from_e6(mul_div_round(below.e4(), Ratio::ONE.e6(), high.e4())).to_string())
 }
 
 /// The day's limit prices, lowest and highest; `None` without a limit or a known close.

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use signalbox_domain::quote::{Print, Quote};
 use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::{Price, Timestamp};
 use signalbox_domain::view::Quotes;
 
 /// Clones share one cache. Bounded by the number of known instruments: quotes of others are refused at the door.
@@ -35,6 +36,12 @@ impl QuoteCache {
     #[must_use]
     pub fn get(&self, symbol: Symbol) -> Option<Quote> {
         self.quotes.read().unwrap_or_else(PoisonError::into_inner).get(symbol).cloned()
+    }
+
+    /// The highest, the lowest and the newest price of the symbol since the instant.
+    #[must_use]
+    pub fn seen_since(&self, symbol: Symbol, since: Timestamp) -> Option<(Price, Price, Price)> {
+        self.quotes.read().unwrap_or_else(PoisonError::into_inner).seen_since(symbol, since)
     }
 
     /// All of them, by symbol.

@@ -238,7 +238,7 @@ fn connect(conf: &StoreConf, claim: &Claim, log: LogHooks) -> Result<Connected, 
     Ok(Connected { backend: Box::new(backend), opened, unchecked: (!whole).then_some(file) })
 }
 
-fn is_postgres(url: &str) -> bool {
+pub(super) fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
@@ -256,7 +256,7 @@ async fn connect_readers(conf: &StoreConf, in_turns: bool) -> Result<DatabaseCon
 }
 
 /// Makes the folder if need be and locks it until the returned file is dropped.
-fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
+pub(super) fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
     let context = || format!("the data folder {} cannot be used", folder.display());
     let wrap = |source| StoreError::Io { context: context(), source };
     if !folder.is_dir() {

@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use signalbox_domain::event::Scope;
+use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::Book;
+use signalbox_domain::ledger::{Book, Day, Entry};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent};
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::risk::{LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Timestamp, TradeDate};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, exceptions, fills, journal, orders, parents, risk_limits, risk_warnings, signals, strategies,
-    trading_states,
+    accounts, books, exceptions, fills, fx_rates, journal, orders, parents, risk_limits, risk_warnings, signals,
+    strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -181,6 +182,7 @@ pub(super) fn account(model: &accounts::Model) -> Parsed<AccountRow> {
     Ok(AccountRow {
         account: account_id(&model.id)?,
         cash: Money::from_e4(model.cash_e4),
+        prev_equity: model.prev_equity_e4.map(Money::from_e4),
         trade_date: model.trade_date.map(trade_date).transpose()?,
         messages_today: narrow("messages_today", model.messages_today)?,
         updated_at: Timestamp::from_us(model.updated_at_us),
@@ -188,6 +190,22 @@ pub(super) fn account(model: &accounts::Model) -> Parsed<AccountRow> {
 }
 
 pub(super) fn book(model: &books::Model) -> Parsed<(AccountId, Book)> {
+    let entry = |seen_until_us| -> Parsed<Entry> {
+        Ok(Entry {
+            on: model.entry_on.map(trade_date).transpose()?,
+            at: model.entry_at_us.map(Timestamp::from_us),
+            high: model.high_e4.map(Price::from_e4),
+            low: model.low_e4.map(Price::from_e4),
+            seen_until: Timestamp::from_us(seen_until_us),
+            realized: Money::from_e4(model.entry_realized_e4.unwrap_or_default()),
+        })
+    };
+    let day = |qty| Day {
+        qty: Qty::new(qty),
+        flow: Money::from_e4(model.day_flow_e4.unwrap_or_default()),
+        prev_close: model.prev_close_e4.map(Price::from_e4),
+        close: model.close_e4.map(Price::from_e4),
+    };
     let book = Book {
         symbol: symbol(&model.symbol)?,
         strategy: strategy_id(&model.strategy)?,
@@ -195,8 +213,20 @@ pub(super) fn book(model: &books::Model) -> Parsed<(AccountId, Book)> {
         bought_today: Qty::new(model.bought_today),
         cost: Money::from_e4(model.cost_e4),
         realized_pnl: Money::from_e4(model.realized_pnl_e4),
+        entry: model.seen_until_us.map(entry).transpose()?,
+        day: model.day_qty.map(day),
     };
     Ok((account_id(&model.account)?, book))
+}
+
+pub(super) fn fx_rate(model: fx_rates::Model) -> Parsed<FxRate> {
+    Ok(FxRate {
+        currency: word("currency", &model.currency)?,
+        base: word("currency", &model.base)?,
+        rate: Ratio::from_e6(model.rate_e6),
+        source: model.source.into(),
+        as_of: Timestamp::from_us(model.as_of_us),
+    })
 }
 
 pub(super) fn strategy(model: &strategies::Model) -> Parsed<StoredStrategy> {

@@ -127,6 +127,10 @@ async fn lock(connection: &mut PgConnection, claim: &Claim) -> Result<(), StoreE
     }
 }
 
+/// A restored database passes over the numbers that may have been given out since its copy.
+const LAST_SIGNAL: &str = "SELECT greatest(coalesce(max(id), 0), coalesce((SELECT CAST(value AS BIGINT) FROM meta
+    WHERE key = 'signal_floor'), 0)) FROM signals";
+
 async fn take_over(connection: &mut PgConnection, claim: &Claim) -> Result<Opened, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let lease = sqlx::query(
@@ -147,8 +151,7 @@ async fn take_over(connection: &mut PgConnection, claim: &Claim) -> Result<Opene
         Some(row) => (row.try_get::<i64, _>(0)?, row.try_get::<Vec<u8>, _>(1)?),
         None => (0, GENESIS.to_vec()),
     };
-    let last_signal: i64 =
-        sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM signals").fetch_one(&mut *transaction).await?;
+    let last_signal: i64 = sqlx::query_scalar(LAST_SIGNAL).fetch_one(&mut *transaction).await?;
     let last_fill: i64 =
         sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM fills").fetch_one(&mut *transaction).await?;
     transaction.commit().await?;

@@ -4,6 +4,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection};
 
 use super::StoreError;
 use super::batch::{Batch, SignalInsert};
+use super::book_columns::{self, BookColumns};
 use super::columns::{self, ORDER_COLUMNS, OrderColumns};
 
 /// One value of one row.
@@ -275,30 +276,25 @@ async fn write_accounts(connection: &mut PgConnection, batch: &Batch) -> Result<
             Cell::IntOr(row.trade_date.map(|date| date.yyyymmdd().into())),
             Cell::Int(row.messages_today.into()),
             Cell::Int(row.updated_at.us()),
+            Cell::IntOr(row.prev_equity.map(|money| money.e4())),
         ]
     });
-    let sql = "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us) SELECT * FROM $rows
+    let sql = "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4)
+            SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cash_e4 = excluded.cash_e4, trade_date = excluded.trade_date,
-            messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us";
+            messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us,
+            prev_equity_e4 = excluded.prev_equity_e4";
     run(connection, "accounts cannot be written", sql, accounts).await?;
 
     let books = batch.books.rows().iter().map(|(account, book)| {
-        [
-            Cell::Text(account.as_str()),
-            Cell::Text(book.symbol.as_str()),
-            Cell::Text(book.strategy.as_str()),
-            Cell::Int(book.qty.get()),
-            Cell::Int(book.bought_today.get()),
-            Cell::Int(book.cost.e4()),
-            Cell::Int(book.realized_pnl.e4()),
-        ]
+        let BookColumns { key, ints } = BookColumns::of(account, book);
+        let ([account, symbol, strategy], [a, b, c, d, e, f, g, h, i, j, k, l, m, n]) =
+            (key.map(Cell::Text), ints.map(Cell::IntOr));
+        [account, symbol, strategy, a, b, c, d, e, f, g, h, i, j, k, l, m, n]
     });
-    let sql = "INSERT INTO books (account, symbol, strategy, qty, bought_today, cost_e4, realized_pnl_e4)
-            SELECT * FROM $rows
-        ON CONFLICT (account, symbol, strategy) DO UPDATE SET qty = excluded.qty,
-            bought_today = excluded.bought_today, cost_e4 = excluded.cost_e4,
-            realized_pnl_e4 = excluded.realized_pnl_e4";
-    run(connection, "books cannot be written", sql, books).await?;
+    let (names, on_conflict) = (book_columns::names(), book_columns::on_conflict());
+    let sql = format!("INSERT INTO books ({names}) SELECT * FROM $rows {on_conflict}");
+    run(connection, "books cannot be written", &sql, books).await?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use sea_orm::{DatabaseConnection, Statement};
 
 use super::backend::{Backend, Opened, StoredSignal};
 use super::batch::{Batch, JournalLine, SignalInsert};
+use super::book_columns::{self, BookColumns};
 use super::chain::GENESIS;
 use super::columns::{self, OrderColumns};
 use super::fold::{Folder, fold};
@@ -101,6 +102,10 @@ fn look_at_pages(file: &Path, within: Option<std::time::Duration>) -> Result<boo
         },
     }
 }
+
+/// A restored database passes over the numbers that may have been given out since its copy.
+const LAST_SIGNAL: &str = "SELECT max(coalesce(max(id), 0), coalesce((SELECT CAST(value AS INTEGER) FROM meta
+    WHERE key = 'signal_floor'), 0)) FROM signals";
 
 /// Waits of `busy_timeout` for another process that holds the database's lock: a minute, longer than any backup holds it.
 const LOCK_WAITS: u32 = 12;
@@ -319,7 +324,7 @@ fn take_over(connection: &mut Connection, claim: &Claim) -> rusqlite::Result<Ope
         .query_row("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let max = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let last_signal = max("SELECT coalesce(max(id), 0) FROM signals")?;
+    let last_signal = max(LAST_SIGNAL)?;
     let last_fill = max("SELECT coalesce(max(id), 0) FROM fills")?;
     transaction.commit()?;
     let (last_seq, last_hash) = last.unwrap_or((0, GENESIS));
@@ -571,9 +576,11 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
         ])?;
     }
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO UPDATE SET cash_e4 = excluded.cash_e4, trade_date = excluded.trade_date,
-            messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us",
+            messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us,
+            prev_equity_e4 = excluded.prev_equity_e4",
     )?;
     for row in batch.accounts.rows() {
         upsert.execute(params![
@@ -582,25 +589,19 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
             row.trade_date.map(|date| date.yyyymmdd()),
             row.messages_today,
             row.updated_at.us(),
+            row.prev_equity.map(|money| money.e4()),
         ])?;
     }
-    let mut upsert = connection.prepare_cached(
-        "INSERT INTO books (account, symbol, strategy, qty, bought_today, cost_e4, realized_pnl_e4)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (account, symbol, strategy) DO UPDATE SET qty = excluded.qty,
-            bought_today = excluded.bought_today, cost_e4 = excluded.cost_e4,
-            realized_pnl_e4 = excluded.realized_pnl_e4",
-    )?;
+    let mut upsert = connection.prepare_cached(&book_columns::UPSERT)?;
     for (account, book) in batch.books.rows() {
-        upsert.execute(params![
-            account.as_str(),
-            book.symbol.as_str(),
-            book.strategy.as_str(),
-            book.qty.get(),
-            book.bought_today.get(),
-            book.cost.e4(),
-            book.realized_pnl.e4(),
-        ])?;
+        let BookColumns { key, ints } = BookColumns::of(account, book);
+        for (n, name) in key.iter().enumerate() {
+            upsert.raw_bind_parameter(n + 1, name)?;
+        }
+        for (n, int) in ints.iter().enumerate() {
+            upsert.raw_bind_parameter(key.len() + n + 1, int)?;
+        }
+        upsert.raw_execute()?;
     }
     Ok(())
 }

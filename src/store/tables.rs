@@ -6,7 +6,7 @@ use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
 use super::entity::{
-    accounts, books, exceptions, fills, orders, parents, risk_limits, risk_warnings, signals, strategies,
+    accounts, books, exceptions, fills, fx_rates, orders, parents, risk_limits, risk_warnings, signals, strategies,
     trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
@@ -61,6 +61,9 @@ impl Store {
         }
         for model in risk_warnings::Entity::find().all(&read).await? {
             put(Row::LimitWarning(parse::warning(&model)?.into()))?;
+        }
+        for model in fx_rates::Entity::find().all(&read).await? {
+            tables.fx_rates.put(parse::fx_rate(model)?);
         }
         read.commit().await?;
         Ok(tables)

@@ -5,6 +5,7 @@
 
 mod attacks;
 mod bad_input;
+mod books;
 mod matrix;
 mod refusals;
 mod risk;

@@ -20,6 +20,7 @@ use signalbox::people::{Action, Grant, Pattern, People, PeopleConf, Role};
 use signalbox::store::{Store, StoreConf};
 use signalbox::system::{ClockStart, Signalbox};
 use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::instrument::Currency;
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
 use signalbox_domain::units::{Span, Timestamp};
 
@@ -48,8 +49,9 @@ struct Trading {
 }
 
 /// The demonstration's accounts, and two strategies: one that goes to `paper-a`, one to `paper-b`.
-fn settings(limits: LimitsConf) -> Settings {
+fn settings(limits: LimitsConf, paper_c_in: Currency) -> Settings {
     let mut settings = Settings::demo().unwrap();
+    settings.accounts.last_mut().unwrap().currency = paper_c_in;
     settings.limits = limits;
     for (name, account) in [("small-cap", "paper-a"), ("elsewhere", "paper-b")] {
         let to = RouteTo::Account(AccountId::parse(account).unwrap());
@@ -63,13 +65,13 @@ fn settings(limits: LimitsConf) -> Settings {
 }
 
 /// Starts the actors on a thread of their own, at ten o'clock of a trading day.
-async fn trade(store: Store, people: Arc<People>, limits: LimitsConf) -> (Signalbox, Trading) {
+async fn trade(store: Store, people: Arc<People>, limits: LimitsConf, paper_c_in: Currency) -> (Signalbox, Trading) {
     let (tell, told) = tokio::sync::oneshot::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let thread = std::thread::spawn(move || {
         actix::System::new().block_on(async move {
             let start = ClockStart::At { start: TEN_O_CLOCK, speed: 1 };
-            let system = Signalbox::with_people(settings(limits), store, people, start).await.unwrap();
+            let system = Signalbox::with_people(settings(limits, paper_c_in), store, people, start).await.unwrap();
             let desk = system.desk.clone();
             assert!(tell.send(system).is_ok());
             let _ = stopped.await; // told, or left alone by a test that is over
@@ -82,6 +84,8 @@ async fn trade(store: Store, people: Arc<People>, limits: LimitsConf) -> (Signal
 pub(crate) struct Options {
     pub(crate) cost: Cost,
     pub(crate) limits: LimitsConf,
+    /// The currency of the account `paper-c`.
+    pub(crate) paper_c_in: Currency,
 }
 
 impl Default for Options {
@@ -96,7 +100,7 @@ impl Default for Options {
             ..LimitsConf::default()
         };
         // The tests log in hundreds of times.
-        Self { cost: Cost { memory_kib: 8, passes: 1 }, limits }
+        Self { cost: Cost { memory_kib: 8, passes: 1 }, limits, paper_c_in: Currency::Cny }
     }
 }
 
@@ -123,7 +127,7 @@ impl TestApp {
 
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let (system, trading) = trade(store.clone(), people.clone(), options.limits).await;
+        let (system, trading) = trade(store.clone(), people.clone(), options.limits, options.paper_c_in).await;
         let server = http::serve(listener, 2, http::install(&system).unwrap()).unwrap();
         let handle = server.handle();
         tokio::spawn(server);

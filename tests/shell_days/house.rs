@@ -118,6 +118,7 @@ fn account_settings(n: usize, level: Level) -> AccountSettings {
             ..Limits::default()
         }),
         cash: Money::from_units(CASH[n]),
+        currency: signalbox_domain::instrument::Currency::Cny,
         holdings: HELD[n]
             .iter()
             .map(|(s, book, qty)| OpeningHolding {
@@ -125,6 +126,7 @@ fn account_settings(n: usize, level: Level) -> AccountSettings {
                 strategy: strategy(book),
                 qty: Qty::new(*qty),
                 cost: Price::from_e4(100_000),
+                on: None,
             })
             .collect(),
     }

@@ -10,13 +10,13 @@ use signalbox_actors::journal::{Entry, Journal, Ticket};
 use signalbox_domain::event::Event;
 use signalbox_domain::fees::FeeRules;
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::Book;
+use signalbox_domain::ledger::{Book, Day, Entry as Since};
 use signalbox_domain::order::{Approval, OrdType, Order, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::parent::{Leg, Parent};
 use signalbox_domain::row::{AccountRow, Fill, Row, SignalRow};
 use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
 pub(crate) const AT: Timestamp = Timestamp::from_us(1_548_984_600_000_000);
 
@@ -245,6 +245,7 @@ pub(crate) fn account_row(cash: i64) -> AccountRow {
     AccountRow {
         account: account(),
         cash: Money::from_units(cash),
+        prev_equity: Some(Money::from_units(7)),
         trade_date: Some(trade_date()),
         messages_today: 3,
         updated_at: AT,
@@ -259,5 +260,19 @@ pub(crate) fn book(qty: i64) -> Book {
         bought_today: Qty::new(50),
         cost: Money::from_units(500),
         realized_pnl: Money::ZERO,
+        entry: Some(Since {
+            on: Some(trade_date()),
+            at: Some(AT),
+            high: Some(Price::from_e4(110_000)),
+            low: None,
+            seen_until: AT.plus(Span::from_secs(1)),
+            realized: Money::from_units(-3),
+        }),
+        day: Some(Day {
+            qty: Qty::new(40),
+            flow: Money::from_units(-9),
+            prev_close: Some(Price::from_e4(90_000)),
+            close: None,
+        }),
     }
 }

@@ -65,7 +65,7 @@ impl Account {
             }
             for trade in fresh_trades(snapshot, row, booked) {
                 let book = StrategyId::external();
-                for book in ledger.fill(&book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO) {
+                for book in ledger.fill(at, &book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO) {
                     fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
                 }
                 fx.events.push(Event::ExternalTraded { account: self.conf.id.clone(), trade: Arc::new(trade) });

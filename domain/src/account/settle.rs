@@ -159,7 +159,7 @@ impl Account {
         Ok(Adjustment::Shares { symbol, book, qty: -qty, bought_today: Qty::ZERO, cost: Money::ZERO })
     }
 
-    fn listed_unsellable(&self, symbol: Symbol) -> Qty {
+    pub(super) fn listed_unsellable(&self, symbol: Symbol) -> Qty {
         let listed = self.lists.last.iter().flat_map(|snapshot| &snapshot.positions);
         listed.filter(|position| position.symbol == symbol).map(|position| position.qty - position.sellable).sum()
     }
@@ -173,7 +173,7 @@ impl Account {
         decision: &Settle,
         fx: &mut AccountEffects,
     ) {
-        if let Some(book) = ledger.adjust(&adjustment) {
+        if let Some(book) = ledger.adjust(at, &adjustment) {
             fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
         }
         fx.rows.push(self.account_row(at, ledger));

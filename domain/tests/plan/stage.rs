@@ -103,13 +103,15 @@ pub(crate) fn planned(case: &Case) -> Result<Plan, Vec<Denial>> {
             bought_today: Qty::new(today),
             cost: Money::from_units(1),
             realized_pnl: Money::ZERO,
+            entry: None,
+            day: None,
         };
         let books = vec![
             book(symbol, "s", holder.held, holder.bought_today),
             book(other, "s", holder.other, 0),
             book(other, "t", holder.other, 0),
         ];
-        ledgers.put(Ledger::restore(id.clone(), Money::from_e4(holder.cash), Some(day), books));
+        ledgers.put(Ledger::restore(id.clone(), Money::from_e4(holder.cash), Some(day), None, books));
         aside.put(id, Money::from_e4(holder.aside));
     }
     let quote = |symbol, last: i64, spread: i64| Quote {

@@ -85,6 +85,7 @@ impl Bench {
             strategy: strategy(),
             qty: Qty::new(HELD),
             cost: Price::from_e4(100_000),
+            on: None,
         };
         let cash = Money::from_units(100_000);
         // What is asked here is what becomes of doubts.

@@ -14,6 +14,7 @@ macro_rules! stories {
     };
 }
 
+mod book_stories;
 mod broker_stories;
 mod risk_stories;
 mod signal_stories;
@@ -24,7 +25,12 @@ use strum::IntoEnumIterator;
 
 #[test]
 fn every_denial_has_a_story() {
-    let all = stories::ALL.iter().chain(broker_stories::ALL).chain(signal_stories::ALL).chain(risk_stories::ALL);
+    let all = stories::ALL
+        .iter()
+        .chain(broker_stories::ALL)
+        .chain(signal_stories::ALL)
+        .chain(risk_stories::ALL)
+        .chain(book_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");

@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::rc::Rc;
 
-use signalbox_domain::account::{AccountConf, AccountInput, Alarm, Pacing};
+use signalbox_domain::account::{AccountConf, AccountInput, Alarm, BookOrder, Pacing, Rebook};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report};
 use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, SignalId, StrategyId};
-use signalbox_domain::ledger::OpeningHolding;
+use signalbox_domain::ledger::{OpeningHolding, Transfer};
 use signalbox_domain::order::{OrdType, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
 use signalbox_domain::quote::Quote;
@@ -136,6 +136,7 @@ impl Given {
                         strategy: book,
                         qty: held,
                         cost: price("10"),
+                        on: None,
                     });
                 }
                 let cash = Money::parse(cash).expect("money");
@@ -462,6 +463,18 @@ impl Stage {
             ["release", "strategy", name] => self.state(Scope::Strategy(strategy(name)), TradingState::Active),
             ["again"] => self.again(),
             ["limits", scope, rest @ ..] => self.limits(scope, rest),
+            ["import", book, of, n, "@", cost, rest @ ..] => {
+                let on = after(rest, "on").map(|day| TradeDate::parse(day).expect("a day"));
+                let (symbol, strategy) = (symbol(of), strategy(book));
+                let holding = OpeningHolding { symbol, strategy, qty: qty(n), cost: price(cost), on };
+                return Some(self.rebook(rest, Rebook::Import(vec![holding])));
+            }
+            ["transfer", n, of, "from", from, "to", to, rest @ ..] => {
+                let (from, to) = (strategy(from), strategy(to));
+                let transfer = Transfer { symbol: symbol(of), from, to, qty: qty(n) };
+                return Some(self.rebook(rest, Rebook::Transfer(transfer)));
+            }
+            ["books", name] => return Some(self.books(&account(name))),
             ["ask", rest @ ..] => return Some(self.ask(rest)),
             ["show", name] => return Some(vec![self.show(&account(name))]),
             [signal, rest @ ..] if signal.starts_with('S') => {
@@ -593,6 +606,45 @@ impl Stage {
         said
     }
 
+    /// Tells the account that the words name after `in`, or `a`.
+    fn rebook(&mut self, words: &[&str], what: Rebook) -> Vec<String> {
+        let of = account(after(words, "in").unwrap_or("a"));
+        self.desk.tell_account(&of, AccountInput::Book(BookOrder { what, by: "ann".into(), note: "the story".into() }));
+        let (mut said, told) = (Vec::new(), self.desk.booked.len());
+        self.quiet(&mut said);
+        said.extend(self.desk.booked[told..].iter().filter_map(|b| b.as_ref().err()).map(|e| format!("refused: {e}")));
+        said
+    }
+
+    /// What each book remembers, with what the market has shown up to now.
+    fn books(&self, account: &AccountId) -> Vec<String> {
+        let ledger = self.desk.ledgers.get(account).expect("a ledger");
+        let text = |px: Option<Price>| px.map_or("-".to_owned(), |px| px.to_string());
+        let held = ledger.books().iter().filter(|book| !book.is_blank());
+        held.map(|book| {
+            let quote = self.desk.quotes.get(book.symbol);
+            let entry = book.entry.as_ref();
+            let seen = entry.and_then(|entry| self.desk.quotes.seen_since(book.symbol, entry.seen_until));
+            let high = entry.and_then(|entry| entry.high).max(seen.map(|(high, ..)| high));
+            let low = entry.and_then(|entry| entry.low).into_iter().chain(seen.map(|(_, low, _)| low)).min();
+            let on = entry.and_then(|entry| entry.on).map_or("-".to_owned(), |on| on.to_string());
+            let pnl = book.day_pnl(quote.map(|q| q.last), quote.and_then(|q| q.prev_close));
+            format!(
+                "{} {} {} since {on}, cost {} terminal {}, high {} low {}, realized {}, day {}",
+                book.strategy,
+                book.symbol,
+                book.qty,
+                text(book.cost.per(book.qty)),
+                text(book.diluted_cost().and_then(|cost| cost.per(book.qty))),
+                text(high),
+                text(low),
+                book.realized_pnl,
+                pnl.map_or("-".to_owned(), |pnl| pnl.to_string()),
+            )
+        })
+        .collect()
+    }
+
     fn show(&self, account: &AccountId) -> String {
         let ledger = self.desk.ledgers.get(account).expect("a ledger");
         let mut text = format!("{account}: cash {} reserved {}", ledger.cash, self.desk.risk.reserved_cash(account));
@@ -662,6 +714,14 @@ fn event_line(event: &Event) -> Option<String> {
             format!("limits {} of {scope}{loosened}", fact.version)
         }
         Event::LimitWarned(warning) => format!("{} warned {}", name(warning.order), warning.code),
+        Event::BooksImported { account, items, .. } => {
+            let items = items.iter().map(|i| format!("{} {} {} @ {}", i.book, i.symbol, i.qty, i.cost));
+            format!("{account}: imported {}", items.collect::<Vec<_>>().join(", "))
+        }
+        Event::BookTransferred { account, transfer, by, .. } => {
+            let Transfer { symbol, from, to, qty } = &**transfer;
+            format!("{account}: {qty} {symbol} went from {from} to {to}, by {by}")
+        }
         Event::OrderDenied { terms, denials } => format!("{} denied {}", name(terms.id), denial_codes(denials)),
         Event::Order { order, fact, .. } => {
             let what = match fact {

@@ -11,6 +11,7 @@ pub struct Model {
     pub trade_date: Option<i64>,
     pub messages_today: i64,
     pub updated_at_us: i64,
+    pub prev_equity_e4: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod books;
 pub mod exceptions;
 pub mod fills;
+pub mod fx_rates;
 pub mod journal;
 pub mod orders;
 pub mod parents;

@@ -78,7 +78,8 @@ impl Account {
             return;
         }
         for book in ledger.books().to_vec() {
-            for book in ledger.fill(&book.strategy, book.symbol, Side::Sell, book.qty, Price::ZERO, Money::ZERO) {
+            let (at, qty) = (snapshot.ended, book.qty);
+            for book in ledger.fill(at, &book.strategy, book.symbol, Side::Sell, qty, Price::ZERO, Money::ZERO) {
                 fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
             }
         }

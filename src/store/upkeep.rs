@@ -1,0 +1,275 @@
+//! Upkeep of the database: how large it is and where, a copy to keep, and what has to be done before a copy is used.
+//!
+//! A copy is made and looked at while we trade. It is whole or not there: it gets its name when its pages and its whole
+//! chain of hashes have been read again. What happened after a copy is not in it, so a restored database begins with
+//! trading halted, far from every number that may have been given out since, and with an epoch that fences off whoever
+//! used the database before.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use sea_orm::{ConnectionTrait, Statement};
+use signalbox_domain::event::{Event, Scope, TradingState};
+use signalbox_domain::units::Timestamp;
+
+use super::entity::journal;
+use super::open::{io, is_postgres, lock_folder, sync_folder};
+use super::{
+    ChainError, Change, ChangeError, Expect, Store, StoreConf, StoreError, Verified, chain, parse, postgres, sqlite,
+};
+use crate::clock::{SystemClock, WallClock as _};
+
+/// Signals that were taken after the copy have used numbers, and so have their orders at the brokers: a restored database
+/// begins so much further on. At a thousand signals a second it is a quarter of an hour, at a person's pace for ever.
+const SKIPPED: u64 = 1_000_000;
+
+/// Whoever wrote to the database after the copy was made had an epoch above the copy's.
+const EPOCHS_SKIPPED: u64 = 1_000_000;
+
+/// What one table takes, its indexes included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSize {
+    pub table: String,
+    /// Counted in SQLite, estimated by PostgreSQL.
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// Why a copy cannot be made, or not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UpkeepError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the copy's chain of hashes does not hold")]
+    Chain(#[from] ChainError),
+    #[error("{} is there already: nothing is overwritten", .0.display())]
+    Exists(PathBuf),
+    #[error("there is no file {}", .0.display())]
+    Missing(PathBuf),
+    #[error("a PostgreSQL database is copied by pg_dump and pg_restore: see the documents")]
+    Postgres,
+    #[error("the restored database cannot be marked")]
+    Mark(#[from] ChangeError),
+}
+
+/// The tables by size, the largest first. Others may write meanwhile.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn sizes(conf: &StoreConf) -> Result<Vec<TableSize>, UpkeepError> {
+    let mut sizes = if is_postgres(&conf.url) {
+        let reads = postgres::connect_readers(&conf.url).await?;
+        let sql = "SELECT c.relname::text AS name, greatest(c.reltuples, 0)::bigint AS rows,
+                pg_total_relation_size(c.oid)::bigint AS bytes
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind = 'r' AND n.nspname = current_schema()";
+        let found = reads.query_all_raw(Statement::from_string(reads.get_database_backend(), sql)).await;
+        let size = |row: &sea_orm::QueryResult| {
+            let (table, rows, bytes): (String, i64, i64) =
+                (row.try_get("", "name")?, row.try_get("", "rows")?, row.try_get("", "bytes")?);
+            Ok(TableSize { table, rows: rows as u64, bytes: bytes as u64 })
+        };
+        let sizes = found.and_then(|rows| rows.iter().map(size).collect::<Result<Vec<_>, _>>());
+        sizes.map_err(|error| StoreError::database("the sizes cannot be read", error))?
+    } else {
+        let connection = read_only(&sqlite::file(&conf.url, &conf.data_dir)?)?;
+        sizes_of(&connection).map_err(|error| StoreError::database("the sizes cannot be read", error))?
+    };
+    sizes.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.table.cmp(&b.table)));
+    Ok(sizes)
+}
+
+/// Makes a copy of a SQLite database under a name that is not there yet. Others may write meanwhile: the copy is of one
+/// instant. What it proves about itself is returned; kept elsewhere, the hash shows later that nothing was cut off.
+///
+/// # Errors
+/// [`UpkeepError`]; then there is no file of that name.
+pub fn backup(conf: &StoreConf, to: &Path) -> Result<Verified, UpkeepError> {
+    if is_postgres(&conf.url) {
+        return Err(UpkeepError::Postgres);
+    }
+    let from = sqlite::file(&conf.url, &conf.data_dir)?;
+    let draft = beside(to, "part");
+    for file in [to, &draft] {
+        if file.exists() {
+            return Err(UpkeepError::Exists(file.to_owned()));
+        }
+    }
+    let copied = copy_and_verify(&from, &draft).and_then(|verified| {
+        File::open(&draft).and_then(|file| file.sync_all()).map_err(io("the copy cannot be flushed"))?;
+        std::fs::rename(&draft, to).map_err(io("the copy cannot get its name"))?;
+        sync_parent(to)?;
+        Ok(verified)
+    });
+    if copied.is_err() {
+        let _ = std::fs::remove_file(&draft); // it may not be there
+    }
+    copied
+}
+
+/// Puts a copy in the place of the database, which has to be out of use, and marks it: see [`mark_restored`]. What was
+/// there is kept beside it under another name. Returns that name, and what the copy proves about itself.
+///
+/// # Errors
+/// [`UpkeepError`]; until the copy was read as a whole nothing has changed.
+pub async fn restore(conf: &StoreConf, from: &Path) -> Result<(Option<PathBuf>, Verified), UpkeepError> {
+    if is_postgres(&conf.url) {
+        return Err(UpkeepError::Postgres);
+    }
+    if !from.is_file() {
+        return Err(UpkeepError::Missing(from.to_owned()));
+    }
+    let file = sqlite::file(&conf.url, &conf.data_dir)?;
+    let (lock, _) = lock_folder(&conf.data_dir)?;
+    let draft = beside(&file, "restoring");
+    let _ = std::fs::remove_file(&draft); // of an earlier try
+    std::fs::copy(from, &draft).map_err(io("the copy cannot be copied"))?;
+    let verified = verify(&draft)?;
+    File::open(&draft).and_then(|file| file.sync_all()).map_err(io("the copy cannot be flushed"))?;
+    let mut kept = None;
+    if file.exists() {
+        let name = format!("before-restore-{}", SystemClock.now().us());
+        // The log first: a database without its log is one of an earlier moment, a log without its database is nothing.
+        for suffix in ["", "-wal", "-shm"] {
+            let part = with_suffix(&file, suffix);
+            if part.exists() {
+                std::fs::rename(&part, with_suffix(&beside(&file, &name), suffix)).map_err(io("it cannot be kept"))?;
+            }
+        }
+        kept = Some(beside(&file, &name));
+    }
+    std::fs::rename(&draft, &file).map_err(io("the copy cannot get its name"))?;
+    sync_folder(&conf.data_dir).map_err(io("the data folder cannot be flushed"))?;
+    drop(lock);
+    mark_restored(conf).await?;
+    Ok((kept, verified))
+}
+
+/// What every restored database needs before its first use, also one that came by `pg_restore`: trading is halted until a
+/// person has looked, numbers of signals and orders that may have been given out since the copy are passed over, and
+/// whoever used the database before is fenced off.
+///
+/// # Errors
+/// [`UpkeepError`].
+pub async fn mark_restored(conf: &StoreConf) -> Result<(), UpkeepError> {
+    let store = Store::open(conf.clone()).await?;
+    let at = store.restore().await?.last_at.unwrap_or(Timestamp::from_us(0));
+    let backend = store.reads().get_database_backend();
+    let reason = "restored from a copy: look at what the brokers show before you trade";
+    let sql = [
+        format!(
+            "INSERT INTO meta (key, value)
+             SELECT 'signal_floor', CAST(coalesce(max(id), 0) + {SKIPPED} AS TEXT) FROM signals WHERE 1 = 1
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        ),
+        format!(
+            "INSERT INTO trading_states (scope_kind, scope_id, state, who, reason, at_us)
+             VALUES ('global', '', 'halted', 'restore', '{reason}', {})
+             ON CONFLICT (scope_kind, scope_id) DO UPDATE SET state = excluded.state, who = excluded.who,
+                reason = excluded.reason, at_us = excluded.at_us",
+            at.us()
+        ),
+        // The last of all: from here on this process cannot write any more either.
+        format!("UPDATE lease SET epoch = epoch + {EPOCHS_SKIPPED}"),
+    ];
+    let statements = sql.into_iter().map(|sql| (Statement::from_string(backend, sql), Expect::One)).collect();
+    let (scope, state) = (Scope::Global, TradingState::Halted);
+    let event = Event::TradingStateSet { scope, state, who: "restore".into(), reason: reason.into() };
+    store.change(at, Change { statements, event }).await?;
+    store.close();
+    Ok(())
+}
+
+fn read_only(file: &Path) -> Result<Connection, UpkeepError> {
+    if !file.is_file() {
+        return Err(UpkeepError::Missing(file.to_owned()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).and_then(|connection| {
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(connection)
+    });
+    Ok(connection.map_err(|error| StoreError::database("the database file cannot be read", error))?)
+}
+
+fn sizes_of(connection: &Connection) -> rusqlite::Result<Vec<TableSize>> {
+    let mut tables = connection.prepare(
+        "SELECT m.tbl_name, sum(s.pgsize) FROM dbstat('main', 1) s JOIN sqlite_schema m ON m.name = s.name
+         GROUP BY m.tbl_name",
+    )?;
+    let found = tables.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    found
+        .map(|size| {
+            let (table, bytes) = size?;
+            // A name out of the schema itself.
+            let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| row.get(0))?;
+            Ok(TableSize { table, rows: rows as u64, bytes: bytes as u64 })
+        })
+        .collect()
+}
+
+fn copy_and_verify(from: &Path, to: &Path) -> Result<Verified, UpkeepError> {
+    let connection = read_only(from)?;
+    let name = to.to_string_lossy();
+    let copied = connection.execute("VACUUM INTO ?1", [&*name]);
+    copied.map_err(|error| StoreError::database("the database cannot be copied", error))?;
+    verify(to)
+}
+
+/// Reads every page and the whole chain of hashes.
+fn verify(file: &Path) -> Result<Verified, UpkeepError> {
+    sqlite::check_all_pages(file)?;
+    let connection = read_only(file)?;
+    let failed = |error| StoreError::database("the copy's journal cannot be read", error);
+    let mut lines = connection
+        .prepare(
+            "SELECT seq, at_us, actor, cause, kind, account, strategy, signal_id, order_id, payload, hash FROM journal
+             ORDER BY seq",
+        )
+        .map_err(failed)?;
+    let mut rows = lines.query([]).map_err(failed)?;
+    let mut verified = Verified { lines: 0, last_seq: 0, last_hash: chain::GENESIS };
+    while let Some(row) = rows.next().map_err(failed)? {
+        let line = parse::journal_line(model(row).map_err(failed)?)?;
+        if line.seq != verified.last_seq + 1 {
+            return Err(ChainError::Missing(verified.last_seq + 1).into());
+        }
+        if chain::hash(&verified.last_hash, &line) != line.hash {
+            return Err(ChainError::Broken(line.seq).into());
+        }
+        verified = Verified { lines: verified.lines + 1, last_seq: line.seq, last_hash: line.hash };
+    }
+    Ok(verified)
+}
+
+fn model(row: &rusqlite::Row<'_>) -> rusqlite::Result<journal::Model> {
+    Ok(journal::Model {
+        seq: row.get(0)?,
+        at_us: row.get(1)?,
+        actor: row.get(2)?,
+        cause: row.get(3)?,
+        kind: row.get(4)?,
+        account: row.get(5)?,
+        strategy: row.get(6)?,
+        signal_id: row.get(7)?,
+        order_id: row.get(8)?,
+        payload: row.get(9)?,
+        hash: row.get(10)?,
+    })
+}
+
+fn beside(file: &Path, word: &str) -> PathBuf {
+    with_suffix(file, &format!(".{word}"))
+}
+
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn sync_parent(file: &Path) -> Result<(), StoreError> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sync_folder(folder).map_err(io("the folder of the copy cannot be flushed"))
+}

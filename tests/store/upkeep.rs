@@ -1,0 +1,98 @@
+//! A copy that was made while we traded, and what becomes of a system that begins with it.
+
+use signalbox::store::upkeep::{self, UpkeepError};
+use signalbox::store::{Change, Ingested, Store};
+use signalbox_domain::event::{Scope, TradingState};
+use signalbox_domain::ids::SignalId;
+
+use crate::support::{AT, Database, administered, new_signal};
+
+async fn ingest(store: &Store, key: &str) -> SignalId {
+    match store.ingest(new_signal(key)).await.unwrap() {
+        Ingested::Accepted(signal) => signal.id,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn change(store: &Store, action: &str) {
+    store.change(AT, Change { statements: Vec::new(), event: administered(action) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_of_a_running_system_is_whole_and_begins_halted_beyond_every_number_given_out() {
+    let database = Database::sqlite();
+    let store = database.open().await;
+    let first = ingest(&store, "k1").await;
+    let copy = database.folder().join("copy.db");
+    let verified = upkeep::backup(&database.conf, &copy).unwrap();
+    assert_eq!(verified.lines, store.verify_chain(1).await.unwrap().lines);
+    assert!(matches!(upkeep::backup(&database.conf, &copy), Err(UpkeepError::Exists(_))), "nothing is overwritten");
+
+    // After the copy: a signal that the copy does not know, at brokers that have seen its orders.
+    let second = ingest(&store, "k2").await;
+    let tables = store.tables().await.unwrap();
+    assert_eq!(tables.signals.len(), 2);
+    assert!(matches!(upkeep::restore(&database.conf, &copy).await, Err(UpkeepError::Store(_))), "it is in use");
+    let epoch = store.epoch();
+    store.close();
+    drop(store);
+
+    let (kept, restored) = upkeep::restore(&database.conf, &copy).await.unwrap();
+    assert_eq!(restored, verified);
+    assert!(kept.unwrap().is_file(), "what was there is kept");
+    let store = database.open().await;
+    assert!(store.epoch() > epoch + 1_000, "{} fences off {epoch}", store.epoch());
+    let states = store.trading_states().await.unwrap();
+    assert!(states.iter().any(|s| s.scope == Scope::Global && s.state == TradingState::Halted), "{states:?}");
+    assert!(store.signal(second).await.unwrap().is_none());
+    assert!(store.signal(first).await.unwrap().is_some());
+    let third = ingest(&store, "k2").await;
+    assert!(third.get() >= second.get() + 1_000_000 - 1, "{third} is beyond {second}");
+    assert_eq!(store.verify_chain(1).await.unwrap().lines, verified.lines + 2, "the mark and the new signal");
+    let proof = signalbox::replay::prove(&store, signalbox::replay::Rows::AsTheyAre).await.unwrap();
+    assert!(proof.differences.is_empty(), "{:?}", proof.differences);
+}
+
+#[tokio::test]
+async fn a_copy_that_was_changed_or_cut_is_not_restored() {
+    let database = Database::sqlite();
+    let store = database.open().await;
+    for n in 0..3 {
+        change(&store, &format!("a{n}")).await;
+    }
+    let spoilt = |name: &str, sql: &str| {
+        let file = database.folder().join(name);
+        upkeep::backup(&database.conf, &file).unwrap();
+        rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+        file
+    };
+    let changed = spoilt("changed.db", "UPDATE journal SET payload = replace(payload, 'a1', 'b1') WHERE seq = 2");
+    let cut = spoilt("cut.db", "DELETE FROM journal WHERE seq = 2");
+    store.close();
+    drop(store);
+    for file in [changed, cut] {
+        let refused = upkeep::restore(&database.conf, &file).await;
+        assert!(matches!(refused, Err(UpkeepError::Chain(_))), "{}: {refused:?}", file.display());
+    }
+    let store = database.open().await;
+    assert_eq!(store.verify_chain(1).await.unwrap().lines, 3, "nothing was touched");
+}
+
+#[tokio::test]
+async fn sizes_name_every_table_and_the_largest_first() {
+    for database in Database::all().await {
+        let store = database.open().await;
+        for n in 0..200 {
+            change(&store, &format!("a{n}")).await;
+        }
+        let sizes = upkeep::sizes(&database.conf).await.unwrap();
+        let of = |table: &str| sizes.iter().find(|size| size.table == table).unwrap();
+        assert!(of("journal").bytes > of("fills").bytes, "{sizes:?}");
+        assert!(sizes.is_sorted_by(|a, b| a.bytes >= b.bytes));
+        if database.conf.url.starts_with("sqlite") {
+            assert_eq!(of("journal").rows, 200);
+        }
+        store.close();
+        database.remove().await;
+    }
+}
