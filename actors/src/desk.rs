@@ -170,7 +170,7 @@ impl Desk {
     pub async fn set_limits(
         &self,
         scope: Scope,
-        set: LimitSet,
+        set: Box<LimitSet>,
         expected: Option<u32>,
         who: Arc<str>,
         reason: Arc<str>,

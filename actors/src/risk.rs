@@ -195,7 +195,7 @@ pub type LimitsSet = Result<Arc<LimitFact>, LimitsRefused>;
 #[rtype(result = "()")]
 pub struct SetLimits {
     pub scope: Scope,
-    pub set: LimitSet,
+    pub set: Box<LimitSet>,
     /// The version that is changed.
     pub expected: Option<u32>,
     pub who: Arc<str>,

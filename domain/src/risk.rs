@@ -73,7 +73,7 @@ pub enum RiskInput {
     /// The limits of a scope become these. Answered by [`RiskEffects::limits`].
     SetLimits {
         scope: Scope,
-        set: LimitSet,
+        set: Box<LimitSet>,
         /// The version that is changed; 0 when there was none. Refused when it is another one.
         expected: Option<u32>,
         who: Arc<str>,
@@ -169,7 +169,7 @@ impl Risk {
                 fx.rows.push(Row::TradingState { scope, state, who, reason, at });
             }
             RiskInput::SetLimits { scope, set, expected, who, reason } => {
-                let fact = self.limits.next(at, scope, set, expected, who, reason);
+                let fact = self.limits.next(at, scope, *set, expected, who, reason);
                 if let Ok(fact) = &fact {
                     fx.events.push(Event::LimitsSet(fact.clone()));
                     fx.rows.push(Row::Limits(fact.clone()));

@@ -202,7 +202,8 @@ async fn set_limits(
     }
     check_reason(&reason)?;
     let set = read_set(&scope, &limits)?;
-    let set = front.desk.set_limits(scope, set, version, who(principal.client()), reason.as_str().into()).await?;
+    let set =
+        front.desk.set_limits(scope, set.into(), version, who(principal.client()), reason.as_str().into()).await?;
     match set {
         Ok(fact) => Ok(web::Json(FactView::of(&fact))),
         Err(LimitsRefused::Version { is }) => {

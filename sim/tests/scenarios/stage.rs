@@ -522,7 +522,7 @@ impl Stage {
         }
         let expected = after(words, "version").map(|n| n.parse().expect("a number"));
         let (who, reason) = ("a risk manager".into(), "the story".into());
-        self.desk.tell_risk(RiskInput::SetLimits { scope, set, expected, who, reason });
+        self.desk.tell_risk(RiskInput::SetLimits { scope, set: set.into(), expected, who, reason });
     }
 
     fn strategy_state(&mut self, name: &str, state: StrategyState) {
