@@ -28,7 +28,7 @@ use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed
 use crate::event::Event;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId, StrategyId};
-use crate::ledger::{Ledger, Mark, OpeningHolding};
+use crate::ledger::{Ledger, Mark, OpeningHolding, Trade};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
 use crate::reconcile::exception::Exception;
 use crate::reconcile::{DoubtConf, ParkReason};
@@ -707,7 +707,11 @@ impl Account {
         if came_back {
             fx.alarms.push(Alarm::CameBack { order: id });
         }
-        let touched = ledger.fill(at, &terms.strategy, terms.symbol, terms.side, fill.qty, fill.px, fee);
+        let touched = ledger.fill(
+            at,
+            &terms.strategy,
+            Trade { symbol: terms.symbol, side: terms.side, qty: fill.qty, px: fill.px, fee },
+        );
         self.book_rows(touched, fx);
         fx.rows.push(Row::Fill(Fill {
             account: self.conf.id.clone(),

@@ -2,8 +2,8 @@
 
 use proptest::prelude::ProptestConfig;
 
-/// `SIGNALBOX_CASES`, by default 2,000.
+/// `SIGNALBOX_CASES` when the tests are built, by default 2,000.
 pub(crate) fn config() -> ProptestConfig {
-    let cases = std::env::var("SIGNALBOX_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
+    let cases = option_env!("SIGNALBOX_CASES").and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -32,6 +32,17 @@ pub struct OpeningHolding {
     pub on: Option<TradeDate>,
 }
 
+/// What was traded, as it is booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trade {
+    pub symbol: Symbol,
+    pub side: Side,
+    pub qty: Qty,
+    pub px: Price,
+    /// What this fill added to its order's fees.
+    pub fee: Money,
+}
+
 /// What one strategy holds of one symbol in one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
@@ -217,21 +228,13 @@ impl Ledger {
         changed
     }
 
-    /// Books one fill: shares, cash, cost and realized profit. `fee` is what this fill added to the order's fees.
+    /// Books one fill: shares, cash, cost and realized profit.
     /// Returns the books that changed.
     ///
     /// A sale of more than the strategy's own book holds (only a person's manual order can do that) takes the rest out
     /// of the other books of the symbol, unclaimed holdings first, so that no book ever goes below zero.
-    pub fn fill(
-        &mut self,
-        at: Timestamp,
-        strategy: &StrategyId,
-        symbol: Symbol,
-        side: Side,
-        qty: Qty,
-        px: Price,
-        fee: Money,
-    ) -> Vec<Book> {
+    pub fn fill(&mut self, at: Timestamp, strategy: &StrategyId, trade: Trade) -> Vec<Book> {
+        let Trade { symbol, side, qty, px, fee } = trade;
         let amount = px.times(qty);
         match side {
             Side::Buy => {

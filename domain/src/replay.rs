@@ -11,7 +11,7 @@ use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
 use crate::fx::FxRates;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, fold, fold_filled};
 use crate::reconcile::exception::Exception;
@@ -19,7 +19,7 @@ use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::tables::Tables;
-use crate::units::{Money, Qty, Timestamp, TradeDate};
+use crate::units::{Qty, Timestamp, TradeDate};
 
 /// The journal tells what cannot have happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -197,7 +197,7 @@ impl Replay {
             Event::ExternalTraded { account, trade } => {
                 let book = StrategyId::external();
                 let ledger = self.ledger(account)?;
-                ledger.fill(at, &book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO);
+                ledger.fill(at, &book, Trade::from(&**trade));
             }
             Event::Adjusted { account, adjustment, .. } => {
                 self.ledger(account)?.adjust(at, adjustment);
@@ -296,7 +296,11 @@ impl Replay {
         let terms = order.terms.clone();
         let order = order.snapshot();
         if let OrderFact::Filled { qty, px, fee, .. } = fact {
-            self.ledger(account)?.fill(at, &terms.strategy, terms.symbol, terms.side, *qty, *px, *fee);
+            self.ledger(account)?.fill(
+                at,
+                &terms.strategy,
+                Trade { symbol: terms.symbol, side: terms.side, qty: *qty, px: *px, fee: *fee },
+            );
             if had_ended && self.fill_late(&order) {
                 return Ok(());
             }

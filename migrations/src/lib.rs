@@ -6,10 +6,10 @@ use sea_orm_migration::prelude::*;
 mod m20261121_000001_create_core;
 mod m20261121_000002_create_people;
 mod m20261121_000003_create_exceptions;
-mod m20261121_000004_create_book_entries;
-mod m20261121_000005_create_fx_rates;
 mod m20261121_000011_create_limits;
 mod m20261121_000020_create_revived_exceptions;
+mod m20261121_000030_create_book_entries;
+mod m20261121_000031_create_fx_rates;
 mod sql;
 
 #[derive(Debug)]
@@ -24,8 +24,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_create_exceptions::Migration),
             Box::new(m20261121_000011_create_limits::Migration),
             Box::new(m20261121_000020_create_revived_exceptions::Migration),
-            Box::new(m20261121_000004_create_book_entries::Migration),
-            Box::new(m20261121_000005_create_fx_rates::Migration),
+            Box::new(m20261121_000030_create_book_entries::Migration),
+            Box::new(m20261121_000031_create_fx_rates::Migration),
         ]
     }
 }

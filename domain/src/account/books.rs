@@ -8,6 +8,7 @@
 mod tests;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::{Account, AccountEffects};
@@ -206,10 +207,10 @@ impl Account {
             if twice || held && !external {
                 return Err(Unbookable::NotEmpty { book: strategy, symbol });
             }
-            if !sources.contains_key(&symbol) {
-                sources.insert(symbol, self.source(ledger, symbol)?);
-            }
-            let Some(source) = sources.get_mut(&symbol) else { continue };
+            let source = match sources.entry(symbol) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.source(ledger, symbol)?),
+            };
             let there = source.fresh.map(|fresh| fresh + source.external);
             let fresh = match source.fresh {
                 Some(fresh) => fresh.min(qty),
@@ -262,10 +263,10 @@ impl Account {
     fn unclaimed(&self, ledger: &Ledger, sources: &mut BTreeMap<Symbol, Source>) {
         let listed = self.lists.last.iter().filter(|_| self.reads()).flat_map(|snapshot| &snapshot.positions);
         for symbol in listed.map(|position| position.symbol) {
-            if !sources.contains_key(&symbol)
+            if let Entry::Vacant(new) = sources.entry(symbol)
                 && let Ok(source) = self.source(ledger, symbol)
             {
-                sources.insert(symbol, source);
+                new.insert(source);
             }
         }
     }

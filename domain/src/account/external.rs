@@ -10,7 +10,7 @@ use crate::broker::{ListedOrder, ListedTrade, Snapshot};
 use crate::calendar::china_date_time;
 use crate::event::Event;
 use crate::ids::StrategyId;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Trade};
 use crate::reconcile::exception::{Decision, Evidence, Exception, ExceptionKind};
 use crate::reconcile::validity::quiet;
 use crate::row::Row;
@@ -65,7 +65,7 @@ impl Account {
             }
             for trade in fresh_trades(snapshot, row, booked) {
                 let book = StrategyId::external();
-                for book in ledger.fill(at, &book, trade.symbol, trade.side, trade.qty, trade.px, Money::ZERO) {
+                for book in ledger.fill(at, &book, Trade::from(&trade)) {
                     fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
                 }
                 fx.events.push(Event::ExternalTraded { account: self.conf.id.clone(), trade: Arc::new(trade) });
@@ -80,6 +80,13 @@ impl Account {
         if booked_any {
             fx.rows.push(self.account_row(at, ledger));
         }
+    }
+}
+
+impl From<&ListedTrade> for Trade {
+    /// Fees are not listed, so they are not booked.
+    fn from(trade: &ListedTrade) -> Self {
+        Self { symbol: trade.symbol, side: trade.side, qty: trade.qty, px: trade.px, fee: Money::ZERO }
     }
 }
 

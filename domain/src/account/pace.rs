@@ -95,7 +95,7 @@ impl Pace {
     }
 }
 
-/// The messages of the last sixty seconds, by second.
+/// The messages of the last minute, by second: each counts for a second too long rather than too short.
 #[derive(Debug)]
 struct Minute {
     seconds: [u32; Self::LEN as usize],
@@ -111,7 +111,8 @@ impl Default for Minute {
 }
 
 impl Minute {
-    const LEN: i64 = 60;
+    /// One more than a minute has: its first and its last second are parts of seconds.
+    const LEN: i64 = 61;
 
     fn second(at: Timestamp) -> i64 {
         at.us().div_euclid(1_000_000)
@@ -195,8 +196,8 @@ mod tests {
         pace.refill(at);
         (0..3).for_each(|_| pace.sent(at));
         assert!(!pace.may_send(at, 3));
-        assert_eq!(pace.wake_at(false, 3), Some(Timestamp::from_us(60_000_000)));
-        assert!(pace.may_send(Timestamp::from_us(60_000_000), 3));
+        assert_eq!(pace.wake_at(false, 3), Some(Timestamp::from_us(61_000_000)));
+        assert!(pace.may_send(Timestamp::from_us(61_000_000), 3));
     }
 
     #[test]
@@ -205,6 +206,6 @@ mod tests {
         pace.sent_before(Timestamp::from_us(50_000_000));
         pace.sent_before(Timestamp::from_us(20_000_000));
         assert!(!pace.may_send(Timestamp::from_us(60_000_000), 2));
-        assert!(pace.may_send(Timestamp::from_us(80_000_000), 2));
+        assert!(pace.may_send(Timestamp::from_us(81_000_000), 2));
     }
 }

@@ -121,7 +121,11 @@ impl Week {
         match step {
             Step::Buy { book, qty, px, fee } => {
                 let (px_, fee_) = (Price::from_e4(px), Money::from_e4(fee));
-                self.ledger.fill(at, &name(book), s, Side::Buy, Qty::new(qty), px_, fee_);
+                self.ledger.fill(
+                    at,
+                    &name(book),
+                    Trade { symbol: s, side: Side::Buy, qty: Qty::new(qty), px: px_, fee: fee_ },
+                );
                 self.oracle.broker += qty;
                 self.oracle.cash -= px * qty + fee;
                 self.oracle.day_flow -= px * qty + fee;
@@ -134,7 +138,11 @@ impl Week {
                 let qty = qty.min(own);
                 if qty > 0 {
                     let (px_, fee_) = (Price::from_e4(px), Money::from_e4(fee));
-                    self.ledger.fill(at, &name(book), s, Side::Sell, Qty::new(qty), px_, fee_);
+                    self.ledger.fill(
+                        at,
+                        &name(book),
+                        Trade { symbol: s, side: Side::Sell, qty: Qty::new(qty), px: px_, fee: fee_ },
+                    );
                     self.oracle.broker -= qty;
                     self.oracle.cash += px * qty - fee;
                     self.oracle.day_flow += px * qty - fee;

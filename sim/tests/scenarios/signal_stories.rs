@@ -9,6 +9,7 @@ stories! {
            -> a: submit S1.1 buy 2500 @ 10.00
         09:31 S2 buy ¥25999 600000.SH @ 10.00
            -> S2 planned: a buy 2500; residual 99
+           -> S2.1 warned POSITION
            -> a: submit S2.1 buy 2500 @ 10.00
         09:31 S3 buy ¥999 600000.SH @ 10.00
            -> S3 planned: nothing; residual 99
@@ -84,7 +85,11 @@ stories! {
         09:31 S2 target ¥15000 600000.SH @ 10.10
            -> S2 planned: nothing; residual 0
            -> S2 done
+        09:31 broker S1.1 filled E1 500 at 10.10
+           -> S1.1 filled 500 at 10.10, fee 5.05
+           -> S1 done
         09:32 S3 target 10% 600000.SH @ 10.00
+           -> S3 planned: a sell 400; residual 1
            -> a: submit S3.1 sell 400 @ 10.00
     ";
 
@@ -107,6 +112,7 @@ stories! {
         given route s a
         given route t a+b by cash
         09:31 S1 buy 2000 600000.SH @ 10.00
+           -> S1.1 warned ORDER_VALUE
            -> a: submit S1.1 buy 2000 @ 10.00
         09:31 S2 of t buy 1000 000001.SZ @ 10.00
            -> S2 planned: a buy 800, b buy 200; residual 0

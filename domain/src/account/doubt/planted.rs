@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Account, AccountEffects, Filled};
 use crate::broker::{BrokerRequest, Snapshot};
 use crate::ids::OrderId;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Trade};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, Side};
 use crate::reconcile::Baseline;
 use crate::reconcile::matching::sums;
@@ -78,8 +78,9 @@ impl Account {
             return;
         }
         for book in ledger.books().to_vec() {
-            let (at, qty) = (snapshot.ended, book.qty);
-            for book in ledger.fill(at, &book.strategy, book.symbol, Side::Sell, qty, Price::ZERO, Money::ZERO) {
+            let (symbol, qty) = (book.symbol, book.qty);
+            let gone = Trade { symbol, side: Side::Sell, qty, px: Price::ZERO, fee: Money::ZERO };
+            for book in ledger.fill(snapshot.ended, &book.strategy, gone) {
                 fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
             }
         }
