@@ -15,7 +15,7 @@ use super::auth::{Authenticated, require};
 use super::dto::{measure, unit};
 use super::front::{AccountInfo, Front};
 use super::intake::who;
-use super::json::{StrictJson, StrictQuery};
+use super::json::{JsonBytes, StrictQuery, parse_json};
 use super::page::{Page, PageQuery};
 use super::problem::{Code, Problem};
 use super::trading_state::{allowed, check_reason, name_of};
@@ -191,11 +191,11 @@ impl FactView {
 #[put("/v1/risk/limits")]
 async fn set_limits(
     Authenticated(principal): Authenticated,
-    body: StrictJson<LimitsBody>,
+    body: JsonBytes,
     front: web::Data<Front>,
 ) -> Result<web::Json<FactView>, Problem> {
     allowed(&principal)?;
-    let LimitsBody { scope, limits, reason, version } = body.0;
+    let LimitsBody { scope, limits, reason, version } = parse_json(&body.0)?;
     let scope = scope_of(&scope, &front)?;
     if reason.trim().is_empty() {
         return Err(Problem::invalid("reason", "who changes a limit says why"));

@@ -83,8 +83,8 @@ async fn a_bought_share_knows_its_entry_and_both_costs() {
     for _ in 0..300 {
         let books = app.get("/v1/accounts/paper-b/books", &ann).await.body;
         if let Some(book) = books["items"].as_array().unwrap().iter().find(|b| b["strategy"] == "manual") {
-            assert_eq!((&book["entry_date"], &book["avg_cost"]), (&json!("2019-02-01"), &json!("10.5251")), "{book}");
-            assert_eq!((&book["broker_cost"], &book["day_pnl"]), (&json!("10.5251"), &json!("-5.02")), "{book}");
+            assert_eq!((&book["entry_date"], &book["avg_cost"]), (&json!("2019-02-01"), &json!("10.5252")), "{book}");
+            assert_eq!((&book["broker_cost"], &book["day_pnl"]), (&json!("10.5252"), &json!("-5.04")), "{book}");
             assert!(book["opened_at"].as_str().unwrap().starts_with("2019-02-01T10:0"), "{book}");
             return;
         }

@@ -82,8 +82,17 @@ impl Desk {
         let answer = self.order(body).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         let signal = answer.headers["location"].clone();
-        let signal = self.until(&signal, "status", "working").await;
-        let order = signal["parents"][0]["orders"][0]["id"].as_str().unwrap().to_owned();
+        self.until(&signal, "status", "working").await;
+        // The signal is planned a moment before risk approves its order.
+        let mut order = None;
+        for _ in 0..200 {
+            order = self.get(&signal).await["parents"][0]["orders"][0]["id"].as_str().map(str::to_owned);
+            if order.is_some() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let order = order.unwrap();
         self.until(&format!("/v1/orders/{order}"), "status", "new").await;
         order
     }
