@@ -256,7 +256,7 @@ impl Account {
         let last_day = ended.iter().map(|order| order.approval.trade_date).max();
         for order in ended {
             if let Some(no) = order.broker_order_id.as_ref().filter(|_| self.knows_numbers()) {
-                self.lists.claims.insert((order.approval.trade_date, no.clone()), order.id());
+                self.lists.claims.insert((self.broker_day(&order), no.clone()), order.id());
             }
             let of_last_day = Some(order.approval.trade_date) == last_day;
             let (id, filled_meanwhile) = (order.id(), of_last_day && may_have_filled(&order));

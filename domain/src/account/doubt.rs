@@ -109,7 +109,7 @@ impl Account {
         if self.knows_numbers() {
             for order in self.orders.values() {
                 if let Some(no) = &order.broker_order_id {
-                    self.lists.claims.insert((order.approval.trade_date, no.clone()), order.id());
+                    self.lists.claims.insert((self.broker_day(order), no.clone()), order.id());
                 }
             }
         }
@@ -207,7 +207,8 @@ impl Account {
         let conf = &self.conf.doubt;
         let sent = order.sent_at.filter(|sent| self.lists.measured_from.is_none_or(|from| *sent > from));
         let lives = sent.is_some_and(|sent| at.since(sent).us() < conf.id_lives.us() - conf.id_margin.us());
-        let wanted = !order.cancel_wanted && refusal(at, states, &order.terms).is_none();
+        let permitted = refusal(at, states, &order.terms).is_none() && self.is_of_today(at, order);
+        let wanted = !order.cancel_wanted && permitted;
         let again = self.conf.capabilities.level == Level::L3
             && order.in_doubt
             && order.parked.is_none()
@@ -488,7 +489,7 @@ impl Account {
             .filter(|(id, acked)| !rows.contains_key(id) && snapshot.began.since(**acked) >= within);
         for id in missing.map(|(id, _)| *id).collect::<Vec<_>>() {
             let known = self.orders.get(&id);
-            if known.is_none_or(|o| o.approval.trade_date != snapshot.trade_date || o.status != OrdStatus::New) {
+            if known.is_none_or(|o| self.broker_day(o) != snapshot.trade_date || o.status != OrdStatus::New) {
                 self.lists.unseen.remove(&id);
             } else if self.doubt_acknowledged(at, id, "acknowledged, and not in the broker's list", fx)
                 && self.looks_up()
@@ -587,7 +588,7 @@ impl Account {
     fn end_earlier_days(&mut self, at: Timestamp, date: TradeDate, fx: &mut AccountEffects) {
         let over = |o: &&Order| {
             let known = o.in_flight != Some(InFlight::New) && (!o.in_doubt || o.in_flight == Some(InFlight::Cancel));
-            known && o.approval.trade_date < date && matches!(o.status, OrdStatus::New | OrdStatus::PartiallyFilled)
+            known && self.broker_day(o) < date && matches!(o.status, OrdStatus::New | OrdStatus::PartiallyFilled)
         };
         for id in self.orders.values().filter(over).map(Order::id).collect::<Vec<_>>() {
             self.fact(at, id, OrderFact::Expired, fx);
@@ -605,7 +606,7 @@ impl Account {
         if seeded(SeededBug::GhostWatchOff) {
             return None;
         }
-        let of_day = self.ended.iter().filter(|o| o.approval.trade_date == snapshot.trade_date);
+        let of_day = self.ended.iter().filter(|o| self.broker_day(o) == snapshot.trade_date);
         let mut gone = of_day.filter(|o| o.status.is_gone() && o.send_no > 0);
         let tag = |order: &Order| self.conf.doubt.installation.map(|i| order.id().client_order_id(i).to_string());
         let fits = |order: &&Order| match (&row.tag, tag(order)) {

@@ -2,6 +2,7 @@
 
 use super::{Account, AccountEffects, Alarm, refusal};
 use crate::broker::{BrokerRequest, Level};
+use crate::calendar::china_date_time;
 use crate::ids::OrderId;
 use crate::order::{InFlight, OrdStatus, Order, OrderFact};
 use crate::reconcile::ParkReason;
@@ -48,7 +49,7 @@ impl Account {
         let Some(order) = self.orders.get(&id) else { return };
         let enforced = self.conf.capabilities.level == Level::L4;
         // A broker remembers the ids of its day, and no longer: after it nothing is proved any more (F67).
-        let today = self.lists.today.is_none_or(|today| today <= order.approval.trade_date);
+        let today = self.is_of_today(at, order);
         if !today && order.in_doubt && self.reads() {
             return self.park(at, id, ParkReason::DayOver, fx);
         }
@@ -74,6 +75,12 @@ impl Account {
             }
             _ => fx.alarms.push(Alarm::Unexplained { order: id, what: "the broker does not know it".into() }),
         }
+    }
+
+    /// Whether the broker's day of the order is not over, by what was told of days and by the clock, whichever comes first.
+    pub(super) fn is_of_today(&self, at: Timestamp, order: &Order) -> bool {
+        let day = order.approval.trade_date;
+        self.lists.today.is_none_or(|today| today <= day) && china_date_time(at).0 <= day
     }
 
     /// One more lookup that did not find the order. A broker in place has no door where a request could wait.

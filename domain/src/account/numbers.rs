@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::doubt::number_of;
 use super::{Account, AccountEffects};
 use crate::broker::{Level, ListedOrder, Report, Snapshot};
+use crate::calendar::china_date_time;
 use crate::ids::{BrokerOrderId, OrderId};
 use crate::order::{InFlight, OrdStatus, Order};
 use crate::reconcile::matching::{Field, candidate};
@@ -18,7 +19,7 @@ impl Account {
     pub(super) fn claim(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
         if self.knows_numbers() && !seeded(SeededBug::ClaimNotUnique) {
-            let key = (order.approval.trade_date, no.clone());
+            let key = (self.broker_day(order), no.clone());
             if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(&key) {
                 return false;
             }
@@ -33,6 +34,13 @@ impl Account {
             }
         }
         true
+    }
+
+    /// The day in whose lists the broker shows it: that of its approval, unless it was acknowledged on a later one only. What
+    /// a person binds after its day is of its own day.
+    pub(super) fn broker_day(&self, order: &Order) -> TradeDate {
+        let acked = order.acked_at.filter(|_| !self.lists.vouched.contains(&order.id()));
+        acked.map_or(order.approval.trade_date, |at| china_date_time(at).0.max(order.approval.trade_date))
     }
 
     /// Whether the broker's numbers are compared with anything.
@@ -53,18 +61,19 @@ impl Account {
     }
 
     fn of_day(&self, date: TradeDate) -> impl Iterator<Item = &Order> {
-        self.orders.values().chain(self.ended.iter()).filter(move |o| o.approval.trade_date == date)
+        self.orders.values().chain(self.ended.iter()).filter(move |o| self.broker_day(o) == date)
     }
 
     /// A read in our numbers, with what the terminal called otherwise.
     pub(super) fn in_our_numbers(&mut self, snapshot: Arc<Snapshot>) -> (Arc<Snapshot>, Renumbered) {
         let visible =
             |o: &&Order| o.first_fill_at.is_some_and(|at| at.plus(self.conf.doubt.visibility) <= snapshot.began);
-        let of_day = self.orders.values().chain(self.ended.iter());
-        for order in of_day.filter(|o| o.approval.trade_date == snapshot.trade_date).filter(visible) {
-            if let Some(no) = &order.broker_order_id {
-                self.lists.seen.traded(order, no);
-            }
+        let of_day =
+            self.orders.values().chain(self.ended.iter()).filter(|o| self.broker_day(o) == snapshot.trade_date);
+        let traded: Vec<(&Order, &BrokerOrderId)> =
+            of_day.filter(visible).filter_map(|order| Some((order, order.broker_order_id.as_ref()?))).collect();
+        for (order, no) in traded {
+            self.lists.seen.traded(snapshot.trade_date, order, no);
         }
         let by_tag = self.renumbered_by_tag(&snapshot);
         let snapshot = if by_tag.is_empty() { snapshot } else { Arc::new(with_numbers(&snapshot, &by_tag)) };

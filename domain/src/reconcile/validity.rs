@@ -118,8 +118,8 @@ impl SeenRows {
     }
 
     /// An order of ours that has traded on the day exists, whether it was listed or not.
-    pub fn traded(&mut self, order: &Order, no: &BrokerOrderId) {
-        let (date, terms) = (order.approval.trade_date, &order.terms);
+    pub fn traded(&mut self, date: TradeDate, order: &Order, no: &BrokerOrderId) {
+        let terms = &order.terms;
         if self.date.is_none_or(|known| known <= date) {
             self.begin(date);
             self.rows.entry(no.clone()).or_insert_with(|| Seen {
