@@ -198,7 +198,9 @@ struct OverviewQuery {
 
 /// The accounts that one may see, with totals per group and currency.
 #[utoipa::path(tag = "overview", security(("access_token" = []), ("api_key" = [])), params(OverviewQuery),
-    responses((status = 200, body = OverviewView), Refusals))]
+    responses((status = 200, body = OverviewView), Refusals,
+        (status = 422, body = super::problem::ProblemBody, content_type = "application/problem+json",
+            description = "The base is no currency that is known here")))]
 #[get("/v1/overview")]
 async fn show_overview(
     Authenticated(principal): Authenticated,

@@ -20,7 +20,7 @@ use super::page::{Page, PageQuery};
 use super::problem::{Code, Problem};
 use super::trading_state::{allowed, check_reason, name_of};
 use super::views::at;
-use super::{BodyRefusals, Missing, Refusals};
+use super::{BodyRefusals, Conflicts, Missing, Refusals};
 use crate::people::{Principal, Scope};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
@@ -187,7 +187,7 @@ impl FactView {
 
 /// Sets the limits of one scope, at once and without a restart. The strictest of the scopes counts.
 #[utoipa::path(tag = "risk", security(("access_token" = [])), request_body = LimitsBody,
-    responses((status = 200, body = FactView), Refusals, BodyRefusals, Missing))]
+    responses((status = 200, body = FactView), Refusals, BodyRefusals, Missing, Conflicts))]
 #[put("/v1/risk/limits")]
 async fn set_limits(
     Authenticated(principal): Authenticated,
@@ -264,7 +264,9 @@ struct HistoryQuery {
 
 /// Every version of the limits of the scopes that one may see, the newest first.
 #[utoipa::path(tag = "risk", security(("access_token" = []), ("api_key" = [])), params(HistoryQuery),
-    responses((status = 200, body = Page<FactView>), Refusals, Missing))]
+    responses((status = 200, body = Page<FactView>), Refusals, Missing,
+        (status = 422, body = super::problem::ProblemBody, content_type = "application/problem+json",
+            description = "That is no scope")))]
 #[get("/v1/risk/limits/history")]
 async fn list_history(
     Authenticated(principal): Authenticated,
