@@ -111,6 +111,8 @@ pub enum StoreError {
         file.display()
     )]
     Damaged { file: PathBuf, detail: String },
+    #[error("a restore in {} was cut off: give the copy to `signalbox restore` again", .0.display())]
+    RestoreCutOff(PathBuf),
     #[error("the writer panicked: {0}")]
     Panicked(String),
     /// A stored value that no version of this program wrote.

@@ -19,7 +19,7 @@ use super::queue::Queue;
 use super::writer::{Listeners, Writer};
 use crate::clock::WallClock as _;
 
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, fold, postgres, sqlite};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, fold, postgres, sqlite, upkeep};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -31,6 +31,8 @@ pub struct Hooks {
     /// The writer waits for these, and what is read in the background is there at once: on paused time nothing may
     /// happen that the runtime does not see.
     pub turns: Option<Turns>,
+    /// A restore that was begun is finished with this.
+    pub restoring: bool,
 }
 
 /// The same for SQLite's write-ahead log.
@@ -62,6 +64,7 @@ impl Default for Hooks {
             flush_delay: std::time::Duration::ZERO,
             log: LogHooks::default(),
             turns: None,
+            restoring: false,
         }
     }
 }
@@ -99,6 +102,9 @@ impl Store {
     pub async fn open_with(conf: StoreConf, hooks: Hooks) -> Result<Self, StoreError> {
         let (folder, claim) = lock_folder(&conf.data_dir)?;
         crash_point("open.locked");
+        if !hooks.restoring && upkeep::is_cut_off(&conf.data_dir) {
+            return Err(StoreError::RestoreCutOff(conf.data_dir));
+        }
         let queue = Arc::new(Queue::default());
         if let Some(turns) = &hooks.turns {
             turns.are_of(&queue);

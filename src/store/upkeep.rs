@@ -14,7 +14,7 @@ use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::units::Timestamp;
 
 use super::entity::journal;
-use super::open::{io, is_postgres, lock_folder, sync_folder};
+use super::open::{Hooks, io, is_postgres, lock_folder, sync_folder};
 use super::{
     ChainError, Change, ChangeError, Expect, Store, StoreConf, StoreError, Verified, chain, parse, postgres, sqlite,
 };
@@ -26,6 +26,14 @@ const SKIPPED: u64 = 1_000_000;
 
 /// Whoever wrote to the database after the copy was made had an epoch above the copy's.
 const EPOCHS_SKIPPED: u64 = 1_000_000;
+
+/// Lies in the data folder from before the old database moves until the new one is marked: what stands there meanwhile,
+/// nothing included, would give out again the numbers that brokers know. Nobody else opens it.
+const CUT_OFF: &str = "restore-in-progress";
+
+pub(super) fn is_cut_off(data_dir: &Path) -> bool {
+    data_dir.join(CUT_OFF).exists()
+}
 
 /// What one table takes, its indexes included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +120,8 @@ pub fn backup(conf: &StoreConf, to: &Path) -> Result<Verified, UpkeepError> {
 /// there is kept beside it under another name. Returns that name, and what the copy proves about itself.
 ///
 /// # Errors
-/// [`UpkeepError`]; until the copy was read as a whole nothing has changed.
+/// [`UpkeepError`]; until the copy was read as a whole nothing has changed. What is cut off after that is refused by every
+/// start, until it is done again.
 pub async fn restore(conf: &StoreConf, from: &Path) -> Result<(Option<PathBuf>, Verified), UpkeepError> {
     if is_postgres(&conf.url) {
         return Err(UpkeepError::Postgres);
@@ -127,10 +136,13 @@ pub async fn restore(conf: &StoreConf, from: &Path) -> Result<(Option<PathBuf>, 
     std::fs::copy(from, &draft).map_err(io("the copy cannot be copied"))?;
     let verified = verify(&draft)?;
     File::open(&draft).and_then(|file| file.sync_all()).map_err(io("the copy cannot be flushed"))?;
+    File::create(conf.data_dir.join(CUT_OFF))
+        .and_then(|file| file.sync_all())
+        .map_err(io("the restore cannot begin"))?;
+    sync_folder(&conf.data_dir).map_err(io("the data folder cannot be flushed"))?;
     let mut kept = None;
     if file.exists() {
         let name = format!("before-restore-{}", SystemClock.now().us());
-        // The log first: a database without its log is one of an earlier moment, a log without its database is nothing.
         for suffix in ["", "-wal", "-shm"] {
             let part = with_suffix(&file, suffix);
             if part.exists() {
@@ -153,7 +165,7 @@ pub async fn restore(conf: &StoreConf, from: &Path) -> Result<(Option<PathBuf>, 
 /// # Errors
 /// [`UpkeepError`].
 pub async fn mark_restored(conf: &StoreConf) -> Result<(), UpkeepError> {
-    let store = Store::open(conf.clone()).await?;
+    let store = Store::open_with(conf.clone(), Hooks { restoring: true, ..Hooks::default() }).await?;
     let at = store.restore().await?.last_at.unwrap_or(Timestamp::from_us(0));
     let backend = store.reads().get_database_backend();
     let reason = "restored from a copy: look at what the brokers show before you trade";
@@ -178,6 +190,10 @@ pub async fn mark_restored(conf: &StoreConf) -> Result<(), UpkeepError> {
     let event = Event::TradingStateSet { scope, state, who: "restore".into(), reason: reason.into() };
     store.change(at, Change { statements, event }).await?;
     store.close();
+    if is_cut_off(&conf.data_dir) {
+        std::fs::remove_file(conf.data_dir.join(CUT_OFF)).map_err(io("the restore cannot end"))?;
+        sync_folder(&conf.data_dir).map_err(io("the data folder cannot be flushed"))?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! A copy that was made while we traded, and what becomes of a system that begins with it.
 
 use signalbox::store::upkeep::{self, UpkeepError};
-use signalbox::store::{Change, Ingested, Store};
+use signalbox::store::{Change, Ingested, Store, StoreError};
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::SignalId;
 
@@ -76,6 +76,27 @@ async fn a_copy_that_was_changed_or_cut_is_not_restored() {
     }
     let store = database.open().await;
     assert_eq!(store.verify_chain(1).await.unwrap().lines, 3, "nothing was touched");
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_is_no_database_until_it_is_done_again() {
+    let database = Database::sqlite();
+    let store = database.open().await;
+    ingest(&store, "k1").await;
+    let (copy, half) = (database.folder().join("copy.db"), database.folder().join("half.db"));
+    for file in [&copy, &half] {
+        upkeep::backup(&database.conf, file).unwrap();
+    }
+    store.close();
+    drop(store);
+    // Its journal is whole, and it gets its name; but it cannot be marked.
+    rusqlite::Connection::open(&half).unwrap().execute_batch("DROP TABLE meta").unwrap();
+    upkeep::restore(&database.conf, &half).await.unwrap_err();
+    let Err(refused) = Store::open(database.conf.clone()).await else { panic!("numbers would be given out twice") };
+    assert!(matches!(refused, StoreError::RestoreCutOff(_)), "{refused}");
+    upkeep::restore(&database.conf, &copy).await.unwrap();
+    let states = database.open().await.trading_states().await.unwrap();
+    assert!(states.iter().any(|s| s.scope == Scope::Global && s.state == TradingState::Halted), "{states:?}");
 }
 
 #[tokio::test]
