@@ -16,7 +16,6 @@ use signalbox_domain::order::{Order, Side};
 use signalbox_domain::risk::{Approved, ApprovedOrder};
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::board::Board;
@@ -24,7 +23,7 @@ use crate::crash::crash_point;
 use crate::gate::Waiter;
 use crate::journal::{Entry, Ticket};
 use crate::port::tell;
-use crate::session::{self, Session};
+use crate::session::{Decided, Session};
 use crate::{risk, strategy};
 
 #[derive(Debug)]
@@ -38,7 +37,7 @@ enum Ask {
 struct Held {
     ticket: Ticket,
     /// When it was decided.
-    since: Instant,
+    decided: Decided,
     ask: Ask,
 }
 
@@ -153,10 +152,10 @@ impl AccountActor {
             }
             self.arm(fx.wake_at, ctx);
             let ticket = ticket.unwrap_or(0);
-            let since = session::now();
-            self.held.extend(fx.broker.drain(..).map(|request| Held { ticket, since, ask: Ask::Call(request) }));
+            let decided = Decided::now(&*self.board.clock);
+            self.held.extend(fx.broker.drain(..).map(|request| Held { ticket, decided, ask: Ask::Call(request) }));
             if fx.read {
-                self.held.push_back(Held { ticket, since, ask: Ask::Read });
+                self.held.push_back(Held { ticket, decided, ask: Ask::Read });
             }
             let heard = self.perform_durable(at, ctx);
             if heard.is_empty() {
@@ -172,7 +171,7 @@ impl AccountActor {
     fn perform_durable(&mut self, at: Timestamp, ctx: &mut Context<Self>) -> Heard {
         let mut heard = Heard::default();
         let durable = self.board.journal.durable();
-        while let Some(Held { since, ask, .. }) = self.held.pop_front_if(|held| held.ticket <= durable) {
+        while let Some(Held { decided, ask, .. }) = self.held.pop_front_if(|held| held.ticket <= durable) {
             match ask {
                 Ask::Call(request) => {
                     crash_point(match request {
@@ -180,11 +179,11 @@ impl AccountActor {
                         BrokerRequest::Cancel { .. } => "cancel.durable",
                         BrokerRequest::Find { .. } => "find.durable",
                     });
-                    heard.reports.append(&mut self.session.call(at, since, request));
+                    heard.reports.append(&mut self.session.call(at, decided, request));
                 }
                 Ask::Read => {
                     crash_point("read.durable");
-                    heard.read_failed = self.session.read(since);
+                    heard.read_failed = self.session.read(decided);
                 }
             }
         }

@@ -19,7 +19,7 @@ use signalbox_brokers::{Broker, BrokerError};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Report};
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::Order;
-use signalbox_domain::units::Timestamp;
+use signalbox_domain::units::{Span, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -27,6 +27,7 @@ use tracing::{error, info, warn};
 
 use crate::account::{Answered, Connected, ListsRead, LiveOrders, Reported};
 use crate::board::Board;
+use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::port::tell;
 use crate::supervise::panic_text;
@@ -117,7 +118,28 @@ impl Drop for Apart {
 #[derive(Debug)]
 struct Asked {
     what: Ask,
-    since: Instant,
+    decided: Decided,
+}
+
+/// When something was decided, by both of the machine's clocks: one stands still while the machine sleeps, and somebody
+/// may set the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Decided {
+    at: Instant,
+    drift: Span,
+}
+
+impl Decided {
+    #[must_use]
+    pub fn now(clock: &dyn Clock) -> Self {
+        Self { at: now(), drift: clock.drift() }
+    }
+
+    /// How long ago that was, by the clock that went further.
+    fn age(self, clock: &dyn Clock) -> Duration {
+        let asleep = clock.drift().us() - self.drift.us();
+        now().duration_since(self.at) + Duration::from_micros(u64::try_from(asleep).unwrap_or(0))
+    }
 }
 
 #[derive(Debug)]
@@ -141,17 +163,17 @@ impl Session {
         Self::Apart(Apart { asked: tx, task: actix::spawn(runner.run()) })
     }
 
-    /// Carries a request out, or has it carried out: then the answer comes as a message. Its patience counts from
-    /// `since`, when it was decided: a journal that was slow, or a process that was stopped meanwhile, makes it as late
+    /// Carries a request out, or has it carried out: then the answer comes as a message. Its patience counts from when it
+    /// was decided: a journal that was slow, a process that was stopped or a machine that slept meanwhile make it as late
     /// as a queue does.
-    pub fn call(&mut self, at: Timestamp, since: Instant, request: BrokerRequest) -> Vec<BrokerReport> {
+    pub fn call(&mut self, at: Timestamp, decided: Decided, request: BrokerRequest) -> Vec<BrokerReport> {
         match self {
             // An adapter that does not answer at once is dropped half-way here, and that counts as lost.
             Self::InPlace(broker) => match broker.call(at, &request).now_or_never() {
                 Some(reports) => reports,
                 None => vec![lost(&request, "the broker did not answer at once")],
             },
-            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Call(request), since }) {
+            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Call(request), decided }) {
                 Ok(()) => Vec::new(),
                 Err(full) => match full.into_inner().what {
                     Ask::Call(request) => vec![lost(&request, "never sent: too much waits for the broker")],
@@ -162,10 +184,10 @@ impl Session {
     }
 
     /// Has the lists read. What is returned is the answer already.
-    pub fn read(&mut self, since: Instant) -> Option<ReadFailed> {
+    pub fn read(&mut self, decided: Decided) -> Option<ReadFailed> {
         match self {
             Self::InPlace(_) => Some(ReadFailed("this broker has no lists".into())),
-            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Read, since }) {
+            Self::Apart(apart) => match apart.asked.try_send(Asked { what: Ask::Read, decided }) {
                 Ok(()) => None,
                 Err(_) => Some(ReadFailed("too much waits for the broker".into())),
             },
@@ -264,7 +286,7 @@ impl Runner {
     async fn beside<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Gone> {
         let mut work = std::pin::pin!(work);
         loop {
-            let due = self.waiting.front().map(|asked| asked.since + self.patience.queue);
+            let due = self.waiting.front().map(|asked| asked.decided.at + self.patience.queue);
             let room = self.waiting.len() < QUEUE_MAX;
             tokio::select! {
                 biased;
@@ -297,7 +319,7 @@ impl Runner {
                 },
                 asked = next_asked(&mut self.waiting, &mut self.asked) => asked?,
             };
-            if now() >= asked.since + self.patience.queue {
+            if asked.decided.age(&*self.board.clock) >= self.patience.queue {
                 self.too_late(&asked.what);
                 continue;
             }
@@ -435,6 +457,6 @@ fn lost(request: &BrokerRequest, cause: impl Into<Arc<str>>) -> BrokerReport {
 }
 
 #[expect(clippy::disallowed_methods, reason = "patience is real time: it is no market event")]
-pub(crate) fn now() -> Instant {
+fn now() -> Instant {
     Instant::now()
 }

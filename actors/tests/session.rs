@@ -420,6 +420,24 @@ impl Machine for SetMachine {
 }
 
 #[actix::test]
+async fn f38_what_was_decided_before_the_machine_slept_is_not_sent_when_it_wakes() {
+    tokio::time::pause();
+    for (asleep_ms, doubts) in [(0, 0), (1_900, 0), (8 * 3_600_000, 1), (-8 * 3_600_000, 0)] {
+        let (far, machine) = (Far::new(), SetMachine::default());
+        let clock = MarketClock::on(Box::new(machine.clone()), desk::monday_morning(), 1);
+        let shop = open_with(1, &far, |boot| boot.clock = Arc::new(clock)).await;
+        shop.store.hold();
+        shop.buy().await;
+        // While it sleeps only the wall clock goes on.
+        machine.0.store(asleep_ms, Ordering::Relaxed);
+        shop.store.release_for_ever();
+        shop.pass(15_000).await;
+        assert_eq!((shop.doubts(), shop.holds(0)), (doubts, 100), "asleep for {asleep_ms} ms");
+        assert_eq!(far.desk().submits, 1);
+    }
+}
+
+#[actix::test]
 async fn f37_a_wall_clock_that_is_set_is_noticed_and_an_id_of_before_is_not_sent_again() {
     tokio::time::pause();
     // Set by so many milliseconds, once or twice: whether the order is sent again.
