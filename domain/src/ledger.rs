@@ -212,11 +212,14 @@ impl Ledger {
     pub fn start_day(&mut self, trade_date: TradeDate) -> Vec<Book> {
         self.trade_date = Some(trade_date);
         self.extra_messages = 0;
+        // A row outlives its book, and the book that comes after it is another one.
+        let blank = self.books.iter().filter(|book| book.is_blank());
+        let gone = blank.map(|book| (book, Book::new(book.symbol, book.strategy.clone())));
+        let mut changed: Vec<Book> = gone.filter(|(book, new)| *book != new).map(|(_, new)| new).collect();
         self.books.retain(|book| !book.is_blank());
         let closes = self.books.iter().filter(|book| !book.qty.is_zero());
         let worth = closes.map(|book| Some(book.day?.close?.times(book.qty)));
         self.prev_equity = worth.sum::<Option<Money>>().map(|worth| worth + self.cash);
-        let mut changed = Vec::new();
         for book in &mut self.books {
             let day = Some(Day::starting(book.qty, book.day));
             if !book.bought_today.is_zero() || book.day != day {

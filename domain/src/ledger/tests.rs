@@ -286,3 +286,22 @@ fn the_worth_at_the_last_close_is_known_when_every_close_is() {
     week.take(Step::Day);
     assert_eq!(week.ledger.prev_equity, None, "that day has no close");
 }
+
+#[test]
+fn a_book_that_was_emptied_and_begins_again_is_the_same_after_a_restart_and_without_one() {
+    let (mut week, mut rows) = (Week::new(), BTreeMap::new());
+    week.take(Step::Buy { book: 2, qty: 100, px: 100_000, fee: 0 });
+    week.take(Step::Day);
+    // At cost: nothing was earned, so nothing of it is kept beyond the day.
+    week.take(Step::Sell { book: 2, qty: 100, px: 100_000, fee: 0 });
+    let mut store = |books: Vec<Book>| rows.extend(books.into_iter().map(|book| (book.strategy.clone(), book)));
+    store(week.ledger.books().to_vec());
+    store(week.ledger.start_day(day(9)));
+    let Ledger { account, cash, trade_date, prev_equity, .. } = week.ledger.clone();
+    let mut restored = Ledger::restore(account, cash, trade_date, prev_equity, rows.into_values().collect());
+    for ledger in [&mut week.ledger, &mut restored] {
+        let (qty, px, side) = (Qty::new(50), Price::from_e4(90_000), Side::Buy);
+        ledger.fill(Timestamp::from_us(99), &name(2), Trade { symbol: symbol(), side, qty, px, fee: Money::ZERO });
+    }
+    assert_eq!(restored.book(symbol(), &name(2)), week.ledger.book(symbol(), &name(2)));
+}
