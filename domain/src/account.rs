@@ -500,7 +500,9 @@ impl Account {
     fn send_cancel(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
         let Some(order) = self.orders.get(&id) else { return };
         // What is in doubt may be another's order by its number: the cancel follows when it is not.
-        if order.cancel_wanted && order.in_flight.is_none() && !order.in_doubt && is_working(order) {
+        let sure = order.in_flight.is_none() && !order.in_doubt;
+        // Nor is there anything to cancel once the broker's day is over: its next lists end the order.
+        if order.cancel_wanted && sure && is_working(order) && !self.is_of_the_past(at, order) {
             self.send_cancel_now(at, id, fx);
         }
     }

@@ -307,6 +307,7 @@ impl Account {
             free = self.match_doubts(at, ledger, &snapshot, free, fx);
         }
         self.miss_acknowledged(at, &snapshot, &rows, fx);
+        self.park_unlisted(at, &rows, fx);
         self.explain_rest(at, &snapshot, free, fx);
         self.book_external(at, ledger, &snapshot, fx);
         #[cfg(feature = "seeded-bugs")]
@@ -462,7 +463,7 @@ impl Account {
     }
 
     /// A parked order is a person's. One that is parked only because nothing could be read goes on where our tag tells.
-    fn is_looked_for(&self, order: &Order) -> bool {
+    pub(super) fn is_looked_for(&self, order: &Order) -> bool {
         let readable = match order.parked {
             None => true,
             Some(ParkReason::Blind) => self.conf.capabilities.level >= Level::L2,

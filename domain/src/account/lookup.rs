@@ -50,8 +50,14 @@ impl Account {
         let enforced = self.conf.capabilities.level == Level::L4;
         // A broker remembers the ids of its day, and no longer: after it nothing is proved any more (F67).
         let today = self.is_of_today(at, order);
-        if !today && order.in_doubt && self.reads() {
-            return self.park(at, id, ParkReason::DayOver, fx);
+        if !today && self.reads() {
+            if order.in_flight == Some(InFlight::Cancel) && !order.in_doubt {
+                self.doubt(at, id, "the broker knows no order to cancel", fx);
+            }
+            if self.orders.get(&id).is_some_and(|order| order.in_doubt) {
+                self.park(at, id, ParkReason::DayOver, fx);
+            }
+            return;
         }
         match (order.status, order.in_flight, order.in_doubt) {
             (OrdStatus::Initialized, Some(InFlight::New), true) if enforced => {
@@ -81,6 +87,12 @@ impl Account {
     pub(super) fn is_of_today(&self, at: Timestamp, order: &Order) -> bool {
         let day = order.approval.trade_date;
         self.lists.today.is_none_or(|today| today <= day) && china_date_time(at).0 <= day
+    }
+
+    /// Whether the broker lists it no more, because the day on which it took the order is over.
+    pub(super) fn is_of_the_past(&self, at: Timestamp, order: &Order) -> bool {
+        let today = self.lists.today.max(Some(china_date_time(at).0));
+        self.reads() && Some(self.broker_day(order)) < today
     }
 
     /// One more lookup that did not find the order. A broker in place has no door where a request could wait.

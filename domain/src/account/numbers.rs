@@ -9,6 +9,7 @@ use crate::broker::{Level, ListedOrder, Report, Snapshot};
 use crate::calendar::china_date_time;
 use crate::ids::{BrokerOrderId, OrderId};
 use crate::order::{InFlight, OrdStatus, Order};
+use crate::reconcile::ParkReason;
 use crate::reconcile::matching::{Field, candidate};
 use crate::reconcile::renumbered::{Renumbered, translated, with_numbers};
 use crate::seeded::{SeededBug, seeded};
@@ -129,6 +130,24 @@ impl Account {
         for id in misread {
             self.lists.claims.retain(|_, owner| *owner != id);
             self.doubt_acknowledged(at, id, "the broker named the number of another order", fx);
+        }
+    }
+
+    /// A doubt of which no row tells, and which no search will end: the number of an order that has traded is another
+    /// order's, or is not listed any more.
+    pub(super) fn park_unlisted(
+        &mut self,
+        at: Timestamp,
+        rows: &BTreeMap<OrderId, &ListedOrder>,
+        fx: &mut AccountEffects,
+    ) {
+        let lasts = self.conf.doubt.blind_after;
+        let old = |o: &Order| o.doubt_since.is_some_and(|since| at.since(since) >= lasts);
+        let lost = |o: &&Order| o.in_doubt && old(o) && o.cum_qty.is_positive() && !self.is_looked_for(o);
+        let lost = self.orders.values().filter(lost).filter(|o| !rows.contains_key(&o.id()));
+        for id in lost.map(Order::id).collect::<Vec<_>>() {
+            let misread = self.lists.misread.contains(&id);
+            self.park(at, id, if misread { ParkReason::NearMiss } else { ParkReason::NumbersVanished }, fx);
         }
     }
 
