@@ -7,5 +7,6 @@ mod broker;
 mod late;
 mod levels;
 mod lists;
+mod orders;
 mod persons;
 mod settle;

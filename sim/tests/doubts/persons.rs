@@ -176,3 +176,39 @@ fn f67_at_l4_a_doubt_that_crosses_the_day_is_a_persons() {
     }
     assert_eq!(bench.parked(order), Some(ParkReason::DayOver));
 }
+
+#[test]
+fn f67_what_a_person_binds_after_its_day_is_not_cancelled_any_more_and_never_absent() {
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(100);
+    bench.lose(order);
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    let day = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+    bench.desk.set_clock(china_instant(day, 9, 31, 0));
+    bench.tell(AccountInput::DayStart(day));
+    bench.say(order, Report::NotFound);
+    assert_eq!(bench.parked(order), Some(ParkReason::DayOver));
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N1"))), Ok(()));
+    assert_eq!(bench.cancels(), 0);
+    bench.lists.trade_date = day;
+    bench.pass(60);
+    assert_eq!((bench.status(order), bench.cancels()), ("expired", 0));
+}
+
+#[test]
+fn f67_a_cancel_that_finds_no_order_on_the_next_day_proves_nothing() {
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(100);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    assert_eq!(bench.cancels(), 1);
+    bench.broken = Some("the terminal is off");
+    let day = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+    bench.desk.set_clock(china_instant(day, 9, 31, 0));
+    bench.tell(AccountInput::DayStart(day));
+    for _ in 0..4 {
+        bench.say(order, Report::NotFound);
+        bench.pass(60);
+    }
+    assert_eq!(bench.parked(order), Some(ParkReason::DayOver));
+}
