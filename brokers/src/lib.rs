@@ -47,7 +47,7 @@ pub trait Broker: Send {
     }
 
     /// Waits for what the broker says unasked. May be dropped at any await without losing a report. A broker that never
-    /// speaks unasked waits for ever.
+    /// speaks unasked waits for ever. What it says of an earlier trading day is left out: numbers begin anew each day.
     ///
     /// # Errors
     /// [`BrokerError`] when the line is dead: the session has to be opened again.

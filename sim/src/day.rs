@@ -7,6 +7,7 @@
 mod end;
 mod night;
 mod promises;
+mod session;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -39,6 +40,8 @@ use crate::house::{self, ACCOUNTS, Brokers, account, strategy, symbol};
 use crate::line::{Fate, Line};
 use crate::oracle::{Oracle, must};
 use crate::trouble::{Faults, Trouble, stream};
+
+use session::{Ask, Session};
 
 /// Lives through the day of a seed. The error is the promise that was broken, and the story of the day.
 ///
@@ -93,23 +96,6 @@ enum Happening {
     Suspend,
 }
 
-#[derive(Debug)]
-enum Job {
-    Ask(BrokerRequest),
-    Read,
-}
-
-#[derive(Debug)]
-struct Session {
-    adapter: FakeAdapter<Line>,
-    level: Level,
-    jobs: VecDeque<Job>,
-    busy: bool,
-    connected: bool,
-    /// What is asked at the moment, for the case that the process ends.
-    asked: Option<BrokerRequest>,
-}
-
 struct Day {
     desk: Desk,
     oracle: Oracle,
@@ -143,6 +129,9 @@ struct Day {
 
 /// Long enough for every proof of absence.
 const CALM: Span = Span::from_secs(600);
+
+/// A doubt that comes of what a person decided is a person's after two minutes.
+const SECOND_LOOK: Span = Span::from_secs(150);
 
 const TAG: &str = "S1";
 
@@ -301,7 +290,7 @@ impl Day {
             must!(order.parked.is_some(), "ten minutes without trouble, and order {id} is in doubt and nobody's");
         }
         self.person_settles()?;
-        self.run_until(self.now.plus(Span::from_secs(120)))?;
+        self.run_until(self.now.plus(SECOND_LOOK))?;
         self.person_settles()?;
         if self.night_at.is_some() {
             self.person_adjusts()?;
@@ -378,12 +367,6 @@ impl Day {
         }
     }
 
-    fn news(&self, account: usize) -> signalbox_brokers::fake::wire::Pushes {
-        let (stream, after) = self.sessions[account].adapter.heard();
-        let request = PushRequest { account: ACCOUNTS[account].to_owned(), stream, after, wait_ms: 0 };
-        self.line.pushes(&request)
-    }
-
     /// The desk does what it has to do now, in any order, and its questions join the queues.
     fn work(&mut self) -> Result<(), String> {
         loop {
@@ -404,88 +387,12 @@ impl Day {
         }
         self.desk.commit();
         while let Some((id, request)) = self.desk.sent.pop_front() {
-            self.queue(&id, Job::Ask(request));
+            self.queue(&id, Ask::Call(request));
         }
         while let Some(id) = self.desk.reads.pop_front() {
-            self.queue(&id, Job::Read);
+            self.queue(&id, Ask::Read);
         }
         Ok(())
-    }
-
-    fn queue(&mut self, id: &AccountId, job: Job) {
-        let n = place(id);
-        self.sessions[n].jobs.push_back(job);
-        self.start(n);
-    }
-
-    /// Asks the account's next question, if its line is free.
-    fn start(&mut self, n: usize) {
-        let (at, life) = (self.now, self.life);
-        if self.sessions[n].busy {
-            return;
-        }
-        let Some(job) = self.sessions[n].jobs.pop_front() else { return };
-        self.sessions[n].busy = true;
-        let fate = self.fate();
-        self.line.next(fate);
-        let (ms, happening) = match job {
-            Job::Ask(request) => {
-                let session = &mut self.sessions[n];
-                let reports = if session.connected {
-                    now(session.adapter.ask(at, &request))
-                } else {
-                    let what = Report::Lost { cause: "there is no session".into() };
-                    vec![BrokerReport { order: request.order(), what }]
-                };
-                let submit = matches!(request, BrokerRequest::Submit { .. });
-                session.asked = (fate == Fate::Lost).then_some(request);
-                self.may_come_late(n);
-                let ghost = submit && self.faults.has(Trouble::Ghosts);
-                if let Some(request) = self.sessions[n].asked.take_if(|_| ghost) {
-                    let ms = 90_000 + u64::from(self.network.next_u32() % 300_000);
-                    self.soon(ms, Happening::Late { account: n, request });
-                }
-                if reports.iter().any(|r| matches!(r.what, Report::Lost { .. })) {
-                    self.met("answer lost");
-                }
-                (self.line.took_ms(), Happening::Answered { account: n, life, reports })
-            }
-            Job::Read => {
-                let read = if self.sessions[n].connected {
-                    // Our own clock tells when it was, whatever the broker's shows.
-                    let (began, ended) = (self.desk.at, self.desk.at);
-                    let read = now(self.sessions[n].adapter.read_lists(at));
-                    read.map(|snapshot| Arc::new(Snapshot { began, ended, ..snapshot }))
-                } else {
-                    Err(ReadFailed("there is no session".into()))
-                };
-                if read.is_err() {
-                    self.met("read failed");
-                }
-                (self.line.took_ms(), Happening::Listed { account: n, life, read })
-            }
-        };
-        let ms = ms + 1 + u64::from(self.network.next_u32() % 80);
-        self.soon(ms, happening);
-    }
-
-    /// A question that nobody answered in time may be on its way still.
-    fn may_come_late(&mut self, n: usize) {
-        let comes = self.troubled && self.faults.has(Trouble::LateArrivals) && self.time.next_u32().is_multiple_of(3);
-        // It comes once, or at the end of the process.
-        if let Some(request) = self.sessions[n].asked.take_if(|_| comes) {
-            let ms = 5_000 + u64::from(self.time.next_u32() % 15_000);
-            self.soon(ms, Happening::Late { account: n, request });
-        }
-    }
-
-    fn fate(&mut self) -> Fate {
-        let dice = self.network.next_u32() % 100;
-        match dice {
-            0..6 if self.troubled && self.faults.has(Trouble::QuestionsLost) => Fate::Lost,
-            6..12 if self.troubled && self.faults.has(Trouble::AnswersLost) => Fate::Unanswered,
-            _ => Fate::Arrives,
-        }
     }
 
     fn happens(&mut self, happening: Happening) -> Result<(), String> {
@@ -524,30 +431,6 @@ impl Day {
             _ => {}
         }
         Ok(())
-    }
-
-    fn free(&mut self, n: usize) {
-        self.sessions[n].busy = false;
-        if let Some(_cause) = self.sessions[n].adapter.dead() {
-            self.sessions[n].connected = false;
-            let life = self.life;
-            self.soon(500, Happening::Connect { account: n, life });
-        }
-        self.start(n);
-    }
-
-    fn connect(&mut self, n: usize) {
-        let id = account(ACCOUNTS[n]);
-        let fate = self.fate();
-        self.line.next(fate);
-        let working: Vec<Order> = self.desk.accounts[&id].live().cloned().collect();
-        let (at, life) = (self.now, self.life);
-        if now(self.sessions[n].adapter.open(at, &working)).is_ok() {
-            self.sessions[n].connected = true;
-            self.desk.tell_account(&id, AccountInput::Connected);
-        } else {
-            self.soon(1_000, Happening::Connect { account: n, life });
-        }
     }
 
     fn signal(&mut self) {
@@ -872,15 +755,6 @@ impl Day {
             }
         }
         story
-    }
-}
-
-impl Session {
-    fn new(n: usize, level: Level, line: &Line) -> Self {
-        let installation = InstallationTag::parse(TAG).expect("two characters");
-        let facts = Facts { account: ACCOUNTS[n].to_owned(), level, installation };
-        let adapter = FakeAdapter::on(line.clone(), facts);
-        Self { adapter, level, jobs: VecDeque::new(), busy: false, connected: false, asked: None }
     }
 }
 

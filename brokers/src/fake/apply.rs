@@ -106,6 +106,8 @@ impl FakeBroker {
 
     fn night(&mut self, at: Timestamp) {
         self.now = at;
+        // Each day has a stream of its own: what was not heard on the day is not told any more.
+        self.stream += 1;
         self.due.clear();
         self.waiting.clear();
         self.requests.clear();
@@ -121,6 +123,7 @@ impl FakeBroker {
         }
         for acc in self.accounts.values_mut() {
             acc.before = (self.orders, acc.trades.len());
+            acc.pushes.clear();
             acc.by_tag.clear();
             acc.last_grid = None;
             acc.hangs_until = Timestamp::from_us(0);

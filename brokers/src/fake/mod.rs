@@ -18,4 +18,4 @@ pub mod wire;
 
 pub use lists::renumbered;
 pub use oracle::{AccountTruth, OrderTruth};
-pub use state::{Answer, FakeBroker, FakeConf, How, show_no};
+pub use state::{Answer, FakeBroker, FakeConf, How, names_nothing, show_no};

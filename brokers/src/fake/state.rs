@@ -155,6 +155,15 @@ pub fn show_no(no: u64) -> String {
     format!("{no:010}")
 }
 
+/// Where the numbers of orders begin that do not exist.
+const NOTHING: u64 = 700_000_000;
+
+/// Whether [`Fault::SubmitSuccessButNothing`] gave this number.
+#[must_use]
+pub fn names_nothing(no: &str) -> bool {
+    no.parse().is_ok_and(|no: u64| no >= NOTHING)
+}
+
 impl FakeBroker {
     /// Takes up what an earlier life wrote down.
     #[must_use]
@@ -338,7 +347,7 @@ impl FakeBroker {
             }
             Fault::SubmitSuccessButNothing => {
                 self.write(Truth::Nothing { n, at });
-                let no = Some(show_no(self.orders + 700_000_000));
+                let no = Some(show_no(self.orders + NOTHING));
                 let tag = self.echo(&account, request.tag.as_ref());
                 Answer::now(Reply { no: no.filter(|_| self.tells_numbers(&account)), tag, ..bare })
             }
