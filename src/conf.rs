@@ -12,6 +12,7 @@ use signalbox_domain::capital::{CapitalBase, CapitalBaseError};
 use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
 use signalbox_domain::instrument::Currency;
 use signalbox_domain::ledger::OpeningHolding;
+use signalbox_domain::manner::{NoShortOfCash, RouteMode, ShortOfCash};
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf, reached_twice};
@@ -209,10 +210,22 @@ struct RawRoute {
     capital_base: String,
     #[serde(default)]
     except: Vec<String>,
+    #[serde(default = "auto")]
+    mode: String,
+    #[serde(default = "wait")]
+    short_of_cash: String,
 }
 
 fn one() -> String {
     "1".to_owned()
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+fn wait() -> String {
+    ShortOfCash::default().to_string()
 }
 
 fn none() -> String {
@@ -396,7 +409,13 @@ impl RawStrategy {
                 let id = AccountId::parse(name).ok().filter(|id| to.reaches(id, groups));
                 except.push(id.ok_or_else(|| field(at("except"), format!("the route does not reach {name}")))?);
             }
-            routes.push(Route { to, follow_ratio, allocation, capital_base, except });
+            let mode: RouteMode = route
+                .mode
+                .parse()
+                .map_err(|_| field(at("mode"), "is none of auto, confirm, notify_only and shadow"))?;
+            let short_of_cash: ShortOfCash =
+                route.short_of_cash.parse().map_err(|e: NoShortOfCash| field(at("short_of_cash"), e.to_string()))?;
+            routes.push(Route { to, follow_ratio, allocation, capital_base, except, mode, short_of_cash });
         }
         if let Some(account) = reached_twice(&routes, groups) {
             let detail = format!("{account} is reached by two routes: a target would be met twice");

@@ -11,7 +11,7 @@ use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
 use signalbox_domain::risk::{Check, LimitSet};
-use signalbox_domain::strategy::{StrategyConf, StrategyState};
+use signalbox_domain::strategy::{Say, StrategyConf, StrategyState, Undecidable};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -82,6 +82,11 @@ impl Desk {
     ) -> Result<bool, DeskError> {
         self.ask(|answer| Command::CancelSignal { strategy, message: strategy::CancelSignal { signal, who, answer } })
             .await
+    }
+
+    /// A person has his say about legs in accounts of his that wait for him.
+    pub async fn decide(&self, strategy: StrategyId, say: Say) -> Result<Result<(), Undecidable>, DeskError> {
+        self.ask(|answer| Command::Decide { strategy, message: strategy::Decide { say, answer } }).await
     }
 
     /// The orders that the cancel reached: empty when the order was not live any more.
@@ -229,6 +234,7 @@ pub enum Planted {
 enum Command {
     Poke(StrategyId),
     CancelSignal { strategy: StrategyId, message: strategy::CancelSignal },
+    Decide { strategy: StrategyId, message: strategy::Decide },
     Cancel { account: AccountId, message: account::Cancel },
     Resolve { account: AccountId, message: account::Resolve },
     Settle { account: AccountId, message: account::Settle },
@@ -268,6 +274,11 @@ impl Handler<Ask> for Front {
         match message.0 {
             Command::Poke(strategy) => self.root.poke(&strategy),
             Command::CancelSignal { strategy, message } => {
+                if let Some(strategy) = directory.strategy(&strategy) {
+                    tell(&strategy, message);
+                }
+            }
+            Command::Decide { strategy, message } => {
                 if let Some(strategy) = directory.strategy(&strategy) {
                     tell(&strategy, message);
                 }

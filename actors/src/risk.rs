@@ -104,6 +104,16 @@ impl RiskActor {
                 tell(&strategy, strategy::Denied { terms, denials });
             }
         }
+        for short in fx.short {
+            if let Some(strategy) = self.board.directory.strategy(&short.terms.strategy) {
+                tell(&strategy, strategy::LacksCash(short));
+            }
+        }
+        for (terms, denials) in fx.judged {
+            if let Some(strategy) = self.board.directory.strategy(&terms.strategy) {
+                tell(&strategy, strategy::Judged { terms, denials });
+            }
+        }
         fx.limits
     }
 }
@@ -112,10 +122,22 @@ impl Actor for RiskActor {
     type Context = Context<Self>;
 }
 
-/// Orders that a strategy wants to send.
+/// What a strategy asks about its orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Whether they may go out.
+    Check,
+    /// The same, and they can wait for cash.
+    Try,
+    /// Whether they could: they are not sent.
+    Judge,
+}
+
+/// Orders of a strategy.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct CheckOrders {
+    pub asked: Asked,
     pub orders: Vec<Arc<OrderTerms>>,
     pub permit: Option<Permit>,
 }
@@ -134,9 +156,14 @@ impl Handler<Decide> for RiskActor {
     fn handle(&mut self, _: Decide, _: &mut Self::Context) {
         for what in std::mem::take(&mut self.later) {
             match what {
-                Later::Check(CheckOrders { orders, permit }) => {
+                Later::Check(CheckOrders { asked, orders, permit }) => {
                     let strategy = orders.first().and_then(|terms| self.board.directory.strategy(&terms.strategy));
-                    self.step(RiskInput::Check(orders), "check");
+                    let input = match asked {
+                        Asked::Check => RiskInput::Check(orders),
+                        Asked::Try => RiskInput::Try(orders),
+                        Asked::Judge => RiskInput::Judge(orders),
+                    };
+                    self.step(input, "check");
                     drop(permit);
                     if let Some(strategy) = strategy {
                         tell(&strategy, strategy::Poke);

@@ -173,6 +173,10 @@ pub async fn boot(boot: Boot) -> Root {
     let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, ..)| conf.id.clone()).collect());
     for (conf, rest, connection) in lives {
         board.ledgers.borrow_mut().put(rest.ledger.clone());
+        // What leaves this process counts as real money.
+        if matches!(connection, Connection::Session { .. }) {
+            board.ledgers.borrow_mut().set_live(conf.id.clone());
+        }
         supervise_account(&board, conf, rest, connection, &exchange, &restorer, &on_fatal);
     }
     let known = Rc::new(Strategies { known: RefCell::default(), groups, inbox, restorer });

@@ -1,5 +1,6 @@
 //! The shell around one strategy: takes signals out of its inbox as fast as the journal follows.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,7 +10,10 @@ use actix::{
 use signalbox_domain::denial::Denial;
 use signalbox_domain::ids::{SignalId, StrategyId};
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::strategy::{Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState};
+use signalbox_domain::risk::Short;
+use signalbox_domain::strategy::{
+    Say, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
+};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::oneshot;
 use tracing::error;
@@ -19,6 +23,7 @@ use crate::crash::crash_point;
 use crate::gate::{Waiter, congested};
 use crate::journal::{Entry, Inbox, Restorer, Ticket};
 use crate::port::{Permits, tell};
+use crate::risk::Asked;
 use crate::root::flushed;
 use crate::{account, risk};
 
@@ -41,8 +46,8 @@ pub struct StrategyActor {
     restorer: Arc<dyn Restorer>,
     board: Rc<Board>,
     checks: Permits,
-    /// Orders that wait for a permit, in order.
-    unchecked: std::collections::VecDeque<Arc<OrderTerms>>,
+    /// Orders that wait for a permit, in order, and what is asked about them.
+    unchecked: VecDeque<(Asked, Arc<OrderTerms>)>,
     poked: bool,
     newest: Ticket,
     wake: Option<(Timestamp, SpawnHandle)>,
@@ -69,7 +74,7 @@ impl StrategyActor {
             restorer,
             board,
             checks: Permits::new(CHECKS_MAX),
-            unchecked: std::collections::VecDeque::new(),
+            unchecked: VecDeque::new(),
             poked: false,
             newest: 0,
             wake: None,
@@ -105,7 +110,9 @@ impl StrategyActor {
         for signal in fx.recall {
             self.recall(signal, ctx);
         }
-        self.unchecked.extend(fx.check);
+        for (asked, orders) in [(Asked::Check, fx.check), (Asked::Try, fx.try_later), (Asked::Judge, fx.judge)] {
+            self.unchecked.extend(orders.into_iter().map(|terms| (asked, terms)));
+        }
         self.ask_risk();
         self.arm(ctx);
     }
@@ -125,14 +132,15 @@ impl StrategyActor {
 
     /// Hands orders to risk, a slice per permit.
     fn ask_risk(&mut self) {
-        while !self.unchecked.is_empty() {
+        while let Some((asked, _)) = self.unchecked.front() {
+            let asked = *asked;
             // Without a permit the rest waits: risk rings when it has worked one message off. Ringing oneself instead
             // would never let risk have its turn, since a mailbox is emptied before anybody else runs.
             let Some(permit) = self.checks.take() else { return };
-            let slice = self.unchecked.len().min(ORDERS_PER_CHECK);
-            let orders = self.unchecked.drain(..slice).collect();
+            let alike = self.unchecked.iter().take(ORDERS_PER_CHECK).take_while(|(other, _)| *other == asked).count();
+            let orders = self.unchecked.drain(..alike).map(|(_, terms)| terms).collect();
             if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
-                tell(risk, risk::CheckOrders { orders, permit: Some(permit) });
+                tell(risk, risk::CheckOrders { asked, orders, permit: Some(permit) });
             }
         }
     }
@@ -155,7 +163,7 @@ impl StrategyActor {
         let more = signals.len() == SIGNALS_PER_STEP;
         if !signals.is_empty() {
             crash_point("strategy.taken");
-            self.step(signals.into_iter().map(StrategyInput::Signal), "signal", ctx);
+            self.step([StrategyInput::Signals(signals)], "signal", ctx);
         }
         if more {
             self.poke(ctx);
@@ -275,6 +283,35 @@ impl Handler<Denied> for StrategyActor {
     }
 }
 
+/// One of the strategy's buys lacks cash.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LacksCash(pub Short);
+
+impl Handler<LacksCash> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: LacksCash, ctx: &mut Self::Context) {
+        self.step([StrategyInput::Short(message.0)], "lacks_cash", ctx);
+    }
+}
+
+/// What risk says to an order that is not sent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Judged {
+    pub terms: Arc<OrderTerms>,
+    pub denials: Arc<[Denial]>,
+}
+
+impl Handler<Judged> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Judged, ctx: &mut Self::Context) {
+        self.step([StrategyInput::Judged { terms: message.terms, denials: message.denials }], "judged", ctx);
+    }
+}
+
 /// Stop what is not done of a signal yet.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -295,7 +332,7 @@ impl Handler<CancelSignal> for StrategyActor {
             if signals.is_empty() {
                 break;
             }
-            self.step(signals.into_iter().map(StrategyInput::Signal), "signal", ctx);
+            self.step([StrategyInput::Signals(signals)], "signal", ctx);
         }
         let at = self.board.clock.now();
         let mut fx = StrategyEffects::default();
@@ -305,6 +342,30 @@ impl Handler<CancelSignal> for StrategyActor {
         let found = fx.cancel_found;
         self.act(at, fx, "cancel", ctx);
         self.board.answer_when_durable(message.answer, found);
+    }
+}
+
+/// A person has his say about legs that wait for him.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Decide {
+    pub say: Say,
+    /// Told once it is durable.
+    pub answer: oneshot::Sender<Result<(), Undecidable>>,
+}
+
+impl Handler<Decide> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Decide, ctx: &mut Self::Context) {
+        let Decide { say, answer } = message;
+        let at = self.board.clock.now();
+        let mut fx = StrategyEffects::default();
+        let board = self.board.clone();
+        board.with_view(|view| self.core.handle(at, view, StrategyInput::Decide(say), &mut fx));
+        let decided = fx.decided.take().unwrap_or(Err(Undecidable::NothingWaits));
+        self.act(at, fx, "decide", ctx);
+        self.board.answer_when_durable(answer, decided);
     }
 }
 

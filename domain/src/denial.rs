@@ -29,6 +29,8 @@ pub enum DenialCode {
     StrategyStopped,
     /// A share of a capital base is asked for, and the route has none, or it is worth nothing.
     CapitalBase,
+    /// The signal is a test, and every account that it would reach has real money.
+    TestSignal,
     /// Trading is halted, or reducing and this order would open, at the global, account or strategy scope.
     TradingState,
     /// The account is not known or not ready.
@@ -89,7 +91,7 @@ impl DenialCode {
     /// Whether the same order may pass later without anybody changing a limit.
     #[must_use]
     pub const fn transient(self) -> bool {
-        !matches!(self, Self::CapitalBase | Self::InstrumentUnknown | Self::LotSize | Self::TickSize)
+        !matches!(self, Self::CapitalBase | Self::TestSignal | Self::InstrumentUnknown | Self::LotSize | Self::TickSize)
     }
 }
 

@@ -11,12 +11,12 @@ use crate::fx::FxRate;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{Adjustment, Imported, Mark, OpeningHolding, Transfer};
 use crate::order::{Approval, OrderFact, OrderTerms};
-use crate::parent::Leg;
+use crate::parent::{Leg, ParentStatus};
 use crate::reconcile::exception::Exception;
 use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{Signal, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
-use crate::units::{Money, Qty, Timestamp, TradeDate};
+use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
 
 /// One fact of the journal, without its place and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
@@ -59,6 +59,49 @@ pub enum Event {
     SignalCanceled {
         strategy: StrategyId,
         signal: SignalId,
+        who: Arc<str>,
+    },
+    /// Legs are kept, until the time at most or as long as their signal is valid.
+    LegsWaiting {
+        strategy: StrategyId,
+        signal: SignalId,
+        parents: Arc<[ParentId]>,
+        waiting_for: WaitingFor,
+        until: Option<Timestamp>,
+    },
+    /// A person let legs go that waited for him.
+    LegsConfirmed {
+        strategy: StrategyId,
+        signal: SignalId,
+        parents: Arc<[ParentId]>,
+        who: Arc<str>,
+    },
+    /// Legs that waited for a person ended without an order: rejected, canceled or out of time.
+    LegsEnded {
+        strategy: StrategyId,
+        signal: SignalId,
+        parents: Arc<[ParentId]>,
+        status: ParentStatus,
+        who: Arc<str>,
+        reason: Arc<str>,
+    },
+    /// The order that a leg would have sent, and why risk would have refused it.
+    LegShadowed {
+        strategy: StrategyId,
+        signal: SignalId,
+        terms: Arc<OrderTerms>,
+        denials: Arc<[Denial]>,
+    },
+    /// A person traded a leg by hand. The shares are booked where his order is, not here.
+    LegCompleted {
+        strategy: StrategyId,
+        signal: SignalId,
+        account: AccountId,
+        parent: ParentId,
+        qty: Qty,
+        px: Price,
+        /// His order: ours, or the broker's number of it.
+        order: Arc<str>,
         who: Arc<str>,
     },
     // Risk.
@@ -167,7 +210,9 @@ impl Event {
     #[must_use]
     pub fn account(&self) -> Option<&AccountId> {
         match self {
-            Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(&terms.account),
+            Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } | Self::LegShadowed { terms, .. } => {
+                Some(&terms.account)
+            }
             Self::AccountOpened { account, .. } | Self::DayStarted { account, .. } | Self::Order { account, .. } => {
                 Some(account)
             }
@@ -179,7 +224,8 @@ impl Event {
             Self::LimitWarned(warning) => Some(&warning.account),
             Self::SignalAccepted(signal) => signal.account.as_ref(),
             Self::Exception(exception) => Some(&exception.account),
-            Self::ExternalTraded { account, .. }
+            Self::LegCompleted { account, .. }
+            | Self::ExternalTraded { account, .. }
             | Self::Adjusted { account, .. }
             | Self::BooksMarked { account, .. }
             | Self::BooksImported { account, .. }
@@ -200,6 +246,11 @@ impl Event {
             | Self::SignalDenied { strategy, .. }
             | Self::SignalExpired { strategy, .. }
             | Self::SignalCanceled { strategy, .. }
+            | Self::LegsWaiting { strategy, .. }
+            | Self::LegsConfirmed { strategy, .. }
+            | Self::LegShadowed { strategy, .. }
+            | Self::LegsEnded { strategy, .. }
+            | Self::LegCompleted { strategy, .. }
             | Self::TradingStateSet { scope: Scope::Strategy(strategy), .. } => Some(strategy),
             Self::LimitsSet(fact) => match &fact.scope {
                 Scope::Strategy(strategy) => Some(strategy),
@@ -220,7 +271,12 @@ impl Event {
             | Self::SignalPlanned { signal, .. }
             | Self::SignalDenied { signal, .. }
             | Self::SignalExpired { signal, .. }
-            | Self::SignalCanceled { signal, .. } => Some(*signal),
+            | Self::SignalCanceled { signal, .. }
+            | Self::LegsWaiting { signal, .. }
+            | Self::LegsConfirmed { signal, .. }
+            | Self::LegShadowed { signal, .. }
+            | Self::LegsEnded { signal, .. }
+            | Self::LegCompleted { signal, .. } => Some(*signal),
             _ => self.order().map(OrderId::signal),
         }
     }

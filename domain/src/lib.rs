@@ -22,6 +22,7 @@ pub mod hash;
 pub mod ids;
 pub mod instrument;
 pub mod ledger;
+pub mod manner;
 pub mod market;
 pub mod order;
 pub mod paper;

@@ -9,6 +9,7 @@ use crate::allocation::{by_weight, follow};
 use crate::capital::{CapitalBase, Value};
 use crate::denial::{Denial, DenialCode, Measure};
 use crate::ids::AccountId;
+use crate::manner::{RouteMode, ShortOfCash};
 use crate::order::{OrdType, Side};
 use crate::parent::Leg;
 use crate::signal::{Signal, Size};
@@ -55,6 +56,10 @@ pub fn plan(
         sell_min: rules.sell_min,
         t_plus_1: rules.min_holding_days > 0,
         pending: &|account| pending(account, signal.symbol),
+        mode: RouteMode::Auto,
+        short_of_cash: ShortOfCash::default(),
+        test: signal.is_test(&view.market.calendar),
+        held_back: false,
         legs: Vec::new(),
         residual: Qty::ZERO,
     };
@@ -62,8 +67,13 @@ pub fn plan(
         planner.route(slice::from_ref(account), &Route::plain(RouteTo::Account(account.clone())))?;
     } else {
         for route in &conf.routes {
+            (planner.mode, planner.short_of_cash) = (route.mode, route.short_of_cash);
             planner.route(&route.accounts(groups), route)?;
         }
+    }
+    if planner.held_back && planner.legs.is_empty() {
+        let value = Measure::Word("a test, or of another day".into());
+        return Err(vec![Denial { code: DenialCode::TestSignal, value, limit: Measure::Word("real money".into()) }]);
     }
     Ok(Plan { legs: planner.legs, residual: planner.residual })
 }
@@ -77,6 +87,13 @@ struct Planner<'a> {
     sell_min: Qty,
     t_plus_1: bool,
     pending: &'a dyn Fn(&AccountId) -> Pending,
+    /// Of the route at hand.
+    mode: RouteMode,
+    short_of_cash: ShortOfCash,
+    /// Real money takes none of it,
+    test: bool,
+    /// and would have had to.
+    held_back: bool,
     legs: Vec<Leg>,
     residual: Qty,
 }
@@ -332,10 +349,17 @@ impl Planner<'_> {
     }
 
     fn push(&mut self, account: &AccountId, side: Side, qty: Qty) {
-        if qty.is_positive() {
-            let parent = self.signal.id.parent(self.legs.len() as u16);
-            self.legs.push(Leg { parent, account: account.clone(), side, qty });
+        if !qty.is_positive() {
+            return;
         }
+        if self.test && self.mode.sends() && self.view.ledgers.is_live(account) {
+            self.held_back = true;
+            self.residual += qty;
+            return;
+        }
+        let parent = self.signal.id.parent(self.legs.len() as u16);
+        let (mode, short_of_cash) = (self.mode, self.short_of_cash);
+        self.legs.push(Leg { parent, account: account.clone(), side, qty, mode, short_of_cash });
     }
 }
 

@@ -13,7 +13,7 @@ use crate::fx::FxRates;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{Ledger, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
-use crate::parent::{Parent, fold, fold_filled};
+use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
 use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
@@ -125,11 +125,11 @@ impl Replay {
                 if self.parents.contains_key(&signal.parent(0)) {
                     return Err(ReplayError::PlannedTwice(*signal));
                 }
+                let parents: Vec<Parent> = legs.iter().map(|leg| Parent::new(leg.clone())).collect();
                 let state = self.signal(*signal)?;
-                state.status = if legs.is_empty() { SignalStatus::Done } else { SignalStatus::Working };
-                state.waiting_for = None;
+                state.tell(if legs.is_empty() { SignalStatus::Done } else { fold(&parents) }, &parents);
                 state.residual = *residual;
-                self.parents.extend(legs.iter().map(|leg| (leg.parent, Parent::new(leg.clone()))));
+                self.parents.extend(parents.into_iter().map(|parent| (parent.leg.parent, parent)));
             }
             Event::SignalDenied { signal, denials, .. } => {
                 let state = self.signal(*signal)?;
@@ -144,6 +144,23 @@ impl Replay {
                 if !planned {
                     state.end(SignalStatus::Canceled);
                 }
+            }
+            Event::LegsWaiting { parents, waiting_for, until, .. } => {
+                let wait = Wait { what: *waiting_for, until: *until };
+                self.change_parents(parents, |parent| parent.wait(wait));
+            }
+            Event::LegsConfirmed { parents, who, .. } => {
+                self.change_parents(parents, |parent| parent.confirm(who.clone()));
+            }
+            Event::LegsEnded { parents, status, who, reason, .. } => {
+                self.change_parents(parents, |parent| parent.end(*status, who.clone(), reason.clone()));
+            }
+            Event::LegShadowed { terms, denials, .. } => {
+                self.change_parents(&[terms.id.parent()], |parent| parent.shadow(terms.clone(), denials.clone()));
+                self.keep_denials(terms.id.signal(), denials);
+            }
+            Event::LegCompleted { parent, qty, px, order, who, .. } => {
+                self.change_parents(&[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
             }
             Event::TradingStateSet { scope, state, .. } => {
                 self.states.insert(scope.clone(), *state);
@@ -163,14 +180,15 @@ impl Replay {
                 if let Some(signal) = self.signals.get_mut(&terms.id.signal()) {
                     signal.until = Some(terms.valid_until);
                 }
+                // What waited for cash has it.
+                if self.parents.get(&terms.id.parent()).is_some_and(|parent| parent.waits.is_some()) {
+                    self.change_parents(&[terms.id.parent()], Parent::release);
+                }
             }
             Event::OrderDenied { terms, denials } => {
                 self.denied.insert(terms.id, (terms.clone(), denials.clone()));
                 self.change_parent(at, terms.id.parent(), Parent::deny);
-                if let Some(signal) = self.signals.get_mut(&terms.id.signal()) {
-                    let kept = signal.denials.iter().chain(denials.iter()).take(crate::strategy::DENIALS_KEPT);
-                    signal.denials = kept.cloned().collect();
-                }
+                self.keep_denials(terms.id.signal(), denials);
             }
             Event::AccountOpened { account, cash, holdings } => {
                 if self.ledgers.contains_key(account) {
@@ -322,6 +340,18 @@ impl Replay {
         true
     }
 
+    /// Changes legs by a decision that is not an order's.
+    fn change_parents(&mut self, ids: &[ParentId], change: impl Fn(&mut Parent)) {
+        ids.iter().for_each(|id| self.change_parent(Timestamp::default(), *id, &change));
+    }
+
+    fn keep_denials(&mut self, signal: SignalId, denials: &[Denial]) {
+        if let Some(signal) = self.signals.get_mut(&signal) {
+            let kept = signal.denials.iter().chain(denials).take(crate::strategy::DENIALS_KEPT);
+            signal.denials = kept.cloned().collect();
+        }
+    }
+
     /// Changes one leg and folds its signal anew. A signal that is final stays as it is.
     fn change_parent(&mut self, at: Timestamp, id: ParentId, change: impl FnOnce(&mut Parent)) {
         let (first, last) = (id.signal().parent(0), id.signal().parent(u16::MAX));
@@ -331,7 +361,7 @@ impl Replay {
         let Some(parent) = self.parents.get_mut(&id) else { return };
         change(parent);
         // Folding is a walk over all legs, so most changes of a wide signal are told apart first.
-        if !parent.status.is_final() && parent.status == signal.status {
+        if !parent.status.is_final() && parent.waits.is_none() && parent.status == signal.status {
             return;
         }
         let parents: Vec<Parent> = self.parents.range(first..=last).map(|(_, parent)| parent.clone()).collect();
@@ -339,7 +369,7 @@ impl Replay {
             SignalStatus::Canceled if signal.until.is_some_and(|until| at >= until) => SignalStatus::Expired,
             status => status,
         };
-        signal.status = status;
+        signal.tell(status, &parents);
     }
 
     fn signal(&mut self, id: SignalId) -> Result<&mut SignalState, ReplayError> {
@@ -352,6 +382,11 @@ impl Replay {
 }
 
 impl SignalState {
+    fn tell(&mut self, status: SignalStatus, parents: &[Parent]) {
+        self.status = status;
+        self.waiting_for = waits_for(parents).filter(|_| status == SignalStatus::Waiting);
+    }
+
     fn end(&mut self, status: SignalStatus) {
         self.status = status;
         self.waiting_for = None;

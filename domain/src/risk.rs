@@ -62,6 +62,10 @@ pub struct ApprovedOrder {
 pub enum RiskInput {
     /// Orders that a strategy wants to send, each checked by itself in this order.
     Check(Vec<Arc<OrderTerms>>),
+    /// Buys that can wait: one that lacks nothing but cash is not refused. Answered by [`RiskEffects::short`].
+    Try(Vec<Arc<OrderTerms>>),
+    /// Orders that are not to be sent. Answered by [`RiskEffects::judged`], and nothing is set aside.
+    Judge(Vec<Arc<OrderTerms>>),
     /// An order that was approved has changed.
     Observed(Arc<Order>),
     SetTradingState {
@@ -88,10 +92,23 @@ pub struct RiskEffects {
     pub rows: Vec<Row>,
     pub approved: Vec<Approved<ApprovedOrder>>,
     pub denied: Vec<(Arc<OrderTerms>, Arc<[Denial]>)>,
+    pub short: Vec<Short>,
+    /// Orders that are not sent, and why they would have been refused.
+    pub judged: Vec<(Arc<OrderTerms>, Arc<[Denial]>)>,
     /// Accounts whose pace is another one now.
     pub paced: Vec<(AccountId, Pacing)>,
     /// The answer to [`RiskInput::SetLimits`].
     pub limits: Option<Result<Arc<LimitFact>, LimitsRefused>>,
+}
+
+/// A buy that lacks nothing but cash.
+#[derive(Debug, Clone)]
+pub struct Short {
+    pub terms: Arc<OrderTerms>,
+    pub needed: Money,
+    pub available: Money,
+    /// The whole lots that the cash pays for, fees included.
+    pub affordable: Qty,
 }
 
 /// What the live orders of one account have set aside.
@@ -155,7 +172,20 @@ impl Risk {
         match input {
             RiskInput::Check(orders) => {
                 for terms in orders {
-                    self.check(at, view, terms, fx);
+                    self.check(at, view, terms, false, fx);
+                }
+            }
+            RiskInput::Try(orders) => {
+                for terms in orders {
+                    self.check(at, view, terms, true, fx);
+                }
+            }
+            RiskInput::Judge(orders) => {
+                for terms in orders {
+                    let refused = |check: &Check| check.outcome == Outcome::Denied;
+                    let checks = self.explain(at, view, &terms).into_iter().filter(refused);
+                    let denials = checks.map(|c| Denial { code: c.code, value: c.value, limit: c.limit }).collect();
+                    fx.judged.push((terms, denials));
                 }
             }
             RiskInput::Observed(order) => self.observed(at, view, &order),
@@ -247,7 +277,7 @@ impl Risk {
         self.held.len()
     }
 
-    fn check(&mut self, at: Timestamp, view: View<'_>, terms: Arc<OrderTerms>, fx: &mut RiskEffects) {
+    fn check(&mut self, at: Timestamp, view: View<'_>, terms: Arc<OrderTerms>, can_wait: bool, fx: &mut RiskEffects) {
         // The same id again: a strategy that was rebuilt asks once more for what was approved before.
         if self.held.contains_key(&terms.id) {
             return;
@@ -261,6 +291,13 @@ impl Risk {
             Outcome::Warned => near.push(check()),
             Outcome::Passed | Outcome::Skipped => {}
         });
+        if let (true, Some(decided), [Denial { code: DenialCode::Cash, .. }]) = (can_wait, &decided, &denials[..]) {
+            let cash = view.ledgers.get(&terms.account).map_or(Money::ZERO, |ledger| ledger.cash);
+            let available = cash - self.reserved_cash(&terms.account);
+            let (needed, affordable) = (decided.approval.reserved_cash, decided.affordable(available));
+            fx.short.push(Short { terms, needed, available, affordable });
+            return;
+        }
         let Some(decided) = decided.filter(|_| denials.is_empty()) else {
             if denials.iter().any(|denial| denial.code == DenialCode::StrategyOrders) {
                 Self::hold_strategy(at, view, &terms.strategy, fx);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, ClientId, SignalId, StrategyId};
+use crate::calendar::{Calendar, china_date_time};
+use crate::ids::{AccountId, ClientId, ParentId, SignalId, StrategyId};
 use crate::order::{OrdType, Side, TimeInForce};
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Ratio, Timestamp};
@@ -38,6 +39,61 @@ pub struct Signal {
     pub tag: Option<Arc<str>>,
     /// On the market clock.
     pub received_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Notes::is_blank")]
+    pub notes: Notes,
+}
+
+/// What a signal says beside what it wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Notes {
+    /// It tries something out: no account with real money takes it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+    /// When its sender decided, on the market clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_time: Option<Timestamp>,
+    /// Of what is planned at the same time, the higher one comes first.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub priority: i16,
+    /// Signals of a strategy with the same basket are planned together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basket: Option<Arc<str>>,
+    /// A person wants a failed leg again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up: Option<CatchUp>,
+}
+
+/// The leg that a signal catches up, and who wanted it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchUp {
+    pub of: ParentId,
+    pub who: Arc<str>,
+}
+
+impl Notes {
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_zero(priority: &i16) -> bool {
+    *priority == 0
+}
+
+impl Signal {
+    /// Whether it is a test: it says so, or its time is of another trading day than the one on which it came, as those of
+    /// a back-test are.
+    #[must_use]
+    pub fn is_test(&self, calendar: &Calendar) -> bool {
+        self.notes.test
+            || self.notes.signal_time.is_some_and(|time| {
+                let same_date = china_date_time(time).0 == china_date_time(self.received_at).0;
+                let day = |at| calendar.trade_date(at);
+                !same_date && day(time) != day(self.received_at)
+            })
+    }
 }
 
 /// Who is behind an order.
@@ -153,4 +209,12 @@ pub enum WaitingFor {
     Session,
     /// A person who starts the paused strategy again.
     Strategy,
+    /// A person who confirms its legs.
+    Confirmation,
+    /// A person who trades it by hand and completes it.
+    Hand,
+    /// What the strategy's live sells in the account bring in.
+    Cash,
+    /// The other signals of its basket.
+    Basket,
 }

@@ -1,19 +1,27 @@
 //! A strategy: where its signals go, and the core that turns each of them into parent orders and follows them to
 //! their end.
 
+mod cash;
+mod decide;
+mod together;
+
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub use decide::{Decision, Say, Undecidable};
 use serde::{Deserialize, Serialize};
 
 use crate::capital::CapitalBase;
 use crate::denial::{Denial, DenialCode, Measure};
 use crate::event::Event;
 use crate::ids::{AccountId, GroupId, OrderId, ParentId, SignalId, StrategyId};
+use crate::manner::{RouteMode, ShortOfCash};
 use crate::order::{OrdType, Order, OrderTerms, Side};
-use crate::parent::{Leg, Parent, fold, fold_filled};
+use crate::parent::{Leg, Parent, fold, fold_filled, waits_for};
 use crate::plan::{self, Pending};
+use crate::risk::Short;
 use crate::row::{Row, SignalRow};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::{Signal, SignalStatus, Source, WaitingFor};
@@ -43,18 +51,24 @@ pub struct Route {
     /// Accounts of the group that do not follow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<AccountId>,
+    #[serde(default, skip_serializing_if = "RouteMode::is_auto")]
+    pub mode: RouteMode,
+    #[serde(default, skip_serializing_if = "ShortOfCash::is_usual")]
+    pub short_of_cash: ShortOfCash,
 }
 
 impl Route {
     /// A route that follows as it is, in full.
     #[must_use]
-    pub const fn plain(to: RouteTo) -> Self {
+    pub fn plain(to: RouteTo) -> Self {
         Self {
             to,
             follow_ratio: Ratio::ONE,
             allocation: Allocation::FixedRatio,
             capital_base: CapitalBase::None,
             except: Vec::new(),
+            mode: RouteMode::Auto,
+            short_of_cash: ShortOfCash::default(),
         }
     }
 
@@ -147,7 +161,8 @@ pub fn reached_twice(routes: &[Route], groups: &Groups) -> Option<AccountId> {
 /// Everything that can happen to a strategy.
 #[derive(Debug)]
 pub enum StrategyInput {
-    Signal(Arc<Signal>),
+    /// They are planned in one step, each in its place.
+    Signals(Vec<Arc<Signal>>),
     /// One of its orders has changed.
     Observed(Arc<Order>),
     /// One of its orders got a fill after its end.
@@ -159,10 +174,19 @@ pub enum StrategyInput {
         terms: Arc<OrderTerms>,
         denials: Arc<[Denial]>,
     },
+    /// One of its buys lacks cash.
+    Short(Short),
+    /// What risk says to an order that is not sent.
+    Judged {
+        terms: Arc<OrderTerms>,
+        denials: Arc<[Denial]>,
+    },
     Cancel {
         signal: SignalId,
         who: Arc<str>,
     },
+    /// A person has his say about legs in accounts of his that wait for him.
+    Decide(Say),
     SetState {
         state: StrategyState,
         who: Arc<str>,
@@ -179,12 +203,18 @@ pub struct StrategyEffects {
     pub rows: Vec<Row>,
     /// Orders that risk shall check.
     pub check: Vec<Arc<OrderTerms>>,
+    /// Buys that can wait for cash, to be checked after those.
+    pub try_later: Vec<Arc<OrderTerms>>,
+    /// Orders that are not to be sent, for risk to judge.
+    pub judge: Vec<Arc<OrderTerms>>,
     /// Orders that shall be cancelled.
     pub cancel: Vec<(AccountId, OrderId, Arc<str>)>,
     /// Signals that are final and have left memory, to be read from the store: their orders have filled since.
     pub recall: Vec<SignalId>,
     /// The answer to [`StrategyInput::Cancel`]: whether there was anything left to stop.
     pub cancel_found: bool,
+    /// The answer to [`StrategyInput::Decide`].
+    pub decided: Option<Result<(), Undecidable>>,
 }
 
 /// A signal that is not final yet.
@@ -193,9 +223,15 @@ struct Active {
     signal: Arc<Signal>,
     row: SignalRow,
     parents: Vec<Parent>,
-    /// Parents that are not final, and those of them in doubt.
+    /// Parents that are not final, and those of them in doubt,
     open: usize,
     doubts: usize,
+    /// and those that wait.
+    waiting: usize,
+    /// Legs that wait for cash and are with risk now.
+    trying: BTreeSet<ParentId>,
+    /// When what still works is taken back.
+    give_up: Option<Timestamp>,
     /// When it is looked at again unless something happens before.
     timer: Option<Timestamp>,
 }
@@ -221,12 +257,14 @@ pub struct Strategy {
     groups: Arc<Groups>,
     active: BTreeMap<SignalId, Active>,
     timers: BTreeSet<(Timestamp, SignalId)>,
+    /// Legs that wait for cash, in the order in which they get it.
+    short: BTreeSet<(AccountId, Reverse<i16>, ParentId)>,
 }
 
 impl Strategy {
     #[must_use]
     pub fn new(conf: Arc<StrategyConf>, version: u32, state: StrategyState, groups: Arc<Groups>) -> Self {
-        Self { conf, version, state, groups, active: BTreeMap::new(), timers: BTreeSet::new() }
+        Self { conf, version, state, groups, active: BTreeMap::new(), timers: BTreeSet::new(), short: BTreeSet::new() }
     }
 
     /// Takes up what an earlier life left unfinished, and says what that causes: legs that were planned and never
@@ -238,10 +276,10 @@ impl Strategy {
                 self.fold_late(at, &signal, row, parents, &orders, fx);
                 continue;
             }
-            let open = parents.iter().filter(|p| !p.status.is_final()).count();
-            let doubts = parents.iter().map(in_doubt).sum();
-            self.active
-                .insert(id, Active { signal: signal.clone(), row: row.clone(), parents, open, doubts, timer: None });
+            let planned = !parents.is_empty();
+            let mut active = Active::new(signal.clone(), row.clone());
+            parents.into_iter().for_each(|parent| active.add(parent));
+            self.active.insert(id, active);
             for (terms, denials) in denied {
                 self.denied(at, &terms, &denials, fx);
             }
@@ -250,25 +288,28 @@ impl Strategy {
             }
             let Some(active) = self.active.get(&id) else { continue };
             let until = row.until.unwrap_or(at);
-            let unsent: Vec<Leg> = active
+            let unsent: Vec<Parent> = active
                 .parents
                 .iter()
                 .filter(|_| !seeded(SeededBug::NoSweepAtStart))
                 .filter(|p| !p.status.is_final() && !orders.iter().any(|o| o.parent() == p.leg.parent))
-                .map(|p| p.leg.clone())
+                .cloned()
                 .collect();
-            for leg in unsent {
-                fx.check.push(terms_of(&signal, &leg, until));
+            for parent in &unsent {
+                send(&signal, parent, until, fx);
             }
             if row.cancel_requested {
                 self.cancel_orders(id, &Arc::from("canceled before the restart"), fx);
             }
-            let timer = match row.status {
-                SignalStatus::Waiting => at,
-                _ => until,
-            };
-            self.set_timer(id, Some(timer));
+            match row.status {
+                SignalStatus::Waiting if !planned => self.set_timer(id, Some(at)),
+                _ => self.give_up_at(id, until),
+            }
+            self.wait_again(id);
         }
+        self.let_buys_wait(fx);
+        let accounts: BTreeSet<AccountId> = self.short.iter().map(|(account, ..)| account.clone()).collect();
+        accounts.iter().for_each(|account| self.try_again(account, fx));
     }
 
     #[must_use]
@@ -308,7 +349,10 @@ impl Strategy {
     /// Decides. Never waits, never asks the time.
     pub fn handle(&mut self, at: Timestamp, view: View<'_>, input: StrategyInput, fx: &mut StrategyEffects) {
         match input {
-            StrategyInput::Signal(signal) => self.signal(at, view, signal, fx),
+            StrategyInput::Signals(signals) => {
+                let new: Vec<SignalId> = signals.into_iter().filter_map(|signal| self.take(at, view, signal)).collect();
+                self.start_together(at, view, new, fx);
+            }
             StrategyInput::Observed(order) => self.observed(at, &order, fx),
             StrategyInput::FilledLate(order) if self.knows(order.id().signal()) => self.observed(at, &order, fx),
             StrategyInput::FilledLate(order) => fx.recall.push(order.id().signal()),
@@ -316,7 +360,10 @@ impl Strategy {
                 self.fold_late(at, &signal, row, parents, &orders, fx);
             }
             StrategyInput::Denied { terms, denials } => self.denied(at, &terms, &denials, fx),
+            StrategyInput::Short(short) => self.short(at, short, fx),
+            StrategyInput::Judged { terms, denials } => self.judged(at, terms, denials, fx),
             StrategyInput::Cancel { signal, who } => self.cancel(at, signal, who, fx),
+            StrategyInput::Decide(say) => fx.decided = Some(self.decide(at, view, say, fx)),
             StrategyInput::SetState { state, who, reason } => {
                 self.state = state;
                 self.take_up_again(at, view, fx);
@@ -331,16 +378,18 @@ impl Strategy {
             }
             StrategyInput::Wake => self.wake(at, view, fx),
         }
+        self.let_buys_wait(fx);
     }
 
     fn own_row(&self) -> Row {
         Row::Strategy { conf: self.conf.clone(), state: self.state, version: self.version }
     }
 
-    fn signal(&mut self, at: Timestamp, view: View<'_>, signal: Arc<Signal>, fx: &mut StrategyEffects) {
+    /// Its id, unless it was handed out twice, by a restart.
+    fn take(&mut self, at: Timestamp, view: View<'_>, signal: Arc<Signal>) -> Option<SignalId> {
         let id = signal.id;
         if self.active.contains_key(&id) {
-            return; // handed out twice, by a restart
+            return None;
         }
         // A signal without a limit of its own may trade until the end of the next session.
         let until = signal.valid_until.or_else(|| view.market.calendar.session_end(signal.received_at));
@@ -354,12 +403,13 @@ impl Strategy {
             cancel_requested: false,
             updated_at: at,
         };
-        self.active.insert(id, Active { signal, row, parents: Vec::new(), open: 0, doubts: 0, timer: None });
-        self.start_or_wait(at, view, id, fx);
+        self.active.insert(id, Active::new(signal, row));
+        Some(id)
     }
 
     /// Plans the signal if its market is open, and else keeps it until then or until its time is out.
     fn start_or_wait(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
+        let gathered_at = self.gathered_at(id);
         let Some(active) = self.active.get_mut(&id) else { return };
         let signal = active.signal.clone();
         let until = active.row.until;
@@ -376,7 +426,9 @@ impl Strategy {
         } else if !view.market.is_open(signal.symbol, signal.ord_type, at) {
             Some((WaitingFor::Session, view.market.next_open(at).into_iter().chain(until).min()))
         } else {
-            None
+            gathered_at
+                .filter(|gathered_at| at < *gathered_at)
+                .map(|gathered_at| (WaitingFor::Basket, Some(gathered_at)))
         };
         if let Some((waiting_for, look_again)) = waits {
             let look_again = look_again.unwrap_or(at);
@@ -413,10 +465,9 @@ impl Strategy {
             Some(waiting_for) => stopped || waiting_for == WaitingFor::Strategy,
             None => false,
         };
-        let ids: Vec<SignalId> = self.active.values().filter(waiting).map(|a| a.signal.id).collect();
-        for id in ids {
-            self.start_or_wait(at, view, id, fx);
-        }
+        let unplanned = self.active.values().filter(|a| a.parents.is_empty());
+        let ids: Vec<SignalId> = unplanned.filter(waiting).map(|a| a.signal.id).collect();
+        self.start_together(at, view, ids, fx);
     }
 
     fn deny_stopped(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
@@ -441,13 +492,14 @@ impl Strategy {
             self.finish(at, id, SignalStatus::Done, fx);
             return;
         }
-        active.row.status = SignalStatus::Working;
-        active.row.updated_at = at;
         for leg in plan.legs {
-            fx.check.push(terms_of(&active.signal, &leg, until));
-            active.parents.push(Parent::new(leg));
+            let parent = Parent::new(leg);
+            send(&active.signal, &parent, until, fx);
+            active.add(parent);
         }
-        active.open = active.parents.len();
+        active.row.status = active.status();
+        active.row.waiting_for = waits_for(&active.parents).filter(|_| active.row.status == SignalStatus::Waiting);
+        active.row.updated_at = at;
         fx.rows.push(Row::Signal(active.row.clone()));
         for parent in &active.parents {
             fx.rows.push(parent_row(&active.signal, parent));
@@ -459,6 +511,13 @@ impl Strategy {
             Some((from, end)) if buys && until < end => from,
             _ => until,
         };
+        self.give_up_at(id, give_up);
+    }
+
+    fn give_up_at(&mut self, id: SignalId, give_up: Timestamp) {
+        if let Some(active) = self.active.get_mut(&id) {
+            active.give_up = Some(give_up);
+        }
         self.set_timer(id, Some(give_up));
     }
 
@@ -466,7 +525,8 @@ impl Strategy {
     fn pending(&self, account: &AccountId, symbol: Symbol) -> Pending {
         let mut pending = Pending::default();
         let parents = self.active.values().filter(|a| a.signal.symbol == symbol).flat_map(|a| &a.parents);
-        for parent in parents.filter(|p| !p.status.is_final() && p.leg.account == *account) {
+        let trades = |p: &&Parent| !p.status.is_final() && p.leg.mode.sends();
+        for parent in parents.filter(trades).filter(|p| p.leg.account == *account) {
             let leaves = parent.leg.qty - parent.cum_qty;
             match parent.leg.side {
                 Side::Buy => pending.buys += leaves,
@@ -505,6 +565,21 @@ impl Strategy {
         }
     }
 
+    /// An order that is not sent was judged.
+    fn judged(&mut self, at: Timestamp, terms: Arc<OrderTerms>, denials: Arc<[Denial]>, fx: &mut StrategyEffects) {
+        let (strategy, signal) = (self.conf.id.clone(), terms.id.signal());
+        let Some(active) = self.active.get(&signal) else { return };
+        if !active.parent(terms.id.parent()).is_some_and(|parent| parent.status == SignalStatus::Working) {
+            return; // told again after a restart
+        }
+        let event = Event::LegShadowed { strategy, signal, terms: terms.clone(), denials: denials.clone() };
+        fx.events.push(event);
+        self.update_parent(at, Timestamp::default(), terms.id.parent(), fx, |row, parent| {
+            row.denials = row.denials.iter().chain(denials.iter()).take(DENIALS_KEPT).cloned().collect();
+            parent.shadow(terms.clone(), denials);
+        });
+    }
+
     fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &Arc<[Denial]>, fx: &mut StrategyEffects) {
         self.update_parent(at, at, terms.id.parent(), fx, |row, parent| {
             if parent.status == SignalStatus::Denied {
@@ -535,24 +610,40 @@ impl Strategy {
             return;
         }
         fx.rows.push(parent_row(&active.signal, leg));
+        let leg = leg.clone();
+        active.trying.remove(&parent);
+        if leg.leg.side == Side::Sell {
+            self.try_again(&leg.leg.account, fx);
+        }
         if leg.status == before.status {
             return;
         }
-        // Counted, because folding ten thousand legs at each of their ends would be a square.
-        active.open = active.open + usize::from(!leg.status.is_final()) - usize::from(!before.status.is_final());
-        active.doubts = active.doubts + in_doubt(leg) - in_doubt(&before);
-        let mut status = match (active.doubts, active.open) {
-            (0, 0) => fold(&active.parents),
-            (0, _) => SignalStatus::Working,
-            (_, _) => SignalStatus::InDoubt,
-        };
+        let Some(active) = self.active.get_mut(&id) else { return };
+        active.recount(&before, &leg);
+        let denied = active.row.denials.len() != denials_before;
+        self.fold_signal(at, happened_at, id, denied, fx);
+    }
+
+    /// After its legs changed: the signal's own status, or its end.
+    fn fold_signal(
+        &mut self,
+        at: Timestamp,
+        happened_at: Timestamp,
+        id: SignalId,
+        denied: bool,
+        fx: &mut StrategyEffects,
+    ) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let mut status = active.status();
         if status == SignalStatus::Canceled && active.row.until.is_some_and(|until| happened_at >= until) {
             status = SignalStatus::Expired;
         }
+        let waiting_for = if status == SignalStatus::Waiting { waits_for(&active.parents) } else { None };
         if status.is_final() {
             self.finish(at, id, status, fx);
-        } else if status != active.row.status || active.row.denials.len() != denials_before {
+        } else if (status, waiting_for) != (active.row.status, active.row.waiting_for) || denied {
             active.row.status = status;
+            active.row.waiting_for = waiting_for;
             active.row.updated_at = at;
             fx.rows.push(Row::Signal(active.row.clone()));
         }
@@ -570,6 +661,7 @@ impl Strategy {
             self.finish(at, id, SignalStatus::Canceled, fx);
         } else {
             fx.rows.push(Row::Signal(active.row.clone()));
+            self.end_waiting(at, id, SignalStatus::Canceled, (&who, "the signal is canceled"), fx);
             self.cancel_orders(id, &who, fx);
         }
     }
@@ -577,22 +669,31 @@ impl Strategy {
     fn cancel_orders(&mut self, id: SignalId, why: &Arc<str>, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get(&id) else { return };
         for parent in &active.parents {
-            if let Some(order) = parent.working {
+            // What is with risk now is not known to the account yet, and remembered there.
+            let tried = Some(parent.leg.parent).filter(|id| active.trying.contains(id)).map(|id| id.order(1));
+            if let Some(order) = parent.working.or(tried) {
                 fx.cancel.push((parent.leg.account.clone(), order, why.clone()));
             }
         }
     }
 
     fn wake(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
-        while let Some(&(due, id)) = self.timers.first() {
-            if due > at {
-                break;
-            }
+        let due: Vec<SignalId> = self.timers.iter().take_while(|(due, _)| *due <= at).map(|(_, id)| *id).collect();
+        let planned = |id: &SignalId| self.active.get(id).is_some_and(|active| !active.parents.is_empty());
+        let (planned, new): (Vec<SignalId>, Vec<SignalId>) = due.into_iter().partition(planned);
+        self.start_together(at, view, new, fx);
+        for id in planned {
             self.set_timer(id, None);
+            self.cash_is_due(at, id, fx);
             let Some(active) = self.active.get(&id) else { continue };
-            if active.parents.is_empty() {
-                self.start_or_wait(at, view, id, fx);
-            } else if rides_to_the_close(view, active.signal.symbol, at, active.row.until.unwrap_or(at)) {
+            if active.give_up.is_some_and(|give_up| at < give_up) {
+                self.look_again(id);
+                continue;
+            }
+            let (symbol, until) = (active.signal.symbol, active.row.until.unwrap_or(at));
+            let nobody = Arc::from(NOBODY);
+            self.end_waiting(at, id, SignalStatus::Expired, (&nobody, "its time is out"), fx);
+            if rides_to_the_close(view, symbol, at, until) {
                 // The venue ends it with the session, and unsent orders are not sent after their time.
             } else {
                 // Its time is out: what still works is taken back.
@@ -633,6 +734,46 @@ impl Strategy {
     }
 }
 
+impl Active {
+    fn new(signal: Arc<Signal>, row: SignalRow) -> Self {
+        let (parents, trying) = (Vec::new(), BTreeSet::new());
+        Self { signal, row, parents, open: 0, doubts: 0, waiting: 0, trying, give_up: None, timer: None }
+    }
+
+    fn add(&mut self, parent: Parent) {
+        self.open += usize::from(!parent.status.is_final());
+        self.doubts += in_doubt(&parent);
+        self.waiting += usize::from(parent.waits.is_some());
+        self.parents.push(parent);
+    }
+
+    fn parent(&self, id: ParentId) -> Option<&Parent> {
+        let index = self.parents.binary_search_by_key(&id, |p| p.leg.parent).ok()?;
+        self.parents.get(index)
+    }
+
+    /// Counted, because folding ten thousand legs at each of their ends would be a square.
+    fn recount(&mut self, before: &Parent, now: &Parent) {
+        let open = |parent: &Parent| usize::from(!parent.status.is_final());
+        let waits = |parent: &Parent| usize::from(parent.waits.is_some());
+        self.open = self.open + open(now) - open(before);
+        self.doubts = self.doubts + in_doubt(now) - in_doubt(before);
+        self.waiting = self.waiting + waits(now) - waits(before);
+    }
+
+    fn status(&self) -> SignalStatus {
+        match (self.doubts, self.open) {
+            (0, 0) => fold(&self.parents),
+            (0, open) if open == self.waiting => SignalStatus::Waiting,
+            (0, _) => SignalStatus::Working,
+            (_, _) => SignalStatus::InDoubt,
+        }
+    }
+}
+
+/// Who ends what no person ended.
+const NOBODY: &str = "signalbox";
+
 /// The exchange takes no cancel in the closing auction (14:57 to 15:00). Nothing is begun so shortly before that its
 /// answer could come too late.
 const CANCELS_END_BEFORE_CLOSE: Span = Span::from_secs(210);
@@ -665,6 +806,15 @@ fn in_doubt(parent: &Parent) -> usize {
 
 fn parent_row(signal: &Signal, parent: &Parent) -> Row {
     Row::Parent { parent: parent.clone(), strategy: signal.strategy.clone(), symbol: signal.symbol }
+}
+
+/// Its first order goes to risk, unless it is kept.
+fn send(signal: &Signal, parent: &Parent, until: Timestamp, fx: &mut StrategyEffects) {
+    match parent.leg.mode {
+        _ if parent.waits.is_some() => {}
+        RouteMode::Shadow => fx.judge.push(terms_of(signal, &parent.leg, until)),
+        _ => fx.check.push(terms_of(signal, &parent.leg, until)),
+    }
 }
 
 /// The first attempt of a leg.

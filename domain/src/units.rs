@@ -372,6 +372,8 @@ impl fmt::Debug for Timestamp {
 pub struct Span(i64);
 
 impl Span {
+    pub const ZERO: Self = Self(0);
+
     #[must_use]
     pub const fn from_us(value: i64) -> Self {
         Self(value)

@@ -3,6 +3,8 @@
 //! These are read by the decisions of strategies and risk. Each has one writer: quotes the market feed, a ledger its
 //! account, the trading states and what is set aside the risk engine.
 
+use std::collections::BTreeSet;
+
 use crate::event::{Scope, TradingState};
 use crate::extremes::Extremes;
 use crate::hash::QuickMap;
@@ -103,11 +105,28 @@ impl Quote {
 #[derive(Debug, Default)]
 pub struct Ledgers {
     by_account: QuickMap<AccountId, Ledger>,
+    /// Accounts with real money.
+    live: BTreeSet<AccountId>,
 }
 
 impl Ledgers {
     pub fn put(&mut self, ledger: Ledger) {
         self.by_account.insert(ledger.account.clone(), ledger);
+    }
+
+    /// Nothing is known of any account any more, but whose money is real.
+    pub fn clear(&mut self) {
+        self.by_account.clear();
+    }
+
+    /// The account's money is real.
+    pub fn set_live(&mut self, account: AccountId) {
+        self.live.insert(account);
+    }
+
+    #[must_use]
+    pub fn is_live(&self, account: &AccountId) -> bool {
+        self.live.contains(account)
     }
 
     /// An account without a ledger is not ready: risk refuses orders for it.

@@ -10,6 +10,7 @@ mod m20261121_000011_create_limits;
 mod m20261121_000020_create_revived_exceptions;
 mod m20261121_000030_create_book_entries;
 mod m20261121_000031_create_fx_rates;
+mod m20261121_000040_wait_for_people;
 mod sql;
 
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000020_create_revived_exceptions::Migration),
             Box::new(m20261121_000030_create_book_entries::Migration),
             Box::new(m20261121_000031_create_fx_rates::Migration),
+            Box::new(m20261121_000040_wait_for_people::Migration),
         ]
     }
 }

@@ -31,7 +31,7 @@ use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::RiskInput;
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
 
 use crate::campaign::Tally;
@@ -460,6 +460,7 @@ impl Day {
                 .then(|| self.desk.at.plus(Span::from_secs(2 + i64::from(c / 4_000 % 90)))),
             tag: None,
             received_at: self.desk.at,
+            notes: Notes::default(),
         });
     }
 

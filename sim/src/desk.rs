@@ -23,7 +23,9 @@ use signalbox_domain::row::Row;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::seeded::{SeededBug, seeded};
 use signalbox_domain::signal::Signal;
-use signalbox_domain::strategy::{Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState};
+use signalbox_domain::strategy::{
+    Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
+};
 use signalbox_domain::tables::Tables;
 use signalbox_domain::units::{Money, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
@@ -49,6 +51,9 @@ pub struct Setup {
     pub cash: Money,
     pub holdings: Vec<OpeningHolding>,
 }
+
+/// As the shell takes them.
+const SIGNALS_PER_STEP: usize = 64;
 
 /// What one step made true, in the order of the journal.
 #[derive(Debug, Clone)]
@@ -92,6 +97,7 @@ pub struct Desk {
     pub alarms: Vec<Alarm>,
     /// What became of people's decisions about doubts.
     pub resolved: Vec<Result<(), Unresolvable>>,
+    pub decided: Vec<Result<(), Undecidable>>,
     pub settled: Vec<Result<(), Unsettleable>>,
     /// What became of changes of the limits.
     pub limits: Vec<Result<Arc<LimitFact>, LimitsRefused>>,
@@ -135,6 +141,7 @@ impl Desk {
             reads: VecDeque::new(),
             alarms: Vec::new(),
             resolved: Vec::new(),
+            decided: Vec::new(),
             settled: Vec::new(),
             limits: Vec::new(),
             booked: Vec::new(),
@@ -232,9 +239,11 @@ impl Desk {
                 return self.step_account(&id);
             }
         }
-        if let Some(signal) = self.untaken() {
-            self.inbox.remove(&signal.id);
-            self.strategy_takes(&signal.strategy.clone(), StrategyInput::Signal(signal));
+        if let Some(of) = self.untaken().map(|signal| signal.strategy.clone()) {
+            let all = self.inbox.iter().filter_map(|id| self.signals.get(id)).filter(|signal| signal.strategy == of);
+            let signals: Vec<Arc<Signal>> = all.take(SIGNALS_PER_STEP).cloned().collect();
+            self.inbox.retain(|id| signals.iter().all(|signal| signal.id != *id));
+            self.strategy_takes(&of, StrategyInput::Signals(signals));
         }
     }
 
@@ -345,7 +354,7 @@ impl Desk {
         self.wakes.clear();
         self.reads.clear();
         self.states = tables.trading_states();
-        self.ledgers = Ledgers::default();
+        self.ledgers.clear();
         let live: BTreeMap<AccountId, _> = self.setups.keys().map(|id| (id.clone(), tables.orders_rest(id))).collect();
         self.risk = Risk::new(limits(&self.setups), live.values().flat_map(|rest| &rest.live));
         self.aside = SetAside::default();
@@ -405,7 +414,9 @@ impl Desk {
 
     /// Checks come after everything else in the mailbox, as the shell lets them.
     fn step_risk(&mut self) {
-        let news = self.to_risk.iter().position(|input| !matches!(input, RiskInput::Check(_)));
+        let decides =
+            |input: &RiskInput| matches!(input, RiskInput::Check(_) | RiskInput::Try(_) | RiskInput::Judge(_));
+        let news = self.to_risk.iter().position(|input| !decides(input));
         let Some(input) = self.to_risk.remove(news.unwrap_or(0)) else { return };
         let mut fx = RiskEffects::default();
         let view = View {
@@ -436,6 +447,12 @@ impl Desk {
         }
         for (terms, denials) in fx.denied {
             self.tell_strategy(&terms.strategy.clone(), StrategyInput::Denied { terms, denials });
+        }
+        for short in fx.short {
+            self.tell_strategy(&short.terms.strategy.clone(), StrategyInput::Short(short));
+        }
+        for (terms, denials) in fx.judged {
+            self.tell_strategy(&terms.strategy.clone(), StrategyInput::Judged { terms, denials });
         }
     }
 
@@ -469,12 +486,19 @@ impl Desk {
     }
 
     fn strategy_did(&mut self, id: &StrategyId, fx: StrategyEffects) {
+        self.decided.extend(fx.decided);
         self.append(fx.events, fx.rows);
         for (account, order, reason) in fx.cancel {
             self.tell_account(&account, AccountInput::Cancel { order, reason });
         }
         if !fx.check.is_empty() {
             self.to_risk.push_back(RiskInput::Check(fx.check));
+        }
+        if !fx.try_later.is_empty() {
+            self.to_risk.push_back(RiskInput::Try(fx.try_later));
+        }
+        if !fx.judge.is_empty() {
+            self.to_risk.push_back(RiskInput::Judge(fx.judge));
         }
         // The shell waits until everything decided is durable, and reads the store.
         let ticket = self.journal.len();

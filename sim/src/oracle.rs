@@ -163,6 +163,13 @@ impl Oracle {
                     leg.over = true;
                 }
             }
+            Event::LegsEnded { parents, .. } => {
+                for id in parents.iter() {
+                    let leg = self.legs.get_mut(id).ok_or("a leg ended that was not planned")?;
+                    must!(leg.order.is_none() && !leg.over, "leg {id} ended, and has an order");
+                    leg.over = true;
+                }
+            }
             Event::OrderApproved { terms, approval } => {
                 let leg = self.legs.get_mut(&terms.id.parent()).ok_or("an order without a leg")?;
                 must!(leg.order.is_none(), "a second order {} for the leg of {:?}", terms.id, leg.order);

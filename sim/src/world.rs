@@ -13,7 +13,7 @@ use signalbox_domain::order::{OrdStatus, OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::RiskInput;
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::strategy::{StrategyInput, StrategyState};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Price, Qty, Span};
@@ -281,6 +281,7 @@ impl World {
             valid_until: b.is_multiple_of(3).then_some(valid),
             tag: None,
             received_at: self.desk.at,
+            notes: Notes::default(),
         });
     }
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Print;
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
 use tracing::warn;
@@ -110,6 +110,7 @@ pub async fn send(system: &Signalbox, wish: Wish) {
         valid_until: None,
         tag: None,
         received_at: system.desk.now(),
+        notes: Notes::default(),
     };
     let body_hash = Sha256::digest(key.as_bytes()).into();
     if let Err(error) = system.store.ingest(NewSignal { signal, body_hash }).await {

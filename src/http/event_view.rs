@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use signalbox_domain::event::{Event, Scope};
-use signalbox_domain::ids::{AccountId, OrderId};
+use signalbox_domain::ids::{AccountId, OrderId, ParentId};
 use signalbox_domain::ledger::Adjustment;
 use signalbox_domain::order::{OrderFact, OrderTerms};
 use signalbox_domain::parent::Leg;
@@ -86,6 +86,10 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
                 "type": signal.ord_type, "limit_price": signal.limit_price.map(|px| px.to_string()),
                 "source": signal.source, "client": signal.client.as_str(),
                 "client_signal_id": &*signal.client_signal_id, "valid_until": signal.valid_until.map(at),
+                "test": signal.notes.test, "signal_time": signal.notes.signal_time.map(at),
+                "priority": signal.notes.priority, "basket_id": signal.notes.basket.as_deref(),
+                "catch_up_of": signal.notes.catch_up.as_ref().map(|catch_up| catch_up.of.to_string()),
+                "catch_up_by": signal.notes.catch_up.as_ref().map(|catch_up| catch_up.who.to_string()),
             })
         }
         Event::StrategyConfigured(conf) => json!({ "kind": &*conf.kind, "routes": conf.routes.len() }),
@@ -102,6 +106,22 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
         Event::SignalDenied { denials: all, .. } => json!({ "denials": denials(all) }),
         Event::SignalExpired { .. } => json!({}),
         Event::SignalCanceled { who, .. } => json!({ "who": &**who }),
+        Event::LegsWaiting { parents, waiting_for, until, .. } => json!({
+            "parents": texts(parents), "waiting_for": waiting_for, "until": until.map(at),
+        }),
+        Event::LegShadowed { terms: order, denials: all, .. } => {
+            let mut value = terms(order);
+            value["denials"] = denials(all).into();
+            value
+        }
+        Event::LegsConfirmed { parents, who, .. } => json!({ "parents": texts(parents), "who": &**who }),
+        Event::LegsEnded { parents, status, who, reason, .. } => json!({
+            "parents": texts(parents), "status": status, "who": &**who, "reason": &**reason,
+        }),
+        Event::LegCompleted { parent, qty, px, order, who, .. } => json!({
+            "parent_id": parent.to_string(), "quantity": qty.to_string(), "price": px.to_string(), "order": &**order,
+            "who": &**who,
+        }),
         Event::TradingStateSet { scope, state, who, reason } => json!({
             "scope": scope_name(scope), "state": state, "who": &**who, "reason": &**reason,
         }),
@@ -186,6 +206,10 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
     }
 }
 
+fn texts(parents: &[ParentId]) -> Vec<String> {
+    parents.iter().map(ToString::to_string).collect()
+}
+
 fn scope_name(scope: &Scope) -> String {
     match scope {
         Scope::Global => "global".to_owned(),
@@ -197,7 +221,7 @@ fn scope_name(scope: &Scope) -> String {
 fn leg(leg: &Leg) -> Value {
     json!({
         "parent_id": leg.parent.to_string(), "account": leg.account.as_str(), "side": leg.side,
-        "quantity": leg.qty.to_string(),
+        "quantity": leg.qty.to_string(), "mode": leg.mode,
     })
 }
 

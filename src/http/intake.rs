@@ -27,7 +27,7 @@ use crate::store::{Ingested, NewSignal};
 const KEY_MAX: usize = 128;
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Text of a request, without a copy unless it has escapes.
 #[derive(Debug, Clone)]
@@ -178,6 +178,14 @@ pub fn body_hash(signal: &Signal) -> [u8; 32] {
     );
     number(4, signal.limit_price.map_or(-1, |px| px.e4()));
     number(5, signal.valid_until.map_or(-1, |at| at.us()));
+    let notes = &signal.notes;
+    if !notes.is_blank() {
+        number(6, i64::from(notes.priority) * 2 + i64::from(notes.test));
+        number(7, notes.signal_time.map_or(-1, |at| at.us()));
+        let basket = notes.basket.as_deref().unwrap_or_default();
+        number(8, basket.len() as i64);
+        hasher.update(basket);
+    }
     let account = signal.account.as_ref().map_or("", |account| account.as_str());
     let texts = [signal.strategy.as_str(), account, signal.symbol.as_str(), signal.tag.as_deref().unwrap_or_default()];
     for text in texts {

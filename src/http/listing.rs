@@ -46,6 +46,54 @@ pub struct ListQuery {
     pub cursor: Option<String>,
 }
 
+/// What one may ask the list of signals for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SignalsQuery {
+    /// Of one account.
+    #[param(max_length = 64, nullable = false)]
+    account: Option<String>,
+    /// Of one strategy.
+    #[param(max_length = 64, nullable = false)]
+    strategy: Option<String>,
+    /// Of one instrument, in any spelling.
+    #[param(max_length = 32, nullable = false)]
+    symbol: Option<String>,
+    /// One status, or several with commas between them.
+    #[param(max_length = 200, nullable = false)]
+    status: Option<String>,
+    /// Of one basket.
+    #[param(max_length = 64, nullable = false)]
+    basket_id: Option<String>,
+    /// At or after this time, or the beginning of this day.
+    #[param(max_length = 40, nullable = false)]
+    from: Option<String>,
+    /// Before this time, or the beginning of this day.
+    #[param(max_length = 40, nullable = false)]
+    to: Option<String>,
+    /// Items on a page.
+    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    #[param(max_length = 400, nullable = false)]
+    cursor: Option<String>,
+}
+
+impl SignalsQuery {
+    /// What all lists have, and the basket.
+    ///
+    /// # Errors
+    /// 400 when there can be no such basket.
+    pub fn split(self) -> Result<(ListQuery, Option<String>), Problem> {
+        let Self { account, strategy, symbol, status, basket_id, from, to, limit, cursor } = self;
+        if let Some(basket) = &basket_id {
+            not_longer(basket, 64, "basket_id")?;
+        }
+        Ok((ListQuery { account, strategy, symbol, status, from, to, limit, cursor }, basket_id))
+    }
+}
+
 impl ListQuery {
     /// The filter but for accounts, and how many items the page has. The filter asks for one line more, which tells
     /// whether there is a next page.

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod books;
+pub mod decisions;
 pub mod dto;
 pub mod event_view;
 pub mod events;
@@ -82,6 +83,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(users::configure)
         .configure(api_keys::configure)
         .configure(signals::configure)
+        .configure(decisions::configure)
         .configure(orders::configure)
         .configure(exceptions::configure)
         .configure(accounts::configure)

@@ -6,7 +6,7 @@ use signalbox_domain::denial::{Denial, DenialCode, Measure};
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrdType, ReportedStatus, Side};
 use signalbox_domain::rules::QtyFault;
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::units::Timestamp;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -197,6 +197,7 @@ impl OrderBody<'_> {
             valid_until,
             tag: None,
             received_at: at,
+            notes: Notes::default(),
         })
     }
 }

@@ -51,6 +51,7 @@ pub enum Code {
     AlreadyExists,
     LastAdmin,
     Conflict,
+    TooLate,
     LimitReached,
     InProgress,
     PayloadTooLarge,
@@ -118,9 +119,12 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::AlreadyExists | Self::LastAdmin | Self::Conflict | Self::LimitReached | Self::InProgress => {
-                StatusCode::CONFLICT
-            }
+            Self::AlreadyExists
+            | Self::LastAdmin
+            | Self::Conflict
+            | Self::TooLate
+            | Self::LimitReached
+            | Self::InProgress => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ValidationFailed
@@ -168,6 +172,7 @@ impl Code {
             Self::AlreadyExists => "It exists already",
             Self::LastAdmin => "The last administrator stays",
             Self::Conflict => "Somebody else changed it",
+            Self::TooLate => "Its time is over",
             Self::LimitReached => "There are too many",
             Self::InProgress => "The first request is still being worked on",
             Self::PayloadTooLarge => "The body is too large",

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
-use signalbox_domain::signal::{Signal, SignalStatus, Source};
+use signalbox_domain::signal::{Notes, Signal, SignalStatus, Source};
 use signalbox_domain::strategy::StrategyState;
 use signalbox_domain::units::Timestamp;
 use utoipa::ToSchema;
@@ -19,7 +19,7 @@ use super::front::{self, Front};
 use super::intake::{self, Accepted, SideIn, Str, TimeInForceIn, TypeIn};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
 use super::limits::{Class, Limits};
-use super::listing::{self, ListQuery};
+use super::listing::{self, SignalsQuery};
 use super::page::Page;
 use super::problem::{Problem, ProblemBody};
 use super::size::SizeIn;
@@ -32,6 +32,8 @@ use crate::store::{INGEST_BATCH_MAX, Ingested, NewSignal, StoredSignal};
 const BATCH_BODY_MAX: usize = 1024 * 1024;
 /// A remark of the strategy's author, not a document.
 const TAG_MAX: usize = 256;
+const BASKET_MAX: usize = 64;
+const PRIORITY_MAX: i16 = 1_000;
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(send_signal).service(send_signals).service(list_signals).service(show_signal).service(cancel_signal);
@@ -90,6 +92,21 @@ struct SignalBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, max_length = 256)]
     tag: Option<Str<'a>>,
+    /// It tries something out: recorded and shown, and never with real money.
+    #[serde(default)]
+    test: bool,
+    /// When its sender decided. Of another trading day than today's, it is a test.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    signal_time: Option<Str<'a>>,
+    /// Of what is planned at the same time, the higher one comes first.
+    #[serde(default)]
+    #[schema(minimum = -1000, maximum = 1000)]
+    priority: i16,
+    /// Signals of the strategy with the same basket are planned together, sells first, when no more came for two seconds.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
+    basket_id: Option<Str<'a>>,
     /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
@@ -156,6 +173,17 @@ impl SignalBody<'_> {
         if self.tag.as_ref().is_some_and(|tag| tag.0.len() > TAG_MAX) {
             return Err(Problem::invalid("tag", "a tag has at most 256 bytes"));
         }
+        if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&self.priority) {
+            return Err(Problem::invalid("priority", "from -1000 to 1000"));
+        }
+        let basket = self.basket_id.map(|text| basket(&text.0).map(|()| Arc::from(&*text.0))).transpose()?;
+        let notes = Notes {
+            test: self.test,
+            signal_time: self.signal_time.map(|text| dto::instant(&text.0, "signal_time")).transpose()?,
+            priority: self.priority,
+            basket,
+            catch_up: None,
+        };
         Ok(Signal {
             id: SignalId::new(0),
             source: Source::Signal,
@@ -172,8 +200,16 @@ impl SignalBody<'_> {
             valid_until,
             tag: self.tag.map(|tag| Arc::from(&*tag.0)),
             received_at: at,
+            notes,
         })
     }
+}
+
+fn basket(text: &str) -> Result<(), Problem> {
+    if text.is_empty() || text.chars().count() > BASKET_MAX || text.chars().any(char::is_control) {
+        return Err(Problem::invalid("basket_id", "1 to 64 characters, none of them a control character"));
+    }
+    Ok(())
 }
 
 /// May he signal for the strategy? Foreign and unknown ones look the same.
@@ -298,19 +334,21 @@ fn failed(index: usize, problem: Problem) -> BatchItem {
 }
 
 /// The signals of the strategies that one may see, the newest first.
-#[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])), params(ListQuery),
+#[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])), params(SignalsQuery),
     responses((status = 200, body = Page<SignalView>), Refusals))]
 #[get("/v1/signals")]
 async fn list_signals(
     Authenticated(principal): Authenticated,
-    query: StrictQuery<ListQuery>,
+    query: StrictQuery<SignalsQuery>,
     front: web::Data<Front>,
 ) -> Result<web::Json<Page<SignalView>>, Problem> {
     require(&principal, Scope::SignalsRead)?;
-    let (mut filter, limit) = query.0.filter::<SignalStatus>()?;
+    let (query, basket) = query.0.split()?;
+    let (mut filter, limit) = query.filter::<SignalStatus>()?;
+    filter.basket = basket;
     filter.accounts = front.readable_filter(&principal);
     filter.strategies = front.readable_strategies(&principal);
-    if let Some(account) = &query.0.account {
+    if let Some(account) = &query.account {
         let mut one = front.readable(&principal);
         one.retain(|info| info.id.as_str() == account);
         filter.accounts = Some(one.into_iter().map(|info| info.id.clone()).collect());

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, get, put, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::ids::{AccountId, GroupId, SignalId, StrategyId};
+use signalbox_domain::manner::{RouteMode, ShortOfCash};
 use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf, StrategyState, reached_twice};
 use signalbox_domain::units::Ratio;
 use utoipa::ToSchema;
@@ -71,6 +72,10 @@ struct RouteView {
     capital_base: String,
     /// Accounts of the group that do not follow.
     except: Vec<String>,
+    /// auto, confirm, notify_only or shadow
+    mode: &'static str,
+    /// wait:600, shrink:600 or deny
+    short_of_cash: String,
 }
 
 impl StrategyView {
@@ -88,6 +93,8 @@ impl StrategyView {
                 allocation: route.allocation.into(),
                 capital_base: route.capital_base.to_string(),
                 except: route.except.iter().map(ToString::to_string).collect(),
+                mode: route.mode.into(),
+                short_of_cash: route.short_of_cash.to_string(),
             }
         });
         let scope = signalbox_domain::event::Scope::Strategy(conf.id.clone());
@@ -200,6 +207,29 @@ struct RouteBody {
     #[serde(default)]
     #[schema(max_items = 1000)]
     except: Vec<String>,
+    #[serde(default)]
+    mode: ModeIn,
+    /// What a buy does without cash: `wait:600` waits for the strategy's live sells in the account, so many seconds at most;
+    /// `shrink:600` then buys what the cash pays for; `deny`. `wait:600` when left away.
+    #[serde(default)]
+    #[schema(max_length = 20)]
+    short_of_cash: Option<String>,
+}
+
+/// How a route's legs get to the market.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = RouteMode)]
+enum ModeIn {
+    /// At once.
+    #[default]
+    Auto,
+    /// When a person who may trade the account confirms them.
+    Confirm,
+    /// Not at all: a person trades by hand and completes them.
+    NotifyOnly,
+    /// Not at all: risk judges the order, and that is recorded.
+    Shadow,
 }
 
 /// How a route's accounts share a signal.
@@ -263,7 +293,19 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
             let id = AccountId::parse(name).ok().filter(|id| to.reaches(id, front.groups()));
             except.push(id.ok_or_else(|| wrong("except", "the route does not reach this account"))?);
         }
-        routes.push(Route { to, follow_ratio, allocation, capital_base, except });
+        let mode = match body.mode {
+            ModeIn::Auto => RouteMode::Auto,
+            ModeIn::Confirm => RouteMode::Confirm,
+            ModeIn::NotifyOnly => RouteMode::NotifyOnly,
+            ModeIn::Shadow => RouteMode::Shadow,
+        };
+        let short_of_cash = match body.short_of_cash.as_deref() {
+            None => ShortOfCash::default(),
+            Some(text) => text
+                .parse()
+                .map_err(|_| wrong("short_of_cash", "deny, wait:600 or shrink:600, with 0 to 86400 seconds"))?,
+        };
+        routes.push(Route { to, follow_ratio, allocation, capital_base, except, mode, short_of_cash });
     }
     if let Some(account) = reached_twice(&routes, front.groups()) {
         let detail = format!("{account} is reached by two routes: a target would be met twice");

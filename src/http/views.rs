@@ -1,10 +1,11 @@
 //! Orders, fills and signals as readers see them. Decimals are strings; what is not known yet is null.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::order::{Order, OrderTerms, ReportedStatus, Side};
+use signalbox_domain::parent::Decided;
 use signalbox_domain::signal::{Signal, SignalStatus, Source, WaitingFor};
 use signalbox_domain::strategy::StrategyState;
 use signalbox_domain::units::{Price, Timestamp, TradeDate, mul_div_round};
@@ -184,7 +185,7 @@ pub struct SignalView {
     pub id: String,
     #[schema(value_type = SignalState)]
     pub status: &'static str,
-    /// session, strategy, ...
+    /// session, strategy, confirmation, hand, cash or basket
     pub waiting_for: Option<&'static str>,
     /// Until when it waits or may trade.
     pub until: Option<String>,
@@ -203,6 +204,15 @@ pub struct SignalView {
     pub time_in_force: &'static str,
     pub valid_until: Option<String>,
     pub tag: Option<String>,
+    /// No account with real money takes it: it says so, or its `signal_time` is of another trading day.
+    pub test: bool,
+    pub signal_time: Option<String>,
+    /// The higher one is planned first.
+    pub priority: i16,
+    pub basket_id: Option<String>,
+    /// The parent order that it catches up, and who wanted that.
+    pub catch_up_of: Option<String>,
+    pub catch_up_by: Option<String>,
     /// Who sent it, and under which id.
     pub client: String,
     pub client_signal_id: String,
@@ -227,7 +237,32 @@ pub struct ParentView {
     pub avg_px: Option<String>,
     #[schema(value_type = SignalState)]
     pub status: &'static str,
+    /// How it gets to the market: auto, confirm, notify_only or shadow.
+    pub mode: &'static str,
+    /// confirmation, hand or cash
+    pub waiting_for: Option<&'static str>,
+    /// Until when it waits, where that is before the signal's own end.
+    pub until: Option<String>,
+    /// What a person said, or what risk says to the order of a shadow.
+    pub decided: Option<DecidedView>,
     pub orders: Vec<OrderWithFills>,
+}
+
+/// What was decided of a leg beside its orders.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = LegDecided)]
+pub struct DecidedView {
+    /// confirmed, ended, by_hand or shadow
+    pub what: &'static str,
+    pub by: Option<String>,
+    pub reason: Option<String>,
+    /// Of a trade by hand.
+    pub order: Option<String>,
+    /// The shadow's order that would have gone out.
+    #[schema(value_type = Option<Object>)]
+    pub would_send: Option<Value>,
+    #[schema(value_type = Vec<DenialSchema>)]
+    pub denials: Vec<Value>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -414,6 +449,12 @@ impl SignalView {
             time_in_force: signal.time_in_force.into(),
             valid_until: signal.valid_until.map(at),
             tag: signal.tag.as_deref().map(str::to_owned),
+            test: signal.is_test(&front.market.calendar),
+            signal_time: signal.notes.signal_time.map(at),
+            priority: signal.notes.priority,
+            basket_id: signal.notes.basket.as_deref().map(str::to_owned),
+            catch_up_of: signal.notes.catch_up.as_ref().map(|catch_up| catch_up.of.to_string()),
+            catch_up_by: signal.notes.catch_up.as_ref().map(|catch_up| catch_up.who.to_string()),
             client: signal.client.to_string(),
             client_signal_id: signal.client_signal_id.to_string(),
             residual: row.residual.to_string(),
@@ -447,7 +488,34 @@ impl ParentView {
             cum_qty: parent.cum_qty.to_string(),
             avg_px: parent.cum_amount.per(parent.cum_qty).map(|px| px.to_string()),
             status: parent.status.into(),
+            mode: parent.leg.mode.into(),
+            waiting_for: parent.waits_for().map(Into::into),
+            until: parent.waits.and_then(|wait| wait.until).map(at),
+            decided: parent.decided.as_deref().map(DecidedView::of),
             orders: orders.iter().filter(|order| order.terms().id.parent() == id).map(with_fills).collect(),
+        }
+    }
+}
+
+impl DecidedView {
+    fn of(decided: &Decided) -> Self {
+        let none = Self::default();
+        match decided {
+            Decided::Confirmed { who } => Self { what: "confirmed", by: Some(who.to_string()), ..none },
+            Decided::Ended { who, reason } => {
+                Self { what: "ended", by: Some(who.to_string()), reason: Some(reason.to_string()), ..none }
+            }
+            Decided::ByHand { who, order } => {
+                Self { what: "by_hand", by: Some(who.to_string()), order: Some(order.to_string()), ..none }
+            }
+            Decided::Shadow { terms, denials: refused } => {
+                let would_send = json!({
+                    "account": terms.account.as_str(), "symbol": terms.symbol, "side": terms.side,
+                    "quantity": terms.qty.to_string(), "type": terms.ord_type,
+                    "limit_price": terms.limit_price.map(|px| px.to_string()),
+                });
+                Self { what: "shadow", would_send: Some(would_send), denials: denials(refused), ..none }
+            }
         }
     }
 }

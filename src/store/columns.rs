@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::Scope;
+use signalbox_domain::parent::Parent;
 
 use super::StoreError;
 use super::batch::OrderRow;
@@ -15,6 +16,12 @@ pub(super) fn json<T: Serialize + ?Sized>(what: &'static str, value: &T) -> Resu
 
 pub(super) fn denials(denials: &[Denial]) -> Result<Option<String>, StoreError> {
     if denials.is_empty() { Ok(None) } else { json("denials", denials).map(Some) }
+}
+
+/// What to do without cash, and what was decided of the leg.
+pub(super) fn of_parent(parent: &Parent) -> Result<(String, Option<String>), StoreError> {
+    let decided = parent.decided.as_ref().map(|decided| json("decided", &**decided)).transpose()?;
+    Ok((parent.leg.short_of_cash.to_string(), decided))
 }
 
 pub(super) fn scope(scope: &Scope) -> (&'static str, &str) {

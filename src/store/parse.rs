@@ -9,7 +9,7 @@ use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
 use signalbox_domain::ledger::{Book, Day, Entry};
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::parent::{Leg, Parent};
+use signalbox_domain::parent::{Leg, Parent, Wait};
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::risk::{LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
@@ -101,11 +101,20 @@ pub(super) fn parent(model: &parents::Model) -> Parsed<StoredParent> {
                 account: account_id(&model.account)?,
                 side: word("side", &model.side)?,
                 qty: Qty::new(model.qty),
+                mode: word("mode", &model.mode)?,
+                short_of_cash: word("short_of_cash", &model.short_of_cash)?,
             },
             cum_qty: Qty::new(model.cum_qty),
             cum_amount: Money::from_e4(model.cum_amount_e4),
             status: word("parent status", &model.status)?,
             working: model.working_order_id.map(|id| OrderId::new(id as u64)),
+            waits: match &model.waiting_for {
+                Some(text) => {
+                    Some(Wait { what: word("waiting_for", text)?, until: model.wait_until_us.map(Timestamp::from_us) })
+                }
+                None => None,
+            },
+            decided: model.decided.as_deref().map(|text| json("decided", text).map(Arc::new)).transpose()?,
         },
         strategy: strategy_id(&model.strategy)?,
         symbol: symbol(&model.symbol)?,

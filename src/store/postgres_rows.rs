@@ -140,10 +140,11 @@ async fn write_signals(connection: &mut PgConnection, batch: &Batch) -> Result<(
             Cell::Bool(false),
             Cell::Int(signal.received_at.us()),
             Cell::Int(signal.received_at.us()),
+            Cell::TextOr(signal.notes.basket.as_deref()),
         ]
     });
     let sql = "INSERT INTO signals (id, client, client_signal_id, body_hash, strategy, account, symbol, payload,
-        status, residual_qty, cancel_requested, received_at_us, updated_at_us) SELECT * FROM $rows";
+        status, residual_qty, cancel_requested, received_at_us, updated_at_us, basket) SELECT * FROM $rows";
     run(connection, context, sql, inserts).await?;
 
     let rows = batch.signal_rows.rows();
@@ -174,7 +175,9 @@ async fn write_signals(connection: &mut PgConnection, batch: &Batch) -> Result<(
 }
 
 async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
-    let parents = batch.parents.rows().iter().map(|row| {
+    let rows = batch.parents.rows();
+    let texts = rows.iter().map(|row| columns::of_parent(&row.parent)).collect::<Result<Vec<_>, _>>()?;
+    let parents = rows.iter().zip(&texts).map(|(row, (short_of_cash, decided))| {
         let parent = &row.parent;
         [
             Cell::Int(parent.leg.parent.get() as i64),
@@ -188,13 +191,19 @@ async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<()
             Cell::Int(parent.cum_amount.e4()),
             Cell::Text(parent.status.into()),
             Cell::IntOr(parent.working.map(|id| id.get() as i64)),
+            Cell::Text(parent.leg.mode.into()),
+            Cell::Text(short_of_cash),
+            Cell::TextOr(parent.waits_for().map(Into::into)),
+            Cell::IntOr(parent.waits.and_then(|wait| wait.until).map(|until| until.us())),
+            Cell::TextOr(decided.as_deref()),
         ]
     });
     let sql =
         "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-            working_order_id) SELECT * FROM $rows
+            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided) SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
-            status = excluded.status, working_order_id = excluded.working_order_id";
+            status = excluded.status, working_order_id = excluded.working_order_id,
+            waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided";
     run(connection, "parent orders cannot be written", sql, parents).await?;
 
     let orders = batch.orders.rows().iter().map(OrderColumns::of).collect::<Result<Vec<_>, _>>()?;

@@ -91,6 +91,8 @@ pub struct ListFilter {
     pub strategies: Option<Vec<StrategyId>>,
     pub strategy: Option<StrategyId>,
     pub symbol: Option<Symbol>,
+    /// Of signals only.
+    pub basket: Option<String>,
     /// Of a signal its status, of an order the reported one; fills have none.
     pub statuses: Option<Vec<&'static str>>,
     /// Received, created or filled at or after `from` and before `to`.
@@ -178,6 +180,9 @@ impl Store {
             at_us: C::ReceivedAtUs,
         };
         let mut select = page(signals::Entity::find(), &columns, filter);
+        if let Some(basket) = &filter.basket {
+            select = select.filter(C::Basket.eq(basket.as_str()));
+        }
         if let (Some(accounts), Some(strategies)) = (&filter.accounts, &filter.strategies) {
             select = select.filter(
                 Condition::any()

@@ -366,7 +366,7 @@ fn value(value: &SeaValue) -> Value {
 fn write(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     write_journal(connection, batch).map_err(failed("the journal cannot be written"))?;
     write_signals(connection, batch)?;
-    write_parents(connection, batch).map_err(failed("parent orders cannot be written"))?;
+    write_parents(connection, batch)?;
     write_orders(connection, batch)?;
     write_exceptions(connection, batch)?;
     write_accounts(connection, batch).map_err(failed("accounts cannot be written"))?;
@@ -428,8 +428,8 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
     let mut insert = connection
         .prepare_cached(
             "INSERT INTO signals (id, client, client_signal_id, body_hash, strategy, account, symbol, payload, status,
-                waiting_for, until_us, residual_qty, denials, cancel_requested, received_at_us, updated_at_us)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'accepted', NULL, NULL, 0, NULL, 0, ?9, ?9)",
+                waiting_for, until_us, residual_qty, denials, cancel_requested, received_at_us, updated_at_us, basket)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'accepted', NULL, NULL, 0, NULL, 0, ?9, ?9, ?10)",
         )
         .map_err(&context)?;
     for SignalInsert { signal, body_hash, payload } in &batch.signals {
@@ -444,6 +444,7 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
                 signal.symbol.as_str(),
                 payload,
                 signal.received_at.us(),
+                signal.notes.basket.as_deref(),
             ])
             .map_err(&context)?;
     }
@@ -475,29 +476,41 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
     Ok(())
 }
 
-fn write_parents(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
-    let mut upsert = connection.prepare_cached(
-        "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-            working_order_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let context = failed("parent orders cannot be written");
+    let mut upsert = connection
+        .prepare_cached(
+            "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
+            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
-            status = excluded.status, working_order_id = excluded.working_order_id",
-    )?;
+            status = excluded.status, working_order_id = excluded.working_order_id,
+            waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided",
+        )
+        .map_err(&context)?;
     for row in batch.parents.rows() {
         let parent = &row.parent;
-        upsert.execute(params![
-            parent.leg.parent.get() as i64,
-            parent.leg.parent.signal().get() as i64,
-            parent.leg.account.as_str(),
-            row.strategy.as_str(),
-            row.symbol.as_str(),
-            <&str>::from(parent.leg.side),
-            parent.leg.qty.get(),
-            parent.cum_qty.get(),
-            parent.cum_amount.e4(),
-            <&str>::from(parent.status),
-            parent.working.map(|id| id.get() as i64),
-        ])?;
+        let (short_of_cash, decided) = columns::of_parent(parent)?;
+        upsert
+            .execute(params![
+                parent.leg.parent.get() as i64,
+                parent.leg.parent.signal().get() as i64,
+                parent.leg.account.as_str(),
+                row.strategy.as_str(),
+                row.symbol.as_str(),
+                <&str>::from(parent.leg.side),
+                parent.leg.qty.get(),
+                parent.cum_qty.get(),
+                parent.cum_amount.e4(),
+                <&str>::from(parent.status),
+                parent.working.map(|id| id.get() as i64),
+                <&str>::from(parent.leg.mode),
+                short_of_cash,
+                parent.waits_for().map(<&str>::from),
+                parent.waits.and_then(|wait| wait.until).map(|until| until.us()),
+                decided,
+            ])
+            .map_err(&context)?;
     }
     Ok(())
 }

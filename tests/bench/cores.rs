@@ -48,7 +48,7 @@ fn round() -> f64 {
     for signal in signals {
         let mut fx = StrategyEffects::default();
         let view = View { market: &market, quotes: &quotes, ledgers: &ledgers, states: &states, aside: &aside };
-        strategy.handle(at, view, StrategyInput::Signal(signal), &mut fx);
+        strategy.handle(at, view, StrategyInput::Signals(vec![signal]), &mut fx);
         let mut checked = RiskEffects::default();
         risk.handle(at, view, RiskInput::Check(fx.check), &mut checked);
         let mut effects = AccountEffects::default();

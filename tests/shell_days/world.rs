@@ -12,7 +12,7 @@ use signalbox_brokers::fake::{FakeBroker, FakeConf};
 use signalbox_domain::broker::Level;
 use signalbox_domain::ids::{AccountId, ClientId, InstallationTag, OrderId, SignalId};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
 use signalbox_sim::trouble::{Faults, Trouble, stream};
 
@@ -281,6 +281,7 @@ impl World {
             valid_until: None,
             tag: None,
             received_at: Timestamp::from_us(i64::from(lives_ms.unwrap_or(0)) * 1_000),
+            notes: Notes::default(),
         };
         self.sent.insert(key.clone(), Sent { signal, asked: 0, answer: None });
         key

@@ -14,7 +14,7 @@ use signalbox_domain::ledger::{Book, Day, Entry as Since};
 use signalbox_domain::order::{Approval, OrdType, Order, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::parent::{Leg, Parent};
 use signalbox_domain::row::{AccountRow, Fill, Row, SignalRow};
-use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, SignalStatus, Size, Source};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
@@ -115,6 +115,7 @@ pub(crate) fn new_signal(key: &str) -> NewSignal {
         valid_until: None,
         tag: None,
         received_at: AT,
+        notes: Notes::default(),
     };
     NewSignal { signal, body_hash: [7; 32] }
 }
@@ -187,7 +188,7 @@ pub(crate) fn approval() -> Arc<Approval> {
 /// `fills` of 50 shares each; two complete the order.
 pub(crate) fn life(signal: SignalId, fills: usize) -> Vec<Entry> {
     let (parent, order_id) = (signal.parent(0), signal.parent(0).order(1));
-    let leg = Leg { parent, account: account(), side: Side::Buy, qty: Qty::new(100) };
+    let leg = Leg::plain(parent, account(), Side::Buy, Qty::new(100));
     let mut parent_row = Parent::new(leg.clone());
     let row_of = |parent: &Parent| Row::Parent { parent: parent.clone(), strategy: strategy(), symbol: symbol() };
     let mut order = Order::new(terms(parent), approval(), AT);

@@ -22,6 +22,24 @@ pub(super) struct Decided {
     pub(super) approval: Approval,
     pub(super) px: Price,
     pub(super) t0: bool,
+    /// The dearest that a buy may become, and the lots that it is made of.
+    worst: Price,
+    lots: (Qty, Qty),
+}
+
+impl Decided {
+    /// How much of a buy the cash pays for, in whole lots; nothing below the smallest order.
+    pub(super) fn affordable(&self, cash: Money) -> Qty {
+        let (step, min) = self.lots;
+        let pays = |lots: i64| self.approval.fees.buy_reserve(self.worst, Qty::new(step.get() * lots)) <= cash;
+        // Between what it can pay and what it cannot.
+        let (mut low, mut high) = (0, cash.e4().max(0) / self.worst.e4().max(1) / step.get().max(1) + 1);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if pays(middle) { low = middle } else { high = middle }
+        }
+        Some(Qty::new(step.get() * low)).filter(|qty| *qty >= min).unwrap_or(Qty::ZERO)
+    }
 }
 
 /// How one check ended.
@@ -275,14 +293,14 @@ impl Risk {
             (None, None) => tell(sink, DenialCode::Crossing, true, || (Measure::None, Measure::None)),
         }
 
+        // A market buy may fill as high as the day allows; without a band, ten per cent above the market.
+        let worst = match (terms.limit_price, band) {
+            (Some(price), _) => price,
+            (None, Some((_, high))) => high,
+            (None, None) => market_px + Price::from_e4(market_px.e4() / 10),
+        };
         let reserved_cash = match terms.side {
             Side::Buy => {
-                // A market buy may fill as high as the day allows; without a band, ten per cent above the market.
-                let worst = match (terms.limit_price, band) {
-                    (Some(price), _) => price,
-                    (None, Some((_, high))) => high,
-                    (None, None) => market_px + Price::from_e4(market_px.e4() / 10),
-                };
                 let needed = fees.buy_reserve(worst, terms.qty);
                 let available = ledger.cash - reserved.cash;
                 tell(sink, DenialCode::Cash, needed <= available, || {
@@ -359,7 +377,7 @@ impl Risk {
 
         let arrival_px = quote.map(|q| q.meets(terms.side));
         let approval = Approval { trade_date: date, band, fees, reserved_cash, arrival_px };
-        Some(Decided { approval, px, t0 })
+        Some(Decided { approval, px, t0, worst, lots: (rules.buy_step, rules.buy_min) })
     }
 
     /// How far the limit price is on the other side of the market. In auctions, and on the passive side, the whole band

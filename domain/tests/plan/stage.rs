@@ -13,7 +13,7 @@ use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::plan::{Pending, Plan, plan};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::RuleBook;
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate};
@@ -154,6 +154,7 @@ pub(crate) fn planned(case: &Case) -> Result<Plan, Vec<Denial>> {
         valid_until: None,
         tag: None,
         received_at: at,
+        notes: Notes::default(),
     };
     let pending = |account: &AccountId, _| {
         let holder = &case.holders[index(account)];

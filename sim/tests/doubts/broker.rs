@@ -22,7 +22,7 @@ use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::reconcile::{DoubtConf, ParkReason};
 use signalbox_domain::risk::Limits;
 use signalbox_domain::risk::limits::Crossing;
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, TradeDate};
@@ -209,6 +209,7 @@ impl Bench {
             valid_until: None,
             tag: None,
             received_at: self.desk.at,
+            notes: Notes::default(),
         });
         self.run();
         id.parent(0).order(1)

@@ -16,6 +16,7 @@ macro_rules! stories {
 
 mod book_stories;
 mod broker_stories;
+mod people_stories;
 mod risk_stories;
 mod signal_stories;
 mod stage;
@@ -29,6 +30,7 @@ fn every_denial_has_a_story() {
         .iter()
         .chain(broker_stories::ALL)
         .chain(signal_stories::ALL)
+        .chain(people_stories::ALL)
         .chain(risk_stories::ALL)
         .chain(book_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();

@@ -15,16 +15,21 @@ use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::event::{Event, Scope, TradingState};
-use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, SignalId, StrategyId};
+use signalbox_domain::ids::{
+    AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, ParentId, SignalId, StrategyId,
+};
 use signalbox_domain::ledger::{OpeningHolding, Transfer};
 use signalbox_domain::order::{OrdType, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
+use signalbox_domain::parent::Leg;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::{LimitSet, Limits, RiskInput};
 use signalbox_domain::row::Row;
-use signalbox_domain::signal::{Signal, SignalStatus, Size, Source};
-use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf, StrategyInput, StrategyState};
+use signalbox_domain::signal::{Notes, Signal, SignalStatus, Size, Source, WaitingFor};
+use signalbox_domain::strategy::{
+    Allocation, Decision, Route, RouteTo, Say, StrategyConf, StrategyInput, StrategyState,
+};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
@@ -77,6 +82,7 @@ struct Given {
     groups: HashMap<GroupId, Vec<AccountId>>,
     paper: bool,
     stale: bool,
+    live: Vec<AccountId>,
 }
 
 fn account(name: &str) -> AccountId {
@@ -105,8 +111,9 @@ fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 }
 
 impl Given {
-    /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [level N] [in_flight N] [pace N] [open N]
-    /// [ceiling N]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]`
+    /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [live] [level N] [in_flight N] [pace N] [open N]
+    /// [ceiling N]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]
+    /// [confirm|notify_only|shadow] [short wait:S|shrink:S|deny]`
     fn read(&mut self, words: Vec<&str>) {
         match words.as_slice() {
             ["paper"] => self.paper = true,
@@ -139,6 +146,7 @@ impl Given {
                         on: None,
                     });
                 }
+                self.live.extend(rest.contains(&"live").then(|| account(name)));
                 let cash = Money::parse(cash).expect("money");
                 self.setups.insert((*name).to_owned(), Setup { conf, limits, cash, holdings });
             }
@@ -162,7 +170,10 @@ impl Given {
                     }
                 };
                 let routes = self.routes.entry((*name).to_owned()).or_default();
-                routes.push(Route { to, follow_ratio, allocation, capital_base, except });
+                let mode = rest.iter().find_map(|word| word.parse().ok()).unwrap_or_default();
+                let short_of_cash =
+                    after(rest, "short").map_or_else(Default::default, |text| text.parse().expect("a word"));
+                routes.push(Route { to, follow_ratio, allocation, capital_base, except, mode, short_of_cash });
             }
             other => panic!("given what? {other:?}"),
         }
@@ -210,7 +221,8 @@ impl Stage {
         let day = TradeDate::from_yyyymmdd(WEEK[0].1).expect("a date");
         let at = china_instant(day, 8, 0, 0);
         let setups = given.setups.into_values().collect();
-        let desk = Desk::open(Rc::new(market()), at, setups, confs, given.groups);
+        let mut desk = Desk::open(Rc::new(market()), at, setups, confs, given.groups);
+        given.live.into_iter().for_each(|account| desk.ledgers.set_live(account));
         let told = desk.journal.len();
         let venue = given.paper.then(|| PaperVenue::new(VenueConf::default()));
         let mut stage = Self {
@@ -454,6 +466,14 @@ impl Stage {
                 let of = self.desk.signals[&signal].strategy.clone();
                 self.desk.tell_strategy(&of, StrategyInput::Cancel { signal, who: "a trader".into() });
             }
+            ["confirm", what, "in", name] => return Some(self.decide(what, name, Decision::Confirm)),
+            ["decline", what, "in", name] => {
+                return Some(self.decide(what, name, Decision::Decline { reason: "not now".into() }));
+            }
+            ["complete", what, "in", name, n, "at", px] => {
+                let decision = Decision::Complete { qty: qty(n), px: price(px), order: "B77".into() };
+                return Some(self.decide(what, name, decision));
+            }
             ["broker", order, what @ ..] => {
                 let order = if *order == "asked" { self.asked.expect("an order") } else { order_id(order) };
                 let what = report(order, what, self.desk.at);
@@ -477,13 +497,26 @@ impl Stage {
             ["books", name] => return Some(self.books(&account(name))),
             ["ask", rest @ ..] => return Some(self.ask(rest)),
             ["show", name] => return Some(vec![self.show(&account(name))]),
-            [signal, rest @ ..] if signal.starts_with('S') => {
-                let signal = self.signal(&signal[1..], rest);
-                self.desk.accept(signal);
+            signals @ [signal, ..] if signal.starts_with('S') => {
+                for words in signals.split(|word| *word == "and") {
+                    let signal = self.signal(&words[0][1..], &words[1..]);
+                    self.desk.accept(signal);
+                }
             }
             other => panic!("what shall happen? {other:?}"),
         }
         None
+    }
+
+    fn decide(&mut self, signal: &str, name: &str, decision: Decision) -> Vec<String> {
+        let signal = SignalId::new(signal[1..].parse().expect("a signal"));
+        let of = self.desk.signals[&signal].strategy.clone();
+        let say = Say { signal, accounts: [account(name)].into(), decision, who: "a trader".into() };
+        self.desk.tell_strategy(&of, StrategyInput::Decide(say));
+        let mut said = Vec::new();
+        self.quiet(&mut said);
+        said.extend(self.desk.decided.drain(..).filter_map(Result::err).map(|no| no.to_string()));
+        said
     }
 
     fn account_of(&self, order: OrderId) -> AccountId {
@@ -532,7 +565,8 @@ impl Stage {
 
     /// A size is a number of shares, `¥25000` or `25%`; a sell's also `all`.
     ///
-    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [ioc] [until HH:MM]`
+    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [ioc] [until HH:MM]
+    /// [test] [decided DAY-HH:MM] [priority N] [basket NAME]`
     fn signal(&self, id: &str, words: &[&str]) -> Signal {
         let verb = words.iter().position(|word| matches!(*word, "buy" | "sell" | "target")).expect("a verb");
         let by_hand = after(words, "in").map(account);
@@ -578,6 +612,19 @@ impl Stage {
             valid_until,
             tag: None,
             received_at: self.desk.at,
+            notes: Notes {
+                test: words.contains(&"test"),
+                signal_time: after(words, "decided").map(|time| {
+                    let (day, time) = time.split_once('-').expect("DAY-HH:MM");
+                    let (_, day) = WEEK.iter().find(|(name, _)| *name == day).expect("a day");
+                    let (hh, mm) = time.split_once(':').expect("a time");
+                    let day = TradeDate::from_yyyymmdd(*day).expect("a date");
+                    china_instant(day, hh.parse().expect("an hour"), mm.parse().expect("a minute"), 0)
+                }),
+                priority: after(words, "priority").map_or(0, |n| n.parse().expect("a number")),
+                basket: after(words, "basket").map(Into::into),
+                catch_up: None,
+            },
         }
     }
 
@@ -664,6 +711,10 @@ fn name(order: OrderId) -> String {
     format!("S{}.{}{attempt}", order.signal().get(), order.parent().leg() + 1)
 }
 
+fn names(parents: &[ParentId]) -> String {
+    parents.iter().map(|parent| name(parent.order(1))).collect::<Vec<_>>().join(", ")
+}
+
 fn order_id(text: &str) -> OrderId {
     let (signal, leg) = text[1..].split_once('.').expect("an order");
     let (leg, attempt) = leg.split_once('#').unwrap_or((leg, "1"));
@@ -689,15 +740,17 @@ fn report(order: OrderId, words: &[&str], at: Timestamp) -> Report {
 
 fn event_line(event: &Event) -> Option<String> {
     Some(match event {
-        Event::SignalWaiting { signal, waiting_for, until, .. } => {
-            let (_, us) = china_date_time(*until);
-            let minutes = us / 60_000_000;
-            let what = <&str>::from(*waiting_for);
-            format!("S{} waits for {what}, looks again at {:02}:{:02}", signal.get(), minutes / 60, minutes % 60)
+        Event::SignalWaiting { signal, waiting_for: WaitingFor::Basket, .. } => {
+            format!("S{} waits for basket", signal.get())
         }
-        Event::SignalPlanned { signal, legs, residual, .. } if legs.len() != 1 || !residual.is_zero() => {
+        Event::SignalWaiting { signal, waiting_for, until, .. } => {
+            format!("S{} waits for {waiting_for}, looks again at {}", signal.get(), minute(*until))
+        }
+        Event::SignalPlanned { signal, legs, residual, .. }
+            if legs.len() != 1 || !residual.is_zero() || legs.iter().any(|leg| !leg.mode.is_auto()) =>
+        {
             let legs: Vec<String> =
-                legs.iter().map(|leg| format!("{} {} {}", leg.account, leg.side, leg.qty)).collect();
+                legs.iter().map(|leg| format!("{} {} {}{}", leg.account, leg.side, leg.qty, waits(leg))).collect();
             let legs = if legs.is_empty() { "nothing".to_owned() } else { legs.join(", ") };
             format!("S{} planned: {legs}; residual {residual}", signal.get())
         }
@@ -722,6 +775,18 @@ fn event_line(event: &Event) -> Option<String> {
             let Transfer { symbol, from, to, qty } = &**transfer;
             format!("{account}: {qty} {symbol} went from {from} to {to}, by {by}")
         }
+        Event::LegsWaiting { parents, waiting_for, until, .. } => {
+            let until = until.map_or(String::new(), |until| format!(" until {}", minute(until)));
+            format!("{} waits for {waiting_for}{until}", names(parents))
+        }
+        Event::LegShadowed { terms, denials, .. } => {
+            let price = terms.limit_price.map_or("market".to_owned(), |px| format!("@ {px}"));
+            let denied = if denials.is_empty() { String::new() } else { format!(", denied {}", denial_codes(denials)) };
+            format!("{}: shadow {} {} {} {price}{denied}", terms.account, name(terms.id), terms.side, terms.qty)
+        }
+        Event::LegsConfirmed { parents, .. } => format!("{} confirmed", names(parents)),
+        Event::LegsEnded { parents, status, reason, .. } => format!("{} {status}: {reason}", names(parents)),
+        Event::LegCompleted { parent, qty, px, .. } => format!("{} done by hand: {qty} at {px}", names(&[*parent])),
         Event::OrderDenied { terms, denials } => format!("{} denied {}", name(terms.id), denial_codes(denials)),
         Event::Order { order, fact, .. } => {
             let what = match fact {
@@ -743,6 +808,15 @@ fn event_line(event: &Event) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn minute(at: Timestamp) -> String {
+    let minutes = china_date_time(at).1 / 60_000_000;
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+fn waits(leg: &Leg) -> String {
+    leg.mode.waits_for().map(|what| format!(" waits for {what}")).unwrap_or_default()
 }
 
 fn denial_codes(denials: &[Denial]) -> String {

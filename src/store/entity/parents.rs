@@ -17,6 +17,11 @@ pub struct Model {
     pub cum_amount_e4: i64,
     pub status: String,
     pub working_order_id: Option<i64>,
+    pub mode: String,
+    pub short_of_cash: String,
+    pub waiting_for: Option<String>,
+    pub wait_until_us: Option<i64>,
+    pub decided: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -22,6 +22,7 @@ pub struct Model {
     pub cancel_requested: bool,
     pub received_at_us: i64,
     pub updated_at_us: i64,
+    pub basket: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -21,7 +21,7 @@ use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::rules::RuleBook;
-use signalbox_domain::signal::{Signal, Size, Source};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState, Unfinished};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
@@ -157,6 +157,7 @@ pub fn buy(id: u64, at: Timestamp) -> Arc<Signal> {
         valid_until: None,
         tag: None,
         received_at: at,
+        notes: Notes::default(),
     })
 }
 

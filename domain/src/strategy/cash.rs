@@ -1,0 +1,187 @@
+//! Buys that lack cash: they wait for what the strategy's live sells in the account bring in, then buy what the cash pays
+//! for if their route says so, and else are denied.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Active, NOBODY, Strategy, StrategyEffects, StrategyState, terms_of};
+use crate::denial::{Denial, DenialCode, Measure};
+use crate::event::Event;
+use crate::ids::{AccountId, ParentId, SignalId};
+use crate::order::{OrderTerms, Side};
+use crate::parent::{Parent, Wait};
+use crate::risk::Short;
+use crate::row::Row;
+use crate::signal::{SignalStatus, Source, WaitingFor};
+use crate::units::{Span, Timestamp};
+
+impl Strategy {
+    /// Of what goes to risk now, the buys that could wait, or become smaller, are tried after all others.
+    pub(super) fn let_buys_wait(&mut self, fx: &mut StrategyEffects) {
+        let first_buy = |terms: &OrderTerms| terms.side == Side::Buy && terms.id.attempt() == 1;
+        if !fx.check.iter().any(|terms| first_buy(terms)) {
+            return;
+        }
+        let (mut firm, mut later) = (Vec::new(), Vec::new());
+        let selling = self.selling();
+        for terms in std::mem::take(&mut fx.check) {
+            let parent = self.active.get(&terms.id.signal()).and_then(|active| active.parent(terms.id.parent()));
+            let patient = parent.is_some_and(|parent| match parent.leg.short_of_cash.patience() {
+                None => false,
+                Some(span) => {
+                    let waits = span > Span::ZERO && selling.contains(&parent.leg.account);
+                    waits || parent.leg.short_of_cash.shrinks()
+                }
+            });
+            let can_wait = patient && first_buy(&terms) && terms.source == Source::Signal;
+            if can_wait { later.push(terms) } else { firm.push(terms) }
+        }
+        fx.check = firm;
+        fx.try_later.append(&mut later);
+    }
+
+    /// Risk found nothing lacking but cash.
+    pub(super) fn short(&mut self, at: Timestamp, short: Short, fx: &mut StrategyEffects) {
+        let Short { terms, needed, available, affordable } = short;
+        let (id, parent_id) = (terms.id.signal(), terms.id.parent());
+        let selling = self.selling().contains(&terms.account);
+        let Some(active) = self.active.get_mut(&id) else { return };
+        active.trying.remove(&parent_id);
+        let Some(parent) = active.parent(parent_id).filter(|parent| !parent.status.is_final()) else { return };
+        let nobody = Arc::from(NOBODY);
+        if active.row.cancel_requested {
+            let why = (&nobody, "the signal is canceled");
+            return self.end_legs(at, id, &[parent_id], SignalStatus::Canceled, why, fx);
+        }
+        let give_up = active.give_up.unwrap_or(at);
+        if at >= give_up {
+            return self.end_legs(at, id, &[parent_id], SignalStatus::Expired, (&nobody, "its time is out"), fx);
+        }
+        let policy = parent.leg.short_of_cash;
+        let until = match parent.waits {
+            Some(wait) => wait.until.unwrap_or(at),
+            None => at.plus(policy.patience().unwrap_or(Span::ZERO)).min(give_up),
+        };
+        let (waits, goes_on) = (parent.waits.is_some(), self.state == StrategyState::Active);
+        if goes_on && selling && at < until {
+            self.short.insert((terms.account.clone(), Reverse(active.signal.notes.priority), parent_id));
+            if !waits {
+                self.keep_for_cash(at, id, parent_id, until, fx);
+            }
+            return self.look_again(id);
+        }
+        if goes_on && policy.shrinks() && affordable.is_positive() && affordable < terms.qty {
+            active.trying.insert(parent_id);
+            fx.try_later.push(Arc::new(OrderTerms { qty: affordable, ..(*terms).clone() }));
+            return;
+        }
+        let (value, limit) = (Measure::Money(needed), Measure::Money(available));
+        let denials: Arc<[Denial]> = Arc::from([Denial { code: DenialCode::Cash, value, limit }]);
+        fx.events.push(Event::OrderDenied { terms: terms.clone(), denials: denials.clone() });
+        fx.rows.push(Row::DeniedOrder { terms: terms.clone(), denials: denials.clone(), at });
+        self.denied(at, &terms, &denials, fx);
+    }
+
+    fn keep_for_cash(
+        &mut self,
+        at: Timestamp,
+        id: SignalId,
+        parent: ParentId,
+        until: Timestamp,
+        fx: &mut StrategyEffects,
+    ) {
+        let wait = Wait { what: WaitingFor::Cash, until: Some(until) };
+        fx.events.push(Event::LegsWaiting {
+            strategy: self.conf.id.clone(),
+            signal: id,
+            parents: Arc::from([parent]),
+            waiting_for: wait.what,
+            until: wait.until,
+        });
+        self.change_legs(id, &[parent], fx, |parent| parent.wait(wait));
+        self.fold_signal(at, Timestamp::default(), id, false, fx);
+    }
+
+    /// A sell in the account has changed: perhaps there is cash now.
+    pub(super) fn try_again(&mut self, account: &AccountId, fx: &mut StrategyEffects) {
+        if self.short.is_empty() || self.state != StrategyState::Active {
+            return;
+        }
+        let here: Vec<_> = self.short.iter().filter(|(of, ..)| of == account).cloned().collect();
+        for key in here {
+            let id = key.2;
+            let Some(active) = self.active.get_mut(&id.signal()) else {
+                self.short.remove(&key);
+                continue;
+            };
+            match active.parent(id) {
+                Some(parent) if parent.waits_for() == Some(WaitingFor::Cash) => {
+                    let terms = terms_of(&active.signal, &parent.leg, active.row.until.unwrap_or_default());
+                    if active.trying.insert(id) {
+                        fx.try_later.push(terms);
+                    }
+                }
+                _ => {
+                    self.short.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Legs that have waited long enough are tried a last time.
+    pub(super) fn cash_is_due(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let due: Vec<ParentId> = for_cash(active).filter(|(_, until)| *until <= at).map(|(id, _)| id).collect();
+        if due.is_empty() {
+            return;
+        }
+        if self.state != StrategyState::Active {
+            let why = (&Arc::from(NOBODY), "the strategy is not active");
+            return self.end_legs(at, id, &due, SignalStatus::Canceled, why, fx);
+        }
+        for parent in due {
+            let Some(leg) = active.parent(parent).map(|parent| &parent.leg) else { continue };
+            fx.try_later.push(terms_of(&active.signal, leg, active.row.until.unwrap_or(at)));
+            active.trying.insert(parent);
+        }
+    }
+
+    /// Wakes when the signal is to be given up, or when a leg has waited for cash long enough.
+    pub(super) fn look_again(&mut self, id: SignalId) {
+        let Some(active) = self.active.get(&id) else { return };
+        let next = for_cash(active).map(|(_, until)| until).chain(active.give_up).min();
+        self.set_timer(id, next);
+    }
+
+    /// After a restart.
+    pub(super) fn wait_again(&mut self, id: SignalId) {
+        let Some(active) = self.active.get(&id) else { return };
+        let priority = Reverse(active.signal.notes.priority);
+        let keys: Vec<_> = for_cash(active)
+            .filter_map(|(id, _)| active.parent(id))
+            .map(|parent| (parent.leg.account.clone(), priority, parent.leg.parent))
+            .collect();
+        if !keys.is_empty() {
+            self.short.extend(keys);
+            self.look_again(id);
+        }
+    }
+
+    /// The accounts in which sells of the strategy may still trade.
+    fn selling(&self) -> BTreeSet<AccountId> {
+        let parents = self.active.values().flat_map(|active| &active.parents);
+        let live = |p: &&Parent| p.leg.side == Side::Sell && !p.status.is_final() && p.waits.is_none();
+        let sent = parents.filter(live).filter(|p| p.leg.mode.sends());
+        sent.map(|p| p.leg.account.clone()).collect()
+    }
+}
+
+/// Legs that wait for cash and are not with risk, and until when.
+fn for_cash(active: &Active) -> impl Iterator<Item = (ParentId, Timestamp)> {
+    let waits = |parent: &Parent| match parent.waits {
+        Some(Wait { what: WaitingFor::Cash, until }) => Some((parent.leg.parent, until.unwrap_or_default())),
+        _ => None,
+    };
+    active.parents.iter().filter_map(waits).filter(|(id, _)| !active.trying.contains(id))
+}

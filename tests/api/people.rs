@@ -1,0 +1,190 @@
+//! Who has a say, and what comes together: confirming, trading by hand, shadows, tests, baskets, catching up.
+
+use serde_json::{Value, json};
+use signalbox::people::{Action, Grant, Pattern, Role};
+
+use crate::sizes::{open, sent, settled};
+use crate::support::unique;
+
+const UNDER_WAY: &[&str] = &["accepted", "working"];
+
+fn buy() -> Value {
+    json!({ "side": "buy", "quantity": 200, "limit_price": "10" })
+}
+
+fn place(signal: &Value, verb: &str) -> String {
+    format!("/v1/signals/{}/{verb}", signal["id"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owner_alone_confirms_and_once_is_once() {
+    let (app, ann) = open(json!({ "account": "paper-a", "mode": "confirm" })).await;
+    let on_b = Grant::account(Pattern::try_from("paper-b".to_owned()).unwrap(), &[Action::Read, Action::Trade]);
+    let sees_half = Grant::strategy(Pattern::try_from("half".to_owned()).unwrap(), &[Action::Read, Action::Trade]);
+    app.user("bob", &[Role::Trader], vec![on_b, sees_half]).await;
+    let first = sent(&app, &ann, "half", buy(), UNDER_WAY).await;
+    assert_eq!((&first["status"], &first["waiting_for"]), (&json!("waiting"), &json!("confirmation")), "{first}");
+    assert_eq!(first["parents"][0]["waiting_for"], "confirmation");
+    assert_eq!(first["parents"][0]["orders"], json!([]));
+
+    let key = json!({ "name": "sender", "scopes": ["signals:write", "signals:read"], "strategies": ["half"] });
+    let program = app.key(key).await.1;
+    let admin = app.login("admin").await.access;
+    let bob = app.login("bob").await.access;
+    for (who, token) in [("a program", &program), ("an administrator", &admin), ("bob", &bob)] {
+        let refused = app.call("POST", &place(&first, "confirm"), token, Value::Null).await;
+        assert_eq!(refused.status, 403, "{who}: {refused:?}");
+    }
+
+    let app = app.restart().await;
+    let ann = app.login("ann").await.access;
+    for replayed in [false, true, true] {
+        let confirmed = app.call("POST", &place(&first, "confirm"), &ann, Value::Null).await;
+        assert_eq!(confirmed.status, 202, "{confirmed:?}");
+        assert_eq!(confirmed.headers.contains_key("idempotency-replayed"), replayed, "{confirmed:?}");
+    }
+    // The quotes did not survive the restart, so risk refused what was confirmed: one order, of one confirmation.
+    let first = settled(&app, &ann, &format!("/v1/signals/{}", first["id"].as_str().unwrap()), UNDER_WAY).await;
+    assert_eq!(first["parents"][0]["orders"].as_array().map(Vec::len), Some(1), "{first}");
+    assert_eq!(
+        (&first["parents"][0]["decided"]["what"], &first["parents"][0]["decided"]["by"]),
+        (&json!("confirmed"), &json!("ann"))
+    );
+
+    let second = sent(&app, &ann, "half", buy(), UNDER_WAY).await;
+    let declined = app.call("POST", &place(&second, "decline"), &ann, json!({ "reason": "not today" })).await;
+    assert_eq!((declined.status, &declined.body["status"]), (202, &json!("canceled")), "{declined:?}");
+    let late = app.call("POST", &place(&second, "confirm"), &ann, Value::Null).await;
+    assert_eq!((late.status, late.code()), (409, "too_late"), "{late:?}");
+    assert!(late.body["detail"].as_str().unwrap().contains("not today (ann)"), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_traded_by_hand_is_held_against_the_signal() {
+    let (app, ann) = open(json!({ "account": "paper-a", "mode": "notify_only" })).await;
+    let signal = sent(&app, &ann, "half", buy(), UNDER_WAY).await;
+    assert_eq!((&signal["waiting_for"], &signal["parents"][0]["mode"]), (&json!("hand"), &json!("notify_only")));
+    let by_hand = |quantity: u32, price: &str| json!({ "account": "paper-a", "broker_order_id": "240011", "quantity": quantity, "price": price });
+    for (body, field) in [
+        (json!({ "account": "paper-a", "broker_order_id": "240011" }), "order_id"),
+        (json!({ "account": "paper-a", "order_id": "ord-1" }), "order_id"),
+        (json!({ "account": "paper-b", "order_id": "ord-1" }), "account"),
+        (by_hand(300, "9.98"), "quantity"),
+        (by_hand(200, "10.01"), "price"),
+    ] {
+        let refused = app.call("POST", &place(&signal, "complete"), &ann, body).await;
+        assert_eq!((refused.status, &refused.body["field"]), (422, &json!(field)), "{refused:?}");
+    }
+    for replayed in [false, true] {
+        let done = app.call("POST", &place(&signal, "complete"), &ann, by_hand(200, "9.98")).await;
+        assert_eq!((done.status, &done.body["status"]), (202, &json!("done")), "{done:?}");
+        assert_eq!(done.headers.contains_key("idempotency-replayed"), replayed, "{done:?}");
+    }
+    let other = app.call("POST", &place(&signal, "complete"), &ann, by_hand(100, "9.98")).await;
+    assert_eq!((other.status, other.code()), (409, "conflict"), "{other:?}");
+    let app = app.restart().await;
+    let ann = app.login("ann").await.access;
+    let signal = app.get(&format!("/v1/signals/{}", signal["id"].as_str().unwrap()), &ann).await.body;
+    assert_eq!((&signal["parents"][0]["cum_qty"], &signal["parents"][0]["avg_px"]), (&json!("200"), &json!("9.98")));
+    assert_eq!(signal["parents"][0]["decided"]["order"], "240011", "{signal}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shadow_tells_what_it_would_have_sent() {
+    let (app, ann) = open(json!({ "account": "paper-a", "mode": "shadow", "short_of_cash": "shrink:60" })).await;
+    let admin = app.login("admin").await.access;
+    let route = &app.get("/v1/strategies/half", &admin).await.body["routes"][0];
+    assert_eq!((&route["mode"], &route["short_of_cash"]), (&json!("shadow"), &json!("shrink:60")));
+    let bad = json!({ "routes": [{ "account": "paper-a", "short_of_cash": "wait" }] });
+    let refused = app.call("PUT", "/v1/strategies/half", &admin, bad).await;
+    assert_eq!((refused.status, &refused.body["field"]), (422, &json!("routes[0].short_of_cash")), "{refused:?}");
+
+    let signal = sent(&app, &ann, "half", buy(), UNDER_WAY).await;
+    assert_eq!((&signal["status"], &signal["parents"][0]["orders"]), (&json!("done"), &json!([])), "{signal}");
+    let decided = &signal["parents"][0]["decided"];
+    assert_eq!((&decided["what"], &decided["would_send"]["quantity"]), (&json!("shadow"), &json!("200")), "{signal}");
+    let signal =
+        sent(&app, &ann, "half", json!({ "side": "buy", "quantity": 200, "limit_price": "20" }), UNDER_WAY).await;
+    assert_eq!(signal["status"], "denied", "{signal}");
+    assert_eq!(signal["parents"][0]["decided"]["denials"][0]["code"], "PRICE_LIMIT", "{signal}");
+    assert_eq!(app.get("/v1/orders?strategy=half", &ann).await.body["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_is_shown_as_one_and_trades_on_paper() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let body = |extra: Value| {
+        let mut body = buy();
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        body
+    };
+    for (extra, test) in [
+        (json!({ "test": true }), true),
+        (json!({ "signal_time": "2018-05-04T10:00:00+08:00" }), true),
+        (json!({ "signal_time": "2019-02-01T09:45:00+08:00", "priority": -3 }), false),
+    ] {
+        let signal = sent(&app, &ann, "half", body(extra), UNDER_WAY).await;
+        assert_eq!((&signal["test"], &signal["status"]), (&json!(test), &json!("done")), "{signal}");
+    }
+    for (extra, field) in [
+        (json!({ "priority": 1_001 }), "priority"),
+        (json!({ "basket_id": "" }), "basket_id"),
+        (json!({ "signal_time": "yesterday" }), "signal_time"),
+    ] {
+        let mut signal = body(extra);
+        let named = json!({ "strategy": "half", "symbol": "600000.SH", "client_signal_id": unique() });
+        signal.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
+        let refused = app.call("POST", "/v1/signals", &ann, signal).await;
+        assert_eq!((refused.status, &refused.body["field"]), (422, &json!(field)), "{refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_basket_is_shown_together_and_its_key_covers_it() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let key = unique();
+    let signal = |basket: &str| {
+        json!({ "strategy": "half", "symbol": "600000.SH", "side": "buy", "quantity": 100, "limit_price": "10",
+            "client_signal_id": key, "basket_id": basket })
+    };
+    let place = app.call("POST", "/v1/signals", &ann, signal("switch")).await;
+    assert_eq!(place.status, 202, "{place:?}");
+    let again = app.call("POST", "/v1/signals", &ann, signal("switch")).await;
+    assert_eq!(again.headers.get("idempotency-replayed").map(String::as_str), Some("true"), "{again:?}");
+    let other = app.call("POST", "/v1/signals", &ann, signal("other")).await;
+    assert_eq!((other.status, other.code()), (422, "SIGNAL_ID_REUSED"), "{other:?}");
+
+    sent(&app, &ann, "half", buy(), UNDER_WAY).await;
+    let gathered = settled(&app, &ann, &place.headers["location"], &["accepted", "waiting", "working"]).await;
+    assert_eq!((&gathered["status"], &gathered["basket_id"]), (&json!("done"), &json!("switch")), "{gathered}");
+    let listed = app.get("/v1/signals?basket_id=switch", &ann).await.body;
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed["items"][0]["id"], gathered["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_leg_is_caught_up_once() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let failed =
+        sent(&app, &ann, "half", json!({ "side": "buy", "quantity": 200, "limit_price": "20" }), UNDER_WAY).await;
+    assert_eq!(
+        (&failed["status"], &failed["denials"][0]["code"]),
+        (&json!("denied"), &json!("PRICE_LIMIT")),
+        "{failed}"
+    );
+    let mut signals = Vec::new();
+    for replayed in [false, true] {
+        let body = json!({ "account": "paper-a", "limit_price": "10" });
+        let caught = app.call("POST", &place(&failed, "catch-up"), &ann, body).await;
+        assert_eq!((caught.status, &caught.body["items"][0]["replayed"]), (202, &json!(replayed)), "{caught:?}");
+        signals.push(caught.body["items"][0]["id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(signals[0], signals[1]);
+    let done = settled(&app, &ann, &format!("/v1/signals/{}", signals[0]), UNDER_WAY).await;
+    assert_eq!((&done["status"], &done["parents"][0]["cum_qty"]), (&json!("done"), &json!("200")), "{done}");
+    assert_eq!((&done["catch_up_of"], &done["catch_up_by"]), (&failed["parents"][0]["id"], &json!("ann")), "{done}");
+    let nothing = app.call("POST", &place(&done, "catch-up"), &ann, json!({})).await;
+    assert_eq!((nothing.status, nothing.code()), (409, "conflict"), "{nothing:?}");
+    let admin = app.login("admin").await.access;
+    assert_eq!(app.call("POST", &place(&failed, "catch-up"), &admin, json!({})).await.status, 403);
+}
