@@ -13,6 +13,7 @@ use signalbox_domain::ids::{AccountId, GroupId, StrategyId};
 use signalbox_domain::instrument::Currency;
 use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::manner::{NoShortOfCash, RouteMode, ShortOfCash};
+use signalbox_domain::market::ContractTerms;
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::risk::Limits;
 use signalbox_domain::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf, reached_twice};
@@ -21,11 +22,13 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate};
 
 mod broker;
 mod doubt;
+mod futures;
 mod risk;
 
 pub use broker::BrokerSettings;
 use broker::RawBroker;
 use doubt::RawDoubt;
+use futures::RawFutures;
 use risk::RawRisk;
 
 use crate::http::limits::LimitsConf;
@@ -60,6 +63,7 @@ pub struct Settings {
     pub people: PeopleConf,
     pub limits: LimitsConf,
     pub paper: VenueConf,
+    pub futures: ContractTerms,
     pub accounts: Vec<AccountSettings>,
     pub groups: Arc<Groups>,
     pub strategies: Vec<Arc<StrategyConf>>,
@@ -115,6 +119,7 @@ struct Raw {
     store: RawStore,
     people: PeopleConf,
     paper: RawPaper,
+    futures: RawFutures,
     limits: LimitsConf,
     #[serde(default)]
     accounts: Vec<RawAccount>,
@@ -294,6 +299,7 @@ impl Raw {
             ballast_bytes: self.store.ballast_mib << 20,
             limits: LimitsConf { behind_proxy: self.server.behind_proxy, ..self.limits },
             paper: VenueConf { participation, queue: self.paper.queue },
+            futures: self.futures.check()?,
             accounts,
             groups: Arc::new(groups),
             strategies,
@@ -453,6 +459,16 @@ mod tests {
     }
 
     #[test]
+    fn a_product_has_its_own_margin_and_fees_by_its_name() {
+        let conf = "[futures.products.IF]\nmargin = \"0.12\"\nclose_today = { of_value = \"0.000345\" }";
+        let futures = load(conf).unwrap().futures;
+        let index = futures.products["IF"];
+        assert_eq!((index.margin, futures.margin), (Some(Ratio::from_percent(12)), Some(Ratio::from_percent(15))));
+        let fees = index.fees.unwrap();
+        assert_eq!((fees.close_today.of_value, fees.open), (Ratio::from_e6(345), futures.fees.open));
+    }
+
+    #[test]
     fn a_fault_names_its_field() {
         let cases = [
             ("[server]\nlisten = \"nowhere\"", "server.listen: "),
@@ -461,6 +477,8 @@ mod tests {
             ("[store]\nballast_mib = 1048577", "store.ballast_mib: "),
             ("[store]\nurl = \"mysql://x\"", "store.url: "),
             ("[paper]\nparticipation = \"1.5\"", "paper.participation: "),
+            ("[futures]\nmargin = \"1.1\"", "futures.margin: "),
+            ("[futures.products.rb]\nopen = { per_lot = \"-1\" }", "futures.products.rb.open: "),
             ("[[accounts]]\nid = \"a b\"\ncash = \"1\"", "accounts[0].id: "),
             ("[[accounts]]\nid = \"a\"\ncash = \"-1\"", "accounts[0].cash: "),
             ("[[accounts]]\nid = \"a\"\ncash = \"1\"\nbroker = \"ths\"", "accounts[0].broker: "),

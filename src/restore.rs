@@ -74,9 +74,10 @@ async fn unfinished_signal(store: &Store, restored: RestoredSignal) -> Result<Un
 }
 
 fn account_rest(restored: RestoredAccount) -> AccountRest {
-    let RestoredAccount { row, books, live, ended, exceptions } = restored;
+    let RestoredAccount { row, books, contracts, live, ended, exceptions } = restored;
     AccountRest {
-        ledger: Ledger::restore(row.account, row.cash, row.trade_date, row.prev_equity, books),
+        ledger: Ledger::restore(row.account, row.cash, row.trade_date, row.prev_equity, books)
+            .with_contracts(contracts),
         messages_today: row.messages_today,
         orders: OrdersRest { live, ended, exceptions },
     }

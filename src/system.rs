@@ -188,7 +188,7 @@ impl Signalbox {
             committed,
             inbox: Arc::new(inbox),
             restorer: Arc::new(StoreRestorer(store.clone())),
-            market: facts::market(&settings.data_dir)?,
+            market: facts::market(&settings.data_dir, &settings.futures)?,
             exchange: PaperExchange::new(settings.paper),
             accounts,
             strategies,

@@ -28,7 +28,7 @@ use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed
 use crate::event::Event;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId, StrategyId};
-use crate::ledger::{Ledger, Mark, OpeningHolding, Trade};
+use crate::ledger::{Ledger, Mark, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
 use crate::reconcile::exception::Exception;
 use crate::reconcile::{DoubtConf, ParkReason};
@@ -695,8 +695,7 @@ impl Account {
         }
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return };
         let (terms, approval) = (order.terms.clone(), order.approval.clone());
-        let amount = fill.px.times(fill.qty);
-        let fee = approval.fees.fill_fees(terms.side, order.cum_amount, order.cum_amount + amount).total();
+        let fee = ledger.fee_of(order, fill.qty, fill.px);
         let overfilled = order.cum_qty + fill.qty > terms.qty;
         let came_back = order.status.is_gone();
         let fact = OrderFact::Filled { exec_id: fill.exec_id.clone(), qty: fill.qty, px: fill.px, fee };
@@ -709,12 +708,9 @@ impl Account {
         if came_back {
             fx.alarms.push(Alarm::CameBack { order: id });
         }
-        let touched = ledger.fill(
-            at,
-            &terms.strategy,
-            Trade { symbol: terms.symbol, side: terms.side, qty: fill.qty, px: fill.px, fee },
-        );
-        self.book_rows(touched, fx);
+        let (books, contracts) = ledger.fill_of(at, &terms, &approval, (fill.qty, fill.px, fee));
+        self.book_rows(books, fx);
+        self.contract_rows(contracts, fx);
         fx.rows.push(Row::Fill(Fill {
             account: self.conf.id.clone(),
             trade_date: approval.trade_date,
@@ -817,7 +813,9 @@ impl Ended {
 fn refusal(at: Timestamp, states: &TradingStates, terms: &OrderTerms) -> Option<&'static str> {
     if at >= terms.valid_until && !seeded(SeededBug::StaleOrderSent) {
         Some("its time was out before it was sent")
-    } else if !states.permits(&terms.account, &terms.strategy, terms.side) && !seeded(SeededBug::HaltNotAskedAtSend) {
+    } else if !states.permits(&terms.account, &terms.strategy, terms.reduces())
+        && !seeded(SeededBug::HaltNotAskedAtSend)
+    {
         Some("trading was halted before it was sent")
     } else {
         None

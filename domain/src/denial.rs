@@ -41,6 +41,9 @@ pub enum DenialCode {
     Restricted,
     /// Buys: the account has no permission for the board or kind of instrument.
     Permission,
+    /// A contract's order does not say whether it opens or closes, or with a flag that its exchange does not know; or a
+    /// share's order says so.
+    PositionEffect,
     /// The session is closed for this kind of order.
     SessionClosed,
     /// The quantity is not a whole number of lots, below the minimum or above the largest single order.
@@ -63,6 +66,10 @@ pub enum DenialCode {
     Cash,
     /// Sells: the strategy's own book has fewer shares that may be sold today (T+1) and are not set aside.
     Sellable,
+    /// Contracts: the margin of one order is above its limit.
+    OrderMargin,
+    /// Contracts: the margin of everything held and on its way would be above the limit for the account.
+    Margin,
     /// The order's value is above the limit per order.
     OrderValue,
     /// More shares than one order of ours may have.
@@ -91,7 +98,15 @@ impl DenialCode {
     /// Whether the same order may pass later without anybody changing a limit.
     #[must_use]
     pub const fn transient(self) -> bool {
-        !matches!(self, Self::CapitalBase | Self::TestSignal | Self::InstrumentUnknown | Self::LotSize | Self::TickSize)
+        !matches!(
+            self,
+            Self::CapitalBase
+                | Self::TestSignal
+                | Self::InstrumentUnknown
+                | Self::PositionEffect
+                | Self::LotSize
+                | Self::TickSize
+        )
     }
 }
 

@@ -106,6 +106,8 @@ pub struct FuturesBook {
 struct Product {
     exchange: Exchange,
     name: String,
+    /// For people; never compared.
+    title: String,
     multiplier: i64,
     tick: Price,
     day_sessions: String,
@@ -144,9 +146,7 @@ impl FuturesBook {
     /// # Errors
     /// [`NoFact`] for an unknown product, or when the multiplier, the tick or the hours are not known of that day.
     pub fn day(&self, symbol: Symbol, day: TradeDate) -> Result<FutureFacts, NoFact> {
-        let name = product_of(symbol.code());
-        let product = self.products.iter().find(|p| p.exchange == symbol.exchange() && p.name == name);
-        let product = product.ok_or(NoFact::UnknownProduct { symbol })?;
+        let product = self.product(symbol).ok_or(NoFact::UnknownProduct { symbol })?;
         let unknown = |fact| NoFact::Unknown { fact, symbol, day };
         let text = |fact, base: &str| product.text(fact, base, day).ok_or_else(|| unknown(fact));
         let multiplier = text(Fact::Multiplier, &product.multiplier.to_string())?;
@@ -168,6 +168,19 @@ impl FuturesBook {
         })
     }
 
+    /// The Chinese name of the contract's product.
+    #[must_use]
+    pub fn name(&self, symbol: Symbol) -> Option<&str> {
+        self.product(symbol).map(|product| &*product.title)
+    }
+
+    fn product(&self, symbol: Symbol) -> Option<&Product> {
+        let name = product_of(symbol.code());
+        // A product and no month is no contract.
+        let month = (3..=4).contains(&(symbol.code().len() - name.len()));
+        self.products.iter().find(|p| month && p.exchange == symbol.exchange() && p.name == name)
+    }
+
     fn read_products(&mut self, csv: &str) -> Result<(), FuturesError> {
         let table = Table::parse(csv)?;
         let [exchange, product, multiplier, tick] =
@@ -179,6 +192,7 @@ impl FuturesBook {
             table.column("max_market_order")?,
             table.column("as_of")?,
         ];
+        let title = table.column("name").ok();
         for row in table.rows() {
             let line = row.line;
             let bad = |column, value: &str| FuturesError::Value { line, column, value: value.to_owned() };
@@ -200,6 +214,7 @@ impl FuturesBook {
             self.products.push(Product {
                 exchange,
                 name,
+                title: title.map_or("", |title| row.get(title)).to_owned(),
                 multiplier: multiplier_of(row.get(multiplier)).ok_or_else(|| bad("multiplier", row.get(multiplier)))?,
                 tick: tick_of(row.get(tick)).ok_or_else(|| bad("tick", row.get(tick)))?,
                 day_sessions: hours.0.to_owned(),
@@ -280,7 +295,7 @@ impl Product {
 }
 
 /// `rb` of `rb2410`.
-fn product_of(code: &str) -> &str {
+pub(crate) fn product_of(code: &str) -> &str {
     code.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 

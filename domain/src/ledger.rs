@@ -4,6 +4,7 @@
 //! today is counted apart, because it may be sold tomorrow only (T+1) where the instrument's rules say so.
 
 mod change;
+mod contracts;
 mod since;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use change::Part;
 pub use change::{Imported, Transfer};
+pub use contracts::{ContractBook, ContractTrade, Lots};
 pub use since::{Day, Entry, Mark};
 
 use crate::ids::{AccountId, StrategyId};
@@ -165,6 +167,9 @@ pub struct Ledger {
     pub prev_equity: Option<Money>,
     /// Sorted by symbol, then strategy. Empty books are dropped at the start of a day.
     books: Vec<Book>,
+    /// Sorted by symbol, strategy and direction.
+    #[serde(default)]
+    contracts: Vec<ContractBook>,
 }
 
 /// What the shares of one symbol in one account add up to.
@@ -178,7 +183,15 @@ pub struct Holding {
 impl Ledger {
     #[must_use]
     pub fn new(account: AccountId) -> Self {
-        Self { account, cash: Money::ZERO, trade_date: None, extra_messages: 0, prev_equity: None, books: Vec::new() }
+        Self {
+            account,
+            cash: Money::ZERO,
+            trade_date: None,
+            extra_messages: 0,
+            prev_equity: None,
+            books: Vec::new(),
+            contracts: Vec::new(),
+        }
     }
 
     /// Rebuilds from stored rows.
@@ -195,7 +208,7 @@ impl Ledger {
             .iter_mut()
             .filter(|_| seeded(SeededBug::TodayForgottenByRestart))
             .for_each(|b| b.bought_today = Qty::ZERO);
-        Self { account, cash, trade_date, extra_messages: 0, prev_equity, books }
+        Self { account, cash, trade_date, extra_messages: 0, prev_equity, books, contracts: Vec::new() }
     }
 
     pub fn open(&mut self, at: Timestamp, cash: Money, holdings: &[OpeningHolding]) {
@@ -338,6 +351,11 @@ impl Ledger {
             && (rows.prev_equity.is_none() || rows.prev_equity == self.prev_equity)
             && told.len() == stored.len()
             && told.iter().zip(&stored).all(same)
+            && self.lots().eq(rows.lots())
+    }
+
+    fn lots(&self) -> impl Iterator<Item = &ContractBook> {
+        self.contracts.iter().filter(|book| !book.is_blank())
     }
 
     #[must_use]

@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod capital;
 #[cfg(test)]
 mod cases;
+pub mod contract;
 mod csv;
 pub mod denial;
 pub mod event;

@@ -1,14 +1,19 @@
 //! The market as rules: which days and hours, which instruments, and what holds for one of them on one day.
 
+mod elsewhere;
+
 use std::cell::RefCell;
 
+pub use elsewhere::{ContractTerms, Elsewhere, Futures, ProductTerms, is_elsewhere, is_future, worst};
+
+use crate::calendar::sessions::Part;
 use crate::calendar::{Calendar, Opening, Phase};
 use crate::hash::QuickMap;
 use crate::instrument::{Instrument, Instruments};
 use crate::order::OrdType;
 use crate::rules::{DayRules, NoRule, RuleBook};
 use crate::symbol::Symbol;
-use crate::units::{Timestamp, TradeDate};
+use crate::units::{Span, Timestamp, TradeDate};
 
 /// Calendar, instruments and rule book, with the day's rules of each instrument at hand.
 #[derive(Debug)]
@@ -16,6 +21,7 @@ pub struct Market {
     pub calendar: Calendar,
     pub instruments: Instruments,
     rules: RuleBook,
+    pub elsewhere: Elsewhere,
     /// The newest day asked for, per symbol: looking the dated rules up anew for each order would cost more than all
     /// checks together. Bounded by the number of instruments.
     days: RefCell<QuickMap<Symbol, (TradeDate, DayRules)>>,
@@ -24,12 +30,24 @@ pub struct Market {
 impl Market {
     #[must_use]
     pub fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook) -> Self {
-        Self { calendar, instruments, rules, days: RefCell::default() }
+        Self { calendar, instruments, rules, elsewhere: Elsewhere::default(), days: RefCell::default() }
+    }
+
+    /// The same with other markets.
+    #[must_use]
+    pub fn with(self, elsewhere: Elsewhere) -> Self {
+        Self { elsewhere, ..self }
     }
 
     #[must_use]
     pub fn instrument(&self, symbol: Symbol) -> Option<&Instrument> {
         self.instruments.get(symbol)
+    }
+
+    /// Whether it is an instrument here, or a contract of a known product.
+    #[must_use]
+    pub fn knows(&self, symbol: Symbol) -> bool {
+        self.instruments.get(symbol).is_some() || self.elsewhere.name(symbol).is_some()
     }
 
     /// What holds for the instrument on the day.
@@ -42,9 +60,13 @@ impl Market {
         {
             return Ok(*rules);
         }
-        let instrument = self.instruments.get(symbol).ok_or(NoRule::UnknownSymbol { symbol })?;
-        let listing_day = instrument.listed_on.and_then(|listed| self.calendar.listing_day_index(listed, date));
-        let rules = self.rules.day(instrument, date, listing_day)?;
+        let rules = if is_elsewhere(symbol) {
+            self.elsewhere.day(symbol, date)?
+        } else {
+            let instrument = self.instruments.get(symbol).ok_or(NoRule::UnknownSymbol { symbol })?;
+            let listing_day = instrument.listed_on.and_then(|listed| self.calendar.listing_day_index(listed, date));
+            self.rules.day(instrument, date, listing_day)?
+        };
         self.days.borrow_mut().insert(symbol, (date, rules));
         Ok(rules)
     }
@@ -53,6 +75,9 @@ impl Market {
     /// closing auction. The opening auction is off unless asked for.
     #[must_use]
     pub fn is_open(&self, symbol: Symbol, ord_type: OrdType, at: Timestamp) -> bool {
+        if is_elsewhere(symbol) {
+            return self.elsewhere.is_open(&self.calendar, symbol, ord_type, at);
+        }
         let Some(date) = self.calendar.trade_date(at) else { return false };
         let closing_auction = self.day(symbol, date).is_ok_and(|rules| rules.closing_auction);
         match self.calendar.phase(at, closing_auction) {
@@ -62,9 +87,48 @@ impl Market {
         }
     }
 
-    /// When continuous trading starts next.
+    /// The trading day that an order at this instant belongs to: of a night session the next one.
     #[must_use]
-    pub fn next_open(&self, at: Timestamp) -> Option<Timestamp> {
-        self.calendar.next_open(at, Opening::Continuous)
+    pub fn trade_date(&self, symbol: Symbol, at: Timestamp) -> Option<TradeDate> {
+        match is_elsewhere(symbol) {
+            true => self.elsewhere.trade_date(&self.calendar, symbol, at),
+            false => self.calendar.trade_date(at),
+        }
+    }
+
+    /// When continuous trading of the instrument starts next.
+    #[must_use]
+    pub fn next_open(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
+        match is_elsewhere(symbol) {
+            true => self.elsewhere.next_open(&self.calendar, symbol, at),
+            false => self.calendar.next_open(at, Opening::Continuous),
+        }
+    }
+
+    /// When the trading day of the instrument ends that an order at this instant belongs to.
+    #[must_use]
+    pub fn session_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
+        match is_elsewhere(symbol) {
+            true => self.elsewhere.session_end(&self.calendar, symbol, at),
+            false => self.calendar.session_end(at),
+        }
+    }
+
+    /// How old a price is that was made at `seen`: where none is made, none grows old.
+    #[must_use]
+    pub fn price_age(&self, symbol: Symbol, seen: Timestamp, at: Timestamp, closing_auction: bool) -> Span {
+        match is_elsewhere(symbol) {
+            true => self.elsewhere.price_age(&self.calendar, symbol, seen, at),
+            false => self.calendar.price_age(seen, at, closing_auction),
+        }
+    }
+
+    /// Whether orders are matched as they come.
+    #[must_use]
+    pub fn is_continuous(&self, symbol: Symbol, at: Timestamp, closing_auction: bool) -> bool {
+        match is_elsewhere(symbol) {
+            true => self.elsewhere.part(&self.calendar, symbol, at) == Some(Part::Continuous),
+            false => self.calendar.phase(at, closing_auction) == Phase::Continuous,
+        }
     }
 }

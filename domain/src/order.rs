@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::{Contract, Direction, Effect};
 use crate::fees::FeeRules;
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId, ParentId, StrategyId};
 use crate::reconcile::{Baseline, ParkReason};
@@ -93,12 +94,29 @@ pub struct OrderTerms {
     pub source: Source,
     pub symbol: Symbol,
     pub side: Side,
+    /// Of contracts, always; of shares, never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
     pub ord_type: OrdType,
     pub limit_price: Option<Price>,
     pub time_in_force: TimeInForce,
     pub qty: Qty,
     /// Past this instant the order is not sent any more, and cancelled if it works.
     pub valid_until: Timestamp,
+}
+
+impl OrderTerms {
+    /// Whether it makes a position smaller: a sell of shares, a close of contracts.
+    #[must_use]
+    pub fn reduces(&self) -> bool {
+        self.effect.map_or(self.side == Side::Sell, Effect::closes)
+    }
+
+    /// The lots that it opens or closes, of a contract.
+    #[must_use]
+    pub fn direction(&self) -> Option<Direction> {
+        self.effect.map(|effect| effect.direction(self.side))
+    }
 }
 
 /// What risk added to the terms when it approved them: the day's facts, so that the account needs no rule book.
@@ -108,7 +126,11 @@ pub struct Approval {
     /// The day's limit prices, lowest and highest; absent without a daily limit.
     pub band: Option<(Price, Price)>,
     pub fees: FeeRules,
-    /// What was set aside for this order: cash for a buy, nothing for a sell (its shares are set aside as `qty`).
+    /// What the contract asks, of orders for contracts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Contract>,
+    /// What was set aside for this order: cash or margin where it opens, nothing where it reduces (its shares or lots are
+    /// set aside as `qty`).
     pub reserved_cash: Money,
     /// The quote that the decision was made on, for slippage (arrival price).
     pub arrival_px: Option<Price>,
@@ -374,13 +396,14 @@ impl Order {
     /// rounded: a share of the whole reserve would be some cents short.
     #[must_use]
     pub fn reserved_cash(&self) -> Money {
-        if self.status.is_terminal() || self.terms.side == Side::Sell || self.freed_by_doubt() {
+        if self.status.is_terminal() || self.terms.reduces() || self.freed_by_doubt() {
             return Money::ZERO;
         }
         if self.cum_qty.is_zero() {
             return self.approval.reserved_cash;
         }
-        let Some(worst) = self.terms.limit_price.or(self.approval.band.map(|(_, high)| high)) else {
+        let worst = self.terms.limit_price.or(self.approval.band.map(|(_, high)| high));
+        let Some(worst) = worst.filter(|_| self.approval.contract.is_none()) else {
             let (whole, leaves) = (self.approval.reserved_cash.e4(), self.leaves_qty().get());
             return Money::from_e4(crate::units::mul_div_round(whole, leaves, self.terms.qty.get()));
         };
@@ -388,10 +411,10 @@ impl Order {
         left + self.approval.fees.fill_fees(self.terms.side, self.cum_amount, self.cum_amount + left).total()
     }
 
-    /// The shares that are set aside for this sell.
+    /// The shares or lots that are set aside for this order, which sells or closes them.
     #[must_use]
     pub fn reserved_qty(&self) -> Qty {
-        if self.terms.side == Side::Sell && !self.freed_by_doubt() { self.leaves_qty() } else { Qty::ZERO }
+        if self.terms.reduces() && !self.freed_by_doubt() { self.leaves_qty() } else { Qty::ZERO }
     }
 
     fn freed_by_doubt(&self) -> bool {

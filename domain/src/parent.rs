@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::Effect;
 use crate::denial::Denial;
 use crate::ids::{AccountId, OrderId, ParentId};
 use crate::manner::{RouteMode, ShortOfCash};
@@ -17,6 +18,8 @@ pub struct Leg {
     pub parent: ParentId,
     pub account: AccountId,
     pub side: Side,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
     pub qty: Qty,
     #[serde(default, skip_serializing_if = "RouteMode::is_auto")]
     pub mode: RouteMode,
@@ -28,7 +31,7 @@ impl Leg {
     /// A leg that is sent at once, and waits for cash as long as usual.
     #[must_use]
     pub fn plain(parent: ParentId, account: AccountId, side: Side, qty: Qty) -> Self {
-        Self { parent, account, side, qty, mode: RouteMode::Auto, short_of_cash: ShortOfCash::default() }
+        Self { parent, account, side, effect: None, qty, mode: RouteMode::Auto, short_of_cash: ShortOfCash::default() }
     }
 }
 

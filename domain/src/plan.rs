@@ -3,10 +3,13 @@
 //! Sums of money and shares of a capital base become a number of shares first, which is rounded down once; whole lots are
 //! made of it at the very end, and what is left over is told.
 
+mod contracts;
+
 use std::slice;
 
 use crate::allocation::{by_weight, follow};
 use crate::capital::{CapitalBase, Value};
+use crate::contract::{Contract, Effect};
 use crate::denial::{Denial, DenialCode, Measure};
 use crate::ids::AccountId;
 use crate::manner::{RouteMode, ShortOfCash};
@@ -15,7 +18,7 @@ use crate::parent::Leg;
 use crate::signal::{Signal, Size};
 use crate::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf};
 use crate::symbol::Symbol;
-use crate::units::{Money, Price, Qty, Ratio, Timestamp};
+use crate::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 use crate::view::View;
 
 /// The legs of a signal. Σ leg quantities + residual = what was asked of all accounts.
@@ -46,7 +49,7 @@ pub fn plan(
     pending: impl Fn(&AccountId, Symbol) -> Pending,
 ) -> Result<Plan, Vec<Denial>> {
     let unknown = || vec![Denial { code: DenialCode::InstrumentUnknown, value: Measure::None, limit: Measure::None }];
-    let date = view.market.calendar.trade_date(at).ok_or_else(unknown)?;
+    let date = view.market.trade_date(signal.symbol, at).ok_or_else(unknown)?;
     let rules = view.market.day(signal.symbol, date).map_err(|_| unknown())?;
     let mut planner = Planner {
         view,
@@ -55,6 +58,8 @@ pub fn plan(
         buy_min: rules.buy_min,
         sell_min: rules.sell_min,
         t_plus_1: rules.min_holding_days > 0,
+        date,
+        contract: rules.contract,
         pending: &|account| pending(account, signal.symbol),
         mode: RouteMode::Auto,
         short_of_cash: ShortOfCash::default(),
@@ -86,6 +91,8 @@ struct Planner<'a> {
     buy_min: Qty,
     sell_min: Qty,
     t_plus_1: bool,
+    date: TradeDate,
+    contract: Option<Contract>,
     pending: &'a dyn Fn(&AccountId) -> Pending,
     /// Of the route at hand.
     mode: RouteMode,
@@ -110,6 +117,9 @@ enum Ask {
 
 impl Planner<'_> {
     fn route(&mut self, accounts: &[AccountId], route: &Route) -> Result<(), Vec<Denial>> {
+        if let Some(contract) = self.contract {
+            return self.contract(accounts, route, &contract);
+        }
         match (self.signal.size, self.signal.side) {
             (Size::Quantity(qty), Some(side)) => self.quantity(accounts, route, side, qty),
             (Size::Amount(sum), Some(side)) => {
@@ -349,6 +359,11 @@ impl Planner<'_> {
     }
 
     fn push(&mut self, account: &AccountId, side: Side, qty: Qty) {
+        // Whoever opens or closes shares hears from risk that there is no such thing.
+        self.push_leg(account, side, self.signal.position_effect, qty);
+    }
+
+    fn push_leg(&mut self, account: &AccountId, side: Side, effect: Option<Effect>, qty: Qty) {
         if !qty.is_positive() {
             return;
         }
@@ -359,7 +374,7 @@ impl Planner<'_> {
         }
         let parent = self.signal.id.parent(self.legs.len() as u16);
         let (mode, short_of_cash) = (self.mode, self.short_of_cash);
-        self.legs.push(Leg { parent, account: account.clone(), side, qty, mode, short_of_cash });
+        self.legs.push(Leg { parent, account: account.clone(), side, effect, qty, mode, short_of_cash });
     }
 }
 

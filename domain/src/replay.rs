@@ -311,14 +311,10 @@ impl Replay {
             Ok(false) => return Err(ReplayError::FillTwice(id)),
             Err(illegal) => return Err(ReplayError::Illegal { order: id, illegal }),
         }
-        let terms = order.terms.clone();
+        let (terms, approval) = (order.terms.clone(), order.approval.clone());
         let order = order.snapshot();
         if let OrderFact::Filled { qty, px, fee, .. } = fact {
-            self.ledger(account)?.fill(
-                at,
-                &terms.strategy,
-                Trade { symbol: terms.symbol, side: terms.side, qty: *qty, px: *px, fee: *fee },
-            );
+            self.ledger(account)?.fill_of(at, &terms, &approval, (*qty, *px, *fee));
             if had_ended && self.fill_late(&order) {
                 return Ok(());
             }

@@ -5,6 +5,7 @@
 //! released as the order fills or ends.
 
 mod check;
+mod contracts;
 mod counters;
 pub mod limits;
 mod warnings;
@@ -22,12 +23,12 @@ use crate::event::{Event, Scope, TradingState};
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
 use crate::market::Market;
-use crate::order::{Approval, Order, OrderTerms, Side};
+use crate::order::{Approval, Order, OrderTerms};
 use crate::row::Row;
 use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Span, Timestamp, TradeDate};
-use crate::view::View;
+use crate::view::{View, usable};
 
 use counters::{Counted, Counters};
 use limits::LimitBook;
@@ -119,6 +120,8 @@ struct Reserved {
     /// Shares that live sells hold, per book; and shares that live buys may add, per symbol. Few at a time.
     sells: Vec<(Symbol, StrategyId, Qty)>,
     buys: Vec<(Symbol, Qty)>,
+    /// Lots that live closes hold.
+    closes: Vec<contracts::Closing>,
 }
 
 /// What one live order has set aside.
@@ -292,7 +295,7 @@ impl Risk {
             Outcome::Passed | Outcome::Skipped => {}
         });
         if let (true, Some(decided), [Denial { code: DenialCode::Cash, .. }]) = (can_wait, &decided, &denials[..]) {
-            let cash = view.ledgers.get(&terms.account).map_or(Money::ZERO, |ledger| ledger.cash);
+            let cash = view.ledgers.get(&terms.account).map_or(Money::ZERO, |ledger| usable(ledger, view.quotes));
             let available = cash - self.reserved_cash(&terms.account);
             let (needed, affordable) = (decided.approval.reserved_cash, decided.affordable(available));
             fx.short.push(Short { terms, needed, available, affordable });
@@ -313,9 +316,9 @@ impl Risk {
             self.warn(at, &terms, approval.trade_date, check, fx);
         }
         let approval = Arc::new(approval);
-        let held = match terms.side {
-            Side::Buy => Held { cash: approval.reserved_cash, sell: Qty::ZERO, buy: terms.qty },
-            Side::Sell => Held { cash: Money::ZERO, sell: terms.qty, buy: Qty::ZERO },
+        let held = match terms.reduces() {
+            false => Held { cash: approval.reserved_cash, sell: Qty::ZERO, buy: terms.qty },
+            true => Held { cash: Money::ZERO, sell: terms.qty, buy: Qty::ZERO },
         };
         self.hold(&terms, Held::default(), held);
         self.held.insert(terms.id, held);
@@ -387,7 +390,7 @@ impl Risk {
         let now = Held {
             cash: order.reserved_cash(),
             sell: order.reserved_qty(),
-            buy: if order.terms.side == Side::Buy { order.leaves_qty() } else { Qty::ZERO },
+            buy: if order.terms.reduces() { Qty::ZERO } else { order.leaves_qty() },
         };
         self.hold(&order.terms, before, now);
         if order.status.is_terminal() {
@@ -408,6 +411,10 @@ impl Risk {
         reserved.cash += now.cash - before.cash;
         let live = |held: Held| u32::from(held != Held::default());
         reserved.live = reserved.live + live(now) - live(before);
+        if let Some(direction) = terms.direction() {
+            reserved.closing(terms, direction, now.sell - before.sell);
+            return;
+        }
         if now.sell != before.sell {
             let change = now.sell - before.sell;
             match reserved.sells.iter().position(|(s, b, _)| *s == terms.symbol && *b == terms.strategy) {

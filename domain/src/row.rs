@@ -9,7 +9,7 @@ use crate::denial::Denial;
 use crate::event::{Scope, TradingState};
 use crate::ids::StrategyId;
 use crate::ids::{AccountId, ExecId, OrderId, SignalId};
-use crate::ledger::Book;
+use crate::ledger::{Book, ContractBook};
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
@@ -39,6 +39,10 @@ pub enum Row {
     Book {
         account: AccountId,
         book: Book,
+    },
+    Contract {
+        account: AccountId,
+        book: ContractBook,
     },
     Exception(Arc<Exception>),
     Strategy {

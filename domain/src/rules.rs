@@ -10,6 +10,7 @@ pub use book::{NoRule, Rule, RuleBook, RuleBookError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::Contract;
 use crate::fees::FeeRules;
 use crate::order::{OrdType, Side};
 use crate::units::{Price, Qty, Ratio, mul_div_floor, mul_div_round};
@@ -72,6 +73,8 @@ pub struct DayRules {
     /// Trades go on at the closing price from 15:05 to 15:30.
     pub after_hours: bool,
     pub fees: FeeRules,
+    /// What the contract asks; `None` for shares.
+    pub contract: Option<Contract>,
 }
 
 /// Why a quantity is refused, in order of precedence. Trying again with the same quantity never helps.
@@ -269,6 +272,7 @@ mod tests {
             stamp_duty_sell: Ratio::from_e6(500),
             transfer_fee: Ratio::from_e6(10),
         },
+        contract: None,
     };
 
     const STAR: DayRules = DayRules {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, china_date_time};
+use crate::contract::Effect;
 use crate::ids::{AccountId, ClientId, ParentId, SignalId, StrategyId};
 use crate::order::{OrdType, Side, TimeInForce};
 use crate::symbol::Symbol;
@@ -26,6 +27,9 @@ pub struct Signal {
     /// Absent for targets, which find their side themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub side: Option<Side>,
+    /// Of contracts. Absent: what the strategy's own book holds on the other side is closed, the rest opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_effect: Option<Effect>,
     pub size: Size,
     pub ord_type: OrdType,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -392,7 +392,7 @@ impl Strategy {
             return None;
         }
         // A signal without a limit of its own may trade until the end of the next session.
-        let until = signal.valid_until.or_else(|| view.market.calendar.session_end(signal.received_at));
+        let until = signal.valid_until.or_else(|| view.market.session_end(signal.symbol, signal.received_at));
         let row = SignalRow {
             id,
             status: SignalStatus::Accepted,
@@ -424,7 +424,7 @@ impl Strategy {
         let waits = if self.state == StrategyState::Paused {
             Some((WaitingFor::Strategy, until))
         } else if !view.market.is_open(signal.symbol, signal.ord_type, at) {
-            Some((WaitingFor::Session, view.market.next_open(at).into_iter().chain(until).min()))
+            Some((WaitingFor::Session, view.market.next_open(signal.symbol, at).into_iter().chain(until).min()))
         } else {
             gathered_at
                 .filter(|gathered_at| at < *gathered_at)
@@ -783,7 +783,7 @@ const CANCELS_END_BEFORE_CLOSE: Span = Span::from_secs(210);
 fn no_cancel_from(view: View<'_>, symbol: Symbol, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
     // The end itself belongs to the session that it ends.
     let last = at.plus(Span::from_us(-1));
-    let (date, end) = (view.market.calendar.trade_date(last)?, view.market.calendar.session_end(last)?);
+    let (date, end) = (view.market.trade_date(symbol, last)?, view.market.session_end(symbol, last)?);
     if !view.market.day(symbol, date).is_ok_and(|rules| rules.closing_auction) {
         return (at == end).then_some((end, end));
     }
@@ -793,7 +793,7 @@ fn no_cancel_from(view: View<'_>, symbol: Symbol, at: Timestamp) -> Option<(Time
 
 /// Whether a time that is out is left to the end of the session instead of a cancel.
 fn rides_to_the_close(view: View<'_>, symbol: Symbol, at: Timestamp, until: Timestamp) -> bool {
-    let session_end = view.market.calendar.session_end(until.plus(Span::from_us(-1)));
+    let session_end = view.market.session_end(symbol, until.plus(Span::from_us(-1)));
     no_cancel_from(view, symbol, at).is_some() || session_end.is_some_and(|end| at >= end)
 }
 
@@ -826,6 +826,7 @@ fn terms_of(signal: &Signal, leg: &Leg, until: Timestamp) -> Arc<OrderTerms> {
         source: signal.source,
         symbol: signal.symbol,
         side: leg.side,
+        effect: leg.effect,
         ord_type: signal.ord_type,
         limit_price: if signal.ord_type == OrdType::Limit { signal.limit_price } else { None },
         time_in_force: signal.time_in_force,

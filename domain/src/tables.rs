@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::account::OrdersRest;
+use crate::contract::Direction;
 use crate::denial::{Denial, DenialCode};
 use crate::event::{Scope, TradingState};
 use crate::fx::FxRates;
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{Book, Ledger};
+use crate::ledger::{Book, ContractBook, Ledger};
 use crate::order::{Order, OrderTerms};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
@@ -40,6 +41,7 @@ pub struct Tables {
     pub fills: BTreeMap<(OrderId, ExecId), Fill>,
     pub accounts: BTreeMap<AccountId, AccountRow>,
     pub books: BTreeMap<(AccountId, Symbol, StrategyId), Book>,
+    pub contracts: BTreeMap<(AccountId, Symbol, StrategyId, Direction), ContractBook>,
     pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
     pub states: BTreeMap<Scope, TradingState>,
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
@@ -81,6 +83,9 @@ impl Tables {
             Row::Book { account, book } => {
                 self.books.insert((account, book.symbol, book.strategy.clone()), book);
             }
+            Row::Contract { account, book } => {
+                self.contracts.insert((account, book.symbol, book.strategy.clone(), book.direction), book);
+            }
             Row::Exception(row) => {
                 self.exceptions.insert((row.account.clone(), row.key.clone(), row.opened_at), row);
             }
@@ -105,7 +110,10 @@ impl Tables {
     pub fn ledger(&self, account: &AccountId) -> Option<Ledger> {
         let row = self.accounts.get(account)?;
         let books = self.books.iter().filter(|((of, ..), _)| of == account).map(|(_, book)| book.clone()).collect();
-        Some(Ledger::restore(account.clone(), row.cash, row.trade_date, row.prev_equity, books))
+        let contracts =
+            self.contracts.iter().filter(|((of, ..), _)| of == account).map(|(_, book)| book.clone()).collect();
+        let ledger = Ledger::restore(account.clone(), row.cash, row.trade_date, row.prev_equity, books);
+        Some(ledger.with_contracts(contracts))
     }
 
     /// The account's orders that may still trade, and those that ended on its last two trading days.

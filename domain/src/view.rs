@@ -204,12 +204,12 @@ impl TradingStates {
         self.global.max(account).max(strategy)
     }
 
-    /// Whether an order of this side may go out. In a long-only account every sell makes a position smaller.
+    /// Whether an order that makes a position smaller, or does not, may go out.
     #[must_use]
-    pub fn permits(&self, account: &AccountId, strategy: &StrategyId, side: Side) -> bool {
+    pub fn permits(&self, account: &AccountId, strategy: &StrategyId, reduces: bool) -> bool {
         match self.strictest(account, strategy) {
             TradingState::Active => true,
-            TradingState::Reducing => side == Side::Sell,
+            TradingState::Reducing => reduces,
             TradingState::Halted => false,
         }
     }
@@ -233,7 +233,7 @@ impl View<'_> {
     /// Cash that is neither spent nor set aside by a live order.
     #[must_use]
     pub fn available_cash(&self, account: &AccountId) -> Money {
-        let cash = self.ledgers.get(account).map_or(Money::ZERO, |ledger| ledger.cash);
+        let cash = self.ledgers.get(account).map_or(Money::ZERO, |ledger| usable(ledger, self.quotes));
         (cash - self.aside.cash(account)).max(Money::ZERO)
     }
 
@@ -247,7 +247,23 @@ impl View<'_> {
 /// See [`View::equity`].
 #[must_use]
 pub fn equity(ledger: &Ledger, quotes: &Quotes) -> Money {
-    ledger.cash + ledger.books().iter().map(|book| worth(book, quotes)).sum()
+    ledger.cash + ledger.books().iter().map(|book| worth(book, quotes)).sum() + contracts_pnl(ledger, quotes)
+}
+
+/// Cash that no margin binds. What contracts have lost since the last settlement is gone, what they have gained is not
+/// there yet.
+#[must_use]
+pub fn usable(ledger: &Ledger, quotes: &Quotes) -> Money {
+    if ledger.contracts().is_empty() {
+        return ledger.cash;
+    }
+    ledger.cash - ledger.margin() + contracts_pnl(ledger, quotes).min(Money::ZERO)
+}
+
+/// What the account's contracts have brought since the last settlement.
+#[must_use]
+pub fn contracts_pnl(ledger: &Ledger, quotes: &Quotes) -> Money {
+    ledger.contracts_pnl(|symbol| quotes.get(symbol).map(|quote| quote.last))
 }
 
 fn worth(book: &Book, quotes: &Quotes) -> Money {

@@ -450,6 +450,7 @@ impl Day {
             client_signal_id: format!("k{}", id.get()).into(),
             symbol: symbol(a / 5),
             side: Some(if c.is_multiple_of(2) { Side::Buy } else { Side::Sell }),
+            position_effect: None,
             size: Size::Quantity(Qty::new(lots)),
             ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price,

@@ -12,11 +12,14 @@ use signalbox_domain::account::{
 };
 use signalbox_domain::broker::BrokerRequest;
 use signalbox_domain::calendar::Calendar;
+use signalbox_domain::calendar::sessions::FutureDays;
+use signalbox_domain::contract::{ContractFees, LotFee};
 use signalbox_domain::event::Event;
+use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::instrument::Instruments;
 use signalbox_domain::ledger::{Ledger, OpeningHolding};
-use signalbox_domain::market::Market;
+use signalbox_domain::market::{ContractTerms, Elsewhere, Futures, Market};
 use signalbox_domain::replay::Replay;
 use signalbox_domain::risk::{LimitFact, Limits, LimitsRefused, Risk, RiskEffects, RiskInput};
 use signalbox_domain::row::Row;
@@ -27,7 +30,7 @@ use signalbox_domain::strategy::{
     Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
 };
 use signalbox_domain::tables::Tables;
-use signalbox_domain::units::{Money, Timestamp};
+use signalbox_domain::units::{Money, Ratio, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
 
 /// The real market's rules.
@@ -40,7 +43,27 @@ pub fn market() -> Market {
         include_str!("../../conf/rules/cn_lots.csv"),
         include_str!("../../conf/rules/cn_supplement.csv"),
     ]);
-    Market::new(calendar.expect("calendar"), instruments.expect("instruments"), rules.expect("rules"))
+    let calendar = calendar.expect("calendar");
+    let elsewhere = elsewhere(&calendar);
+    Market::new(calendar, instruments.expect("instruments"), rules.expect("rules")).with(elsewhere)
+}
+
+/// Futures at a broker that takes 15 % where the data say nothing, and 0.01 % of the value of each lot.
+fn elsewhere(calendar: &Calendar) -> Elsewhere {
+    let book = FuturesBook::parse(
+        include_str!("../../conf/instruments/cn_futures_products.csv"),
+        include_str!("../../conf/instruments/cn_futures_facts.csv"),
+    );
+    let nights = include_str!("../../conf/calendars/cn_futures_night_sessions.csv");
+    let fee = LotFee { per_lot: Money::ZERO, of_value: Ratio::from_e6(100) };
+    let terms = ContractTerms {
+        margin: Some(Ratio::from_percent(15)),
+        fees: ContractFees { open: fee, close: fee, close_today: fee },
+        ..ContractTerms::default()
+    };
+    let days = FutureDays::parse("nights", nights, calendar).expect("nights");
+    let futures = Futures { book: book.expect("products"), days, terms };
+    Elsewhere { futures: Some(Arc::new(futures)) }
 }
 
 /// An account as the desk opens it.

@@ -274,6 +274,7 @@ impl World {
             client_signal_id: format!("k{}", id.get()).into(),
             symbol,
             side: matches!(size, Size::Quantity(_)).then_some(side),
+            position_effect: None,
             size,
             ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price,
@@ -471,7 +472,7 @@ impl World {
         self.desk.start_day();
         self.desk.settle();
         self.look()?;
-        if let Some(open) = self.desk.market.next_open(self.desk.at) {
+        if let Some(open) = self.desk.market.next_open(symbol(0), self.desk.at) {
             self.desk.set_clock(open);
         }
         self.quote();

@@ -103,6 +103,7 @@ pub async fn send(system: &Signalbox, wish: Wish) {
         client_signal_id: Arc::from(key.as_str()),
         symbol: wish.symbol,
         side: wish.side,
+        position_effect: None,
         size: wish.size,
         ord_type: if wish.limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
         limit_price: wish.limit_price,

@@ -116,7 +116,7 @@ impl Front {
         Ok(Self::new(FrontParts {
             desk: system.desk.clone(),
             store: system.store.clone(),
-            market: Arc::new(facts::shared(&system.settings.data_dir)?),
+            market: Arc::new(facts::shared(&system.settings.data_dir, &system.settings.futures)?),
             quotes: system.quotes.clone(),
             accounts: accounts.collect(),
             groups: system.settings.groups.clone(),

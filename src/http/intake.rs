@@ -12,6 +12,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use signalbox_actors::crash::crash_point;
+use signalbox_domain::contract::Effect;
 use signalbox_domain::ids::{ClientId, SignalId};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::signal::{Signal, Size};
@@ -77,6 +78,28 @@ pub enum TypeIn {
 pub enum TimeInForceIn {
     Day,
     Ioc,
+}
+
+/// Of contracts only.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = PositionEffect)]
+pub enum EffectIn {
+    Open,
+    Close,
+    CloseToday,
+    CloseYesterday,
+}
+
+impl From<EffectIn> for Effect {
+    fn from(effect: EffectIn) -> Self {
+        match effect {
+            EffectIn::Open => Self::Open,
+            EffectIn::Close => Self::Close,
+            EffectIn::CloseToday => Self::CloseToday,
+            EffectIn::CloseYesterday => Self::CloseYesterday,
+        }
+    }
 }
 
 impl From<SideIn> for Side {

@@ -166,7 +166,7 @@ struct QuoteBody {
 impl QuoteBody {
     fn read(&self, front: &Front, now: Timestamp) -> Result<Quote, Problem> {
         let symbol = dto::symbol(&self.symbol, "symbol")?;
-        if front.market.instrument(symbol).is_none() {
+        if !front.market.knows(symbol) {
             return Err(dto::unknown_symbol(&ResolveError::Unknown, "symbol"));
         }
         let price = |price: Option<PriceIn>, field| price.map(|price| price.get(field)).transpose();

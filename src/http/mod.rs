@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod books;
+pub mod contracts;
 pub mod decisions;
 pub mod dto;
 pub mod event_view;

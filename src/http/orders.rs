@@ -15,7 +15,7 @@ use super::auth::{Authenticated, require};
 use super::dto::{self, PriceIn, QtyIn};
 use super::event_view::{EventView, Legs};
 use super::front::Front;
-use super::intake::{self, Accepted, SideIn, Str, TimeInForceIn, TypeIn};
+use super::intake::{self, Accepted, EffectIn, SideIn, Str, TimeInForceIn, TypeIn};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
 use super::listing::{self, ListQuery};
 use super::page::Page;
@@ -157,6 +157,9 @@ struct OrderBody<'a> {
     symbol: Str<'a>,
     side: SideIn,
     quantity: QtyIn,
+    /// Of contracts. Left away, it closes what its book holds on the other side and opens the rest.
+    #[serde(default)]
+    position_effect: Option<EffectIn>,
     /// `limit` when there is a limit price, else `market`.
     #[serde(default, rename = "type")]
     ord_type: Option<TypeIn>,
@@ -190,6 +193,7 @@ impl OrderBody<'_> {
             client_signal_id: key.into(),
             symbol,
             side: Some(self.side.into()),
+            position_effect: self.position_effect.map(Into::into),
             size: Size::Quantity(quantity),
             ord_type,
             limit_price,
@@ -251,14 +255,16 @@ async fn send_order(
 async fn refuse(principal: &Principal, signal: &Signal, front: &Front) -> Result<(), Problem> {
     let (Some(account), Some(side)) = (&signal.account, signal.side) else { return Err(no_account()) };
     may_trade(principal, account, front)?;
-    let Some(instrument) = front.market.instrument(signal.symbol) else {
+    if !front.market.knows(signal.symbol) {
         return Err(dto::unknown_symbol(&signalbox_domain::symbols::ResolveError::Unknown, "symbol"));
-    };
+    }
     // A day without rules is risk's business: it knows the day on which the order will be checked.
-    let Some(rules) = front.market.today(instrument.symbol, signal.received_at) else { return Ok(()) };
+    let Some(rules) = front.market.today(signal.symbol, signal.received_at) else { return Ok(()) };
     let Size::Quantity(qty) = signal.size else { return Ok(()) };
     // Only the odd remainder of a sale depends on what is held.
     let sellable = match side {
+        // A contract's lots have no odd remainder.
+        _ if rules.contract.is_some() => qty,
         Side::Buy => qty,
         Side::Sell => Portfolio::load(front, account).await?.sellable(signal.symbol),
     };

@@ -87,6 +87,9 @@ fn per_currency<'a>(front: &Front, portfolios: impl Iterator<Item = &'a Portfoli
         own.cash += portfolio.cash;
         own.available += portfolio.available();
         own.frozen += portfolio.reserved_cash;
+        // A contract is worth what it has brought since the last settlement.
+        own.market_value += portfolio.lots_pnl();
+        own.unrealized += portfolio.lots_pnl();
         for held in &portfolio.holdings {
             let currency = front.market.instrument(held.symbol).map_or(portfolio.currency, |i| i.currency);
             let (_, sum) = sums.entry(currency.into()).or_insert((currency, Totals::default()));

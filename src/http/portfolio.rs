@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use signalbox_domain::contract::Direction;
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::instrument::{Currency, Instrument};
 use signalbox_domain::ledger::Book;
@@ -12,6 +13,7 @@ use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, mul_div_round};
 use utoipa::ToSchema;
 
+use super::contracts::HeldLots;
 use super::dto::currency;
 use super::front::Front;
 use super::problem::Problem;
@@ -31,6 +33,7 @@ pub struct Portfolio {
     pub trade_date: Option<signalbox_domain::units::TradeDate>,
     pub updated_at: Option<Timestamp>,
     pub holdings: Vec<Held>,
+    pub lots: Vec<HeldLots>,
 }
 
 /// All books of one symbol.
@@ -100,10 +103,14 @@ impl Portfolio {
         let open = front.store.open_orders(account).await?;
         let now = front.now();
         let (mut reserved_cash, mut reserved): (Money, BTreeMap<Symbol, Qty>) = Default::default();
+        let mut closing: BTreeMap<(Symbol, Direction), Qty> = BTreeMap::new();
         for stored in &open {
             if let StoredOrder::Live(order) = stored {
                 reserved_cash += order.reserved_cash();
-                *reserved.entry(order.terms.symbol).or_default() += order.reserved_qty();
+                match order.terms.direction() {
+                    None => *reserved.entry(order.terms.symbol).or_default() += order.reserved_qty(),
+                    Some(way) => *closing.entry((order.terms.symbol, way)).or_default() += order.reserved_qty(),
+                }
             }
         }
         let mut by_symbol: BTreeMap<Symbol, Vec<Book>> = BTreeMap::new();
@@ -144,6 +151,7 @@ impl Portfolio {
             trade_date: row.as_ref().and_then(|row| row.trade_date),
             updated_at: row.as_ref().map(|row| row.updated_at),
             holdings,
+            lots: HeldLots::all(front.store.contracts(account).await?, &closing, front),
         })
     }
 
@@ -154,12 +162,24 @@ impl Portfolio {
 
     #[must_use]
     pub fn equity(&self) -> Money {
-        self.cash + self.market_value()
+        self.cash + self.market_value() + self.lots_pnl()
     }
 
     #[must_use]
     pub fn available(&self) -> Money {
-        self.cash - self.reserved_cash
+        self.cash - self.reserved_cash - self.margin() + self.lots_pnl().min(Money::ZERO)
+    }
+
+    /// What contracts bind.
+    #[must_use]
+    pub fn margin(&self) -> Money {
+        self.lots.iter().map(HeldLots::margin).sum()
+    }
+
+    /// What contracts have brought since the last settlement.
+    #[must_use]
+    pub fn lots_pnl(&self) -> Money {
+        self.lots.iter().map(HeldLots::pnl).sum()
     }
 
     #[must_use]
@@ -172,7 +192,8 @@ impl Portfolio {
     pub fn positions(&self, front: &Front) -> Vec<PositionView> {
         let equity = self.equity();
         let held = self.holdings.iter().filter(|held| !held.qty.is_zero());
-        held.map(|held| PositionView::of(self, held, equity, front)).collect()
+        let lots = self.lots.iter().filter(|held| !held.qty().is_zero()).map(|held| held.position(self, front));
+        held.map(|held| PositionView::of(self, held, equity, front)).chain(lots).collect()
     }
 
     /// What each strategy holds, also what it has sold out.
@@ -195,7 +216,7 @@ impl Portfolio {
             withdrawable: None,
             frozen: self.reserved_cash.to_string(),
             buying_power: self.available().to_string(),
-            margin: None,
+            margin: (!self.lots.is_empty()).then(|| self.margin().to_string()),
             market_value: self.market_value().to_string(),
             equity: self.equity().to_string(),
             unrealized_pnl: self.unrealized_pnl().to_string(),
@@ -210,12 +231,13 @@ impl Portfolio {
     /// What the day has brought so far, fees taken off; `None` where a price is missing.
     #[must_use]
     pub fn day_pnl(&self) -> Option<Money> {
-        self.holdings.iter().map(Held::day_pnl).sum()
+        let shares: Option<Money> = self.holdings.iter().map(Held::day_pnl).sum();
+        shares.map(|shares| shares + self.lots_pnl())
     }
 
     #[must_use]
     pub fn unrealized_pnl(&self) -> Money {
-        self.holdings.iter().map(|held| held.market_value() - held.cost).sum()
+        self.holdings.iter().map(|held| held.market_value() - held.cost).sum::<Money>() + self.lots_pnl()
     }
 }
 

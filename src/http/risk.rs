@@ -12,7 +12,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::auth::{Authenticated, require};
 use super::dto::{self, PriceIn, QtyIn, measure, unit};
 use super::front::Front;
-use super::intake::{self, SideIn, TimeInForceIn, TypeIn};
+use super::intake::{self, EffectIn, SideIn, TimeInForceIn, TypeIn};
 use super::json::StrictJson;
 use super::orders::may_trade;
 use super::problem::Problem;
@@ -36,6 +36,9 @@ struct CheckBody {
     symbol: String,
     side: SideIn,
     quantity: QtyIn,
+    /// Of contracts.
+    #[serde(default)]
+    position_effect: Option<EffectIn>,
     #[serde(default, rename = "type")]
     ord_type: Option<TypeIn>,
     #[serde(default)]
@@ -114,11 +117,12 @@ async fn check_order(
         strategy,
         symbol,
         side: body.side.into(),
+        effect: body.position_effect.map(Into::into),
         ord_type,
         limit_price,
         time_in_force: body.time_in_force.map(Into::into).unwrap_or_default(),
         qty,
-        valid_until: front.market.calendar.session_end(front.now()).unwrap_or_else(|| front.now()),
+        valid_until: front.market.session_end(symbol, front.now()).unwrap_or_else(|| front.now()),
     };
     let checks = front.desk.explain(terms).await?;
     let denied = checks.iter().any(|check| check.outcome == Outcome::Denied);

@@ -16,7 +16,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::auth::{Authenticated, require};
 use super::dto::{self, PercentIn, PriceIn, QtyIn, SumIn, WeightIn};
 use super::front::{self, Front};
-use super::intake::{self, Accepted, SideIn, Str, TimeInForceIn, TypeIn};
+use super::intake::{self, Accepted, EffectIn, SideIn, Str, TimeInForceIn, TypeIn};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
 use super::limits::{Class, Limits};
 use super::listing::{self, SignalsQuery};
@@ -78,6 +78,9 @@ struct SignalBody<'a> {
     /// What that position shall be worth, in money.
     #[serde(default)]
     target_amount: Option<SumIn>,
+    /// Of contracts. Left away, a signal closes what its strategy's book holds on the other side and opens the rest.
+    #[serde(default)]
+    position_effect: Option<EffectIn>,
     /// `limit` when there is a limit price, else `market`.
     #[serde(default, rename = "type")]
     ord_type: Option<TypeIn>,
@@ -193,6 +196,7 @@ impl SignalBody<'_> {
             client_signal_id: key.into(),
             symbol,
             side: self.side.map(Into::into),
+            position_effect: self.position_effect.map(Into::into),
             size,
             ord_type,
             limit_price,
@@ -229,7 +233,7 @@ fn no_strategy() -> Problem {
 }
 
 fn tradable(signal: &Signal, front: &Front) -> Result<(), Problem> {
-    if front.market.instrument(signal.symbol).is_some() {
+    if front.market.knows(signal.symbol) {
         return Ok(());
     }
     Err(dto::unknown_symbol(&signalbox_domain::symbols::ResolveError::Unknown, "symbol"))

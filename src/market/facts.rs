@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use std::sync::Arc;
+
 use signalbox_domain::calendar::Calendar;
+use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::instrument::Instruments;
-use signalbox_domain::market::Market;
+use signalbox_domain::market::{ContractTerms, Elsewhere, Futures, Market};
 use signalbox_domain::rules::RuleBook;
 
 use super::MarketFacts;
@@ -24,22 +27,25 @@ pub enum FactsError {
 ///
 /// # Errors
 /// When the data that are part of the program are broken, or trading days in the data folder.
-pub fn market(data_dir: &Path) -> Result<Market, FactsError> {
-    let (calendar, instruments, rules) = read(data_dir)?;
-    Ok(Market::new(calendar, instruments, rules))
+pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsError> {
+    let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
+    Ok(Market::new(calendar, instruments, rules).with(elsewhere))
 }
 
 /// The same facts for all threads of the front door together.
 ///
 /// # Errors
 /// When the data that are part of the program are broken, or trading days in the data folder.
-pub fn shared(data_dir: &Path) -> Result<MarketFacts, FactsError> {
-    let (calendar, instruments, rules) = read(data_dir)?;
-    Ok(MarketFacts::new(calendar, instruments, rules))
+pub fn shared(data_dir: &Path, terms: &ContractTerms) -> Result<MarketFacts, FactsError> {
+    let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
+    Ok(MarketFacts::new(calendar, instruments, rules, elsewhere))
 }
 
-fn read(data_dir: &Path) -> Result<(Calendar, Instruments, RuleBook), FactsError> {
-    let calendar = Calendars::load(data_dir)?.mainland;
+type Read = (Calendar, Instruments, RuleBook, Elsewhere);
+
+fn read(data_dir: &Path, terms: &ContractTerms) -> Result<Read, FactsError> {
+    let days = Calendars::load(data_dir)?;
+    let calendar = days.mainland;
     let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"))
         .and_then(|all| all.with_history(include_str!("../../conf/instruments/cn_status.csv")))
         .map_err(|e| FactsError::Shipped("instruments", e.to_string()))?;
@@ -49,7 +55,13 @@ fn read(data_dir: &Path) -> Result<(Calendar, Instruments, RuleBook), FactsError
         include_str!("../../conf/rules/cn_supplement.csv"),
     ])
     .map_err(|e| FactsError::Shipped("rules", e.to_string()))?;
-    Ok((calendar, instruments, rules))
+    let book = FuturesBook::parse(
+        include_str!("../../conf/instruments/cn_futures_products.csv"),
+        include_str!("../../conf/instruments/cn_futures_facts.csv"),
+    )
+    .map_err(|e| FactsError::Shipped("futures", e.to_string()))?;
+    let futures = Futures { book, days: days.nights, terms: terms.clone() };
+    Ok((calendar, instruments, rules, Elsewhere { futures: Some(Arc::new(futures)) }))
 }
 
 #[cfg(test)]
@@ -57,7 +69,8 @@ mod tests {
     #[test]
     fn the_facts_that_come_with_the_program_are_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let market = super::market(folder.path()).unwrap();
+        let market = super::market(folder.path(), &super::ContractTerms::default()).unwrap();
         assert!(market.instruments.len() >= 20);
+        assert!(market.knows(signalbox_domain::symbol::Symbol::parse("rb2701.SHFE").unwrap()));
     }
 }

@@ -2,6 +2,7 @@
 
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::instrument::{Instrument, Instruments};
+use signalbox_domain::market::{Elsewhere, is_elsewhere};
 use signalbox_domain::rules::{DayRules, NoRule, RuleBook};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Timestamp, TradeDate};
@@ -12,12 +13,13 @@ pub struct MarketFacts {
     pub calendar: Calendar,
     pub instruments: Instruments,
     rules: RuleBook,
+    elsewhere: Elsewhere,
 }
 
 impl MarketFacts {
     #[must_use]
-    pub const fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook) -> Self {
-        Self { calendar, instruments, rules }
+    pub const fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook, elsewhere: Elsewhere) -> Self {
+        Self { calendar, instruments, rules, elsewhere }
     }
 
     #[must_use]
@@ -25,11 +27,47 @@ impl MarketFacts {
         self.instruments.get(symbol)
     }
 
+    /// What people call it: a contract by its product.
+    #[must_use]
+    pub fn name(&self, symbol: Symbol) -> Option<String> {
+        match self.instruments.get(symbol) {
+            Some(instrument) => Some(instrument.name.to_string()),
+            None => self.elsewhere.name(symbol).map(str::to_owned),
+        }
+    }
+
+    /// Whether it is an instrument here, or a contract of a known product.
+    #[must_use]
+    pub fn knows(&self, symbol: Symbol) -> bool {
+        self.instruments.get(symbol).is_some() || self.elsewhere.name(symbol).is_some()
+    }
+
+    /// The trading day that an order at this instant belongs to.
+    #[must_use]
+    pub fn trade_date(&self, symbol: Symbol, at: Timestamp) -> Option<TradeDate> {
+        match is_elsewhere(symbol) {
+            true => self.elsewhere.trade_date(&self.calendar, symbol, at),
+            false => self.calendar.trade_date(at),
+        }
+    }
+
+    /// When it ends.
+    #[must_use]
+    pub fn session_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
+        match is_elsewhere(symbol) {
+            true => self.elsewhere.session_end(&self.calendar, symbol, at),
+            false => self.calendar.session_end(at),
+        }
+    }
+
     /// What holds for the instrument on the day.
     ///
     /// # Errors
     /// [`NoRule`] for an instrument that is not known or a day that the data do not cover.
     pub fn day(&self, symbol: Symbol, date: TradeDate) -> Result<DayRules, NoRule> {
+        if is_elsewhere(symbol) {
+            return self.elsewhere.day(symbol, date);
+        }
         let instrument = self.instruments.get(symbol).ok_or(NoRule::UnknownSymbol { symbol })?;
         let listing_day = instrument.listed_on.and_then(|listed| self.calendar.listing_day_index(listed, date));
         self.rules.day(instrument, date, listing_day)
@@ -38,6 +76,6 @@ impl MarketFacts {
     /// What holds for the instrument on the trading day of the instant; `None` where nothing is known.
     #[must_use]
     pub fn today(&self, symbol: Symbol, at: Timestamp) -> Option<DayRules> {
-        self.calendar.trade_date(at).and_then(|date| self.day(symbol, date).ok())
+        self.trade_date(symbol, at).and_then(|date| self.day(symbol, date).ok())
     }
 }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use signalbox_domain::contract::Direction;
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::Book;
+use signalbox_domain::ledger::{Book, ContractBook};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::reconcile::exception::Exception;
@@ -117,6 +118,7 @@ pub(super) struct Batch {
     pub(super) fills: Vec<(u64, Fill)>,
     pub(super) accounts: Newest<AccountId, AccountRow>,
     pub(super) books: Newest<(AccountId, Symbol, StrategyId), (AccountId, Book)>,
+    pub(super) contracts: Newest<(AccountId, Symbol, StrategyId, Direction), (AccountId, ContractBook)>,
     pub(super) exceptions: Newest<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub(super) strategies: Newest<StrategyId, StrategyRow>,
     pub(super) trading_states: Newest<Scope, TradingStateRow>,
@@ -143,6 +145,10 @@ impl Batch {
             Row::Book { account, book } => {
                 self.books.put((account.clone(), book.symbol, book.strategy.clone()), (account, book));
             }
+            Row::Contract { account, book } => {
+                let key = (account.clone(), book.symbol, book.strategy.clone(), book.direction);
+                self.contracts.put(key, (account, book));
+            }
             Row::Exception(row) => self.exceptions.put((row.account.clone(), row.key.clone(), row.opened_at), row),
             Row::Strategy { conf, state, version } => {
                 self.strategies.put(conf.id.clone(), StrategyRow { conf, state, version });
@@ -165,6 +171,7 @@ impl Batch {
         self.fills.clear();
         self.accounts.clear();
         self.books.clear();
+        self.contracts.clear();
         self.exceptions.clear();
         self.strategies.clear();
         self.trading_states.clear();

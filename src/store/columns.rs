@@ -33,7 +33,7 @@ pub(super) fn scope(scope: &Scope) -> (&'static str, &str) {
 }
 
 /// The columns of `orders` in the order of [`OrderColumns`]' fields, and whether an order's life changes them.
-pub(super) const ORDER_COLUMNS: [(&str, bool); 38] = [
+pub(super) const ORDER_COLUMNS: [(&str, bool); 39] = [
     ("id", false),
     ("signal_id", false),
     ("parent_id", false),
@@ -72,6 +72,7 @@ pub(super) const ORDER_COLUMNS: [(&str, bool); 38] = [
     ("doubt_since_us", true),
     ("parked", true),
     ("baseline", true),
+    ("effect", false),
 ];
 
 /// `INSERT INTO orders (..) VALUES (?1, ..) ON CONFLICT ..`.
@@ -89,6 +90,11 @@ pub(super) fn on_order_conflict() -> String {
     let set = changing.map(|(name, _)| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ");
     format!("ON CONFLICT (id) DO UPDATE SET {set}")
 }
+
+/// The columns of `contract_books`.
+pub(super) const UPSERT_CONTRACT: &str = "INSERT INTO contract_books (account, symbol, strategy, direction, body)
+     VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (account, symbol, strategy, direction) DO UPDATE SET body = excluded.body";
 
 /// One row of `orders`.
 #[derive(Debug, Clone)]
@@ -131,6 +137,7 @@ pub(super) struct OrderColumns<'a> {
     pub(super) doubt_since_us: Option<i64>,
     pub(super) parked: Option<&'static str>,
     pub(super) baseline: Option<String>,
+    pub(super) effect: Option<&'static str>,
 }
 
 impl<'a> OrderColumns<'a> {
@@ -179,6 +186,7 @@ impl<'a> OrderColumns<'a> {
             doubt_since_us: None,
             parked: None,
             baseline: None,
+            effect: terms.effect.map(Into::into),
         };
         match row {
             OrderRow::Denied { denials, at, .. } => {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use signalbox_domain::event::Scope;
 use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::{Book, Day, Entry};
+use signalbox_domain::ledger::{Book, ContractBook, Day, Entry};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent, Wait};
 use signalbox_domain::reconcile::exception::Exception;
@@ -19,8 +19,8 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, exceptions, fills, fx_rates, journal, orders, parents, risk_limits, risk_warnings, signals,
-    strategies, trading_states,
+    accounts, books, contract_books, exceptions, fills, fx_rates, journal, orders, parents, risk_limits, risk_warnings,
+    signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -100,6 +100,7 @@ pub(super) fn parent(model: &parents::Model) -> Parsed<StoredParent> {
                 parent: ParentId::new(model.id as u64),
                 account: account_id(&model.account)?,
                 side: word("side", &model.side)?,
+                effect: model.effect.as_deref().map(|text| word("effect", text)).transpose()?,
                 qty: Qty::new(model.qty),
                 mode: word("mode", &model.mode)?,
                 short_of_cash: word("short_of_cash", &model.short_of_cash)?,
@@ -129,6 +130,7 @@ pub(super) fn order(model: orders::Model) -> Parsed<StoredOrder> {
         source: word("source", &model.source)?,
         symbol: symbol(&model.symbol)?,
         side: word("side", &model.side)?,
+        effect: model.effect.as_deref().map(|text| word("effect", text)).transpose()?,
         ord_type: word("order type", &model.ord_type)?,
         limit_price: model.limit_price_e4.map(Price::from_e4),
         time_in_force: word("time in force", &model.time_in_force)?,
@@ -226,6 +228,10 @@ pub(super) fn book(model: &books::Model) -> Parsed<(AccountId, Book)> {
         day: model.day_qty.map(day),
     };
     Ok((account_id(&model.account)?, book))
+}
+
+pub(super) fn contract(model: &contract_books::Model) -> Parsed<(AccountId, ContractBook)> {
+    Ok((account_id(&model.account)?, json("contract", &model.body)?))
 }
 
 pub(super) fn fx_rate(model: fx_rates::Model) -> Parsed<FxRate> {

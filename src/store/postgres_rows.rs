@@ -196,11 +196,12 @@ async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<()
             Cell::TextOr(parent.waits_for().map(Into::into)),
             Cell::IntOr(parent.waits.and_then(|wait| wait.until).map(|until| until.us())),
             Cell::TextOr(decided.as_deref()),
+            Cell::TextOr(parent.leg.effect.map(Into::into)),
         ]
     });
     let sql =
         "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided) SELECT * FROM $rows
+            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect) SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
             status = excluded.status, working_order_id = excluded.working_order_id,
             waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided";
@@ -254,6 +255,7 @@ fn order_cells<'a>(c: &'a OrderColumns<'a>) -> [Cell<'a>; ORDER_COLUMNS.len()] {
         Cell::IntOr(c.doubt_since_us),
         Cell::TextOr(c.parked),
         Cell::TextOr(c.baseline.as_deref()),
+        Cell::TextOr(c.effect),
     ]
 }
 
@@ -304,6 +306,21 @@ async fn write_accounts(connection: &mut PgConnection, batch: &Batch) -> Result<
     let (names, on_conflict) = (book_columns::names(), book_columns::on_conflict());
     let sql = format!("INSERT INTO books ({names}) SELECT * FROM $rows {on_conflict}");
     run(connection, "books cannot be written", &sql, books).await?;
+
+    let bodies = batch.contracts.rows().iter().map(|(_, book)| columns::json("contract", book));
+    let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
+    let contracts = batch.contracts.rows().iter().zip(&bodies).map(|((account, book), body)| {
+        [
+            Cell::Text(account.as_str()),
+            Cell::Text(book.symbol.as_str()),
+            Cell::Text(book.strategy.as_str()),
+            Cell::Text(book.direction.into()),
+            Cell::Text(body),
+        ]
+    });
+    let sql = "INSERT INTO contract_books (account, symbol, strategy, direction, body) SELECT * FROM $rows
+        ON CONFLICT (account, symbol, strategy, direction) DO UPDATE SET body = excluded.body";
+    run(connection, "contracts cannot be written", sql, contracts).await?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
-use signalbox_domain::ledger::Book;
+use signalbox_domain::ledger::{Book, ContractBook};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::reconcile::exception::Exception;
@@ -17,7 +17,9 @@ use signalbox_domain::strategy::{StrategyConf, StrategyState};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Timestamp;
 
-use super::entity::{accounts, books, exceptions, fills, orders, parents, signals, strategies, trading_states};
+use super::entity::{
+    accounts, books, contract_books, exceptions, fills, orders, parents, signals, strategies, trading_states,
+};
 use super::{Store, StoreError, parse};
 
 /// Lines of one page. A page is answered in one piece, so that it stays small in memory and on the wire.
@@ -313,6 +315,12 @@ impl Store {
     pub async fn books(&self, account: &AccountId) -> Result<Vec<Book>, StoreError> {
         let found = books::Entity::find().filter(books::Column::Account.eq(account.as_str())).all(self.reads()).await?;
         found.iter().map(|model| parse::book(model).map(|(_, book)| book)).collect()
+    }
+
+    pub async fn contracts(&self, account: &AccountId) -> Result<Vec<ContractBook>, StoreError> {
+        let own = contract_books::Column::Account.eq(account.as_str());
+        let found = contract_books::Entity::find().filter(own).all(self.reads()).await?;
+        found.iter().map(|model| parse::contract(model).map(|(_, book)| book)).collect()
     }
 
     pub async fn strategies(&self) -> Result<Vec<StoredStrategy>, StoreError> {

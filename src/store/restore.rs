@@ -8,14 +8,16 @@ use sea_orm::{
     IsolationLevel, QueryFilter, QueryOrder, QuerySelect, Statement, TransactionTrait,
 };
 use signalbox_domain::ids::{AccountId, ExecId, SignalId};
-use signalbox_domain::ledger::Book;
+use signalbox_domain::ledger::{Book, ContractBook};
 use signalbox_domain::order::Order;
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::risk::{LimitFact, LimitWarning};
 use signalbox_domain::row::AccountRow;
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 
-use super::entity::{accounts, books, exceptions, journal, orders, parents, signals, strategies, trading_states};
+use super::entity::{
+    accounts, books, contract_books, exceptions, journal, orders, parents, signals, strategies, trading_states,
+};
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, limits, parse};
 
@@ -38,6 +40,7 @@ pub struct Restored {
 pub struct RestoredAccount {
     pub row: AccountRow,
     pub books: Vec<Book>,
+    pub contracts: Vec<ContractBook>,
     /// Those that may still trade, with the ids of their fills.
     pub live: Vec<Order>,
     /// Those that ended on the account's last two trading days, with the ids of their fills.
@@ -131,6 +134,12 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
         books_of.entry(account).or_default().push(book);
     }
 
+    let mut contracts_of: HashMap<AccountId, Vec<ContractBook>> = HashMap::new();
+    for model in contract_books::Entity::find().all(read).await? {
+        let (account, book) = parse::contract(&model)?;
+        contracts_of.entry(account).or_default().push(book);
+    }
+
     let mut executions = executions(read, "SELECT id FROM orders WHERE NOT closed AND cum_qty > 0").await?;
 
     let mut orders_of: HashMap<AccountId, Vec<Order>> = HashMap::new();
@@ -156,10 +165,11 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
     rows.into_iter()
         .map(|row| {
             let books = books_of.remove(&row.account).unwrap_or_default();
+            let contracts = contracts_of.remove(&row.account).unwrap_or_default();
             let live = orders_of.remove(&row.account).unwrap_or_default();
             let ended = ended_of.remove(&row.account).unwrap_or_default();
             let exceptions = exceptions_of.remove(&row.account).unwrap_or_default();
-            Ok(RestoredAccount { row, books, live, ended, exceptions })
+            Ok(RestoredAccount { row, books, contracts, live, ended, exceptions })
         })
         .collect()
 }

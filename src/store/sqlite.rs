@@ -368,6 +368,7 @@ fn write(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     write_signals(connection, batch)?;
     write_parents(connection, batch)?;
     write_orders(connection, batch)?;
+    write_contracts(connection, batch)?;
     write_exceptions(connection, batch)?;
     write_accounts(connection, batch).map_err(failed("accounts cannot be written"))?;
     write_settings(connection, batch)
@@ -481,8 +482,8 @@ fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
     let mut upsert = connection
         .prepare_cached(
             "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
             status = excluded.status, working_order_id = excluded.working_order_id,
             waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided",
@@ -509,6 +510,7 @@ fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
                 parent.waits_for().map(<&str>::from),
                 parent.waits.and_then(|wait| wait.until).map(|until| until.us()),
                 decided,
+                parent.leg.effect.map(<&str>::from),
             ])
             .map_err(&context)?;
     }
@@ -560,6 +562,7 @@ fn write_orders(connection: &Connection, batch: &Batch) -> Result<(), StoreError
                 c.doubt_since_us,
                 c.parked,
                 c.baseline,
+                c.effect,
             ])
             .map_err(&context)?;
     }
@@ -615,6 +618,18 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
             upsert.raw_bind_parameter(key.len() + n + 1, int)?;
         }
         upsert.raw_execute()?;
+    }
+    Ok(())
+}
+
+fn write_contracts(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let context = failed("contracts cannot be written");
+    let mut upsert = connection.prepare_cached(columns::UPSERT_CONTRACT).map_err(&context)?;
+    for (account, book) in batch.contracts.rows() {
+        let body = columns::json("contract", book)?;
+        let (symbol, strategy, direction) =
+            (book.symbol.as_str(), book.strategy.as_str(), <&str>::from(book.direction));
+        upsert.execute(params![account.as_str(), symbol, strategy, direction, body]).map_err(&context)?;
     }
     Ok(())
 }

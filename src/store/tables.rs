@@ -6,8 +6,8 @@ use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
 use super::entity::{
-    accounts, books, exceptions, fills, fx_rates, orders, parents, risk_limits, risk_warnings, signals, strategies,
-    trading_states,
+    accounts, books, contract_books, exceptions, fills, fx_rates, orders, parents, risk_limits, risk_warnings, signals,
+    strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};
@@ -44,6 +44,10 @@ impl Store {
         for model in books::Entity::find().all(&read).await? {
             let (account, book) = parse::book(&model)?;
             put(Row::Book { account, book })?;
+        }
+        for model in contract_books::Entity::find().all(&read).await? {
+            let (account, book) = parse::contract(&model)?;
+            put(Row::Contract { account, book })?;
         }
         for model in exceptions::Entity::find().all(&read).await? {
             put(Row::Exception(parse::exception(&model)?.into()))?;

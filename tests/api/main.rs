@@ -6,6 +6,7 @@
 mod attacks;
 mod bad_input;
 mod books;
+mod contracts;
 mod matrix;
 mod people;
 mod refusals;

@@ -36,7 +36,7 @@ pub(crate) struct TestApp {
     pub(crate) http: reqwest::Client,
     pub(crate) people: Arc<People>,
     pub(crate) clock: Arc<ManualClock>,
-    store: Store,
+    pub(crate) store: Store,
     server: ServerHandle,
     trading: Trading,
     folder: tempfile::TempDir,
@@ -65,12 +65,13 @@ fn settings(limits: LimitsConf, paper_c_in: Currency) -> Settings {
 }
 
 /// Starts the actors on a thread of their own, at ten o'clock of a trading day.
-async fn trade(store: Store, people: Arc<People>, limits: LimitsConf, paper_c_in: Currency) -> (Signalbox, Trading) {
+async fn trade(store: Store, people: Arc<People>, options: &Options) -> (Signalbox, Trading) {
+    let (limits, paper_c_in, start) = (options.limits.clone(), options.paper_c_in, options.begins);
     let (tell, told) = tokio::sync::oneshot::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let thread = std::thread::spawn(move || {
         actix::System::new().block_on(async move {
-            let start = ClockStart::At { start: TEN_O_CLOCK, speed: 1 };
+            let start = ClockStart::At { start, speed: 1 };
             let system = Signalbox::with_people(settings(limits, paper_c_in), store, people, start).await.unwrap();
             let desk = system.desk.clone();
             assert!(tell.send(system).is_ok());
@@ -86,6 +87,8 @@ pub(crate) struct Options {
     pub(crate) limits: LimitsConf,
     /// The currency of the account `paper-c`.
     pub(crate) paper_c_in: Currency,
+    /// On the market clock.
+    pub(crate) begins: Timestamp,
 }
 
 impl Default for Options {
@@ -100,7 +103,7 @@ impl Default for Options {
             ..LimitsConf::default()
         };
         // The tests log in hundreds of times.
-        Self { cost: Cost { memory_kib: 8, passes: 1 }, limits, paper_c_in: Currency::Cny }
+        Self { cost: Cost { memory_kib: 8, passes: 1 }, limits, paper_c_in: Currency::Cny, begins: TEN_O_CLOCK }
     }
 }
 
@@ -127,7 +130,7 @@ impl TestApp {
 
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let (system, trading) = trade(store.clone(), people.clone(), options.limits, options.paper_c_in).await;
+        let (system, trading) = trade(store.clone(), people.clone(), &options).await;
         let server = http::serve(listener, 2, http::install(&system).unwrap()).unwrap();
         let handle = server.handle();
         tokio::spawn(server);

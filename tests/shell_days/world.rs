@@ -274,6 +274,7 @@ impl World {
             client_signal_id: key.as_str().into(),
             symbol: symbol(a / 5),
             side: Some(if c.is_multiple_of(2) { Side::Buy } else { Side::Sell }),
+            position_effect: None,
             size: Size::Quantity(Qty::new(i64::from(1 + b / 2 % 5) * 100)),
             ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price,

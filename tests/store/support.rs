@@ -108,6 +108,7 @@ pub(crate) fn new_signal(key: &str) -> NewSignal {
         client_signal_id: key.into(),
         symbol: symbol(),
         side: Some(Side::Buy),
+        position_effect: None,
         size: Size::Quantity(Qty::new(100)),
         ord_type: OrdType::Limit,
         limit_price: Some(Price::from_e4(100_000)),
@@ -156,6 +157,7 @@ pub(crate) fn terms(parent: ParentId) -> Arc<OrderTerms> {
         source: Source::Signal,
         symbol: symbol(),
         side: Side::Buy,
+        effect: None,
         ord_type: OrdType::Limit,
         limit_price: Some(Price::from_e4(100_000)),
         time_in_force: TimeInForce::Day,
@@ -179,6 +181,7 @@ pub(crate) fn approval() -> Arc<Approval> {
             stamp_duty_sell: Ratio::from_e6(1_000),
             transfer_fee: Ratio::from_e6(20),
         },
+        contract: None,
         reserved_cash: Money::from_units(1_006),
         arrival_px: Some(Price::from_e4(100_000)),
     })

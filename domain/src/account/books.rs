@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::{Account, AccountEffects};
 use crate::event::Event;
 use crate::ids::StrategyId;
-use crate::ledger::{Adjustment, Book, Imported, Ledger, Mark, OpeningHolding, Transfer};
+use crate::ledger::{Adjustment, Book, ContractBook, Imported, Ledger, Mark, OpeningHolding, Transfer};
 use crate::order::Side;
 use crate::row::Row;
 use crate::symbol::Symbol;
@@ -109,13 +109,21 @@ impl Account {
         if marks.is_empty() {
             return;
         }
-        let changed = ledger.mark(at, &marks, closing);
-        self.book_rows(changed, fx);
+        let (books, settled) = ledger.mark(at, &marks, closing);
+        self.book_rows(books, fx);
+        if !settled.is_empty() {
+            self.contract_rows(settled, fx);
+            fx.rows.push(self.account_row(at, ledger));
+        }
         fx.events.push(Event::BooksMarked { account: self.conf.id.clone(), closing, marks: marks.into() });
     }
 
     pub(super) fn book_rows(&self, books: Vec<Book>, fx: &mut AccountEffects) {
         fx.rows.extend(books.into_iter().map(|book| Row::Book { account: self.conf.id.clone(), book }));
+    }
+
+    pub(super) fn contract_rows(&self, books: Vec<ContractBook>, fx: &mut AccountEffects) {
+        fx.rows.extend(books.into_iter().map(|book| Row::Contract { account: self.conf.id.clone(), book }));
     }
 
     /// Books what a person says.

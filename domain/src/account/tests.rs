@@ -16,6 +16,7 @@ fn ended(number: u64) -> Order {
         source: Source::Signal,
         symbol: Symbol::parse("600000.SH").expect("a symbol"),
         side: Side::Buy,
+        effect: None,
         ord_type: OrdType::Limit,
         limit_price: Some(Price::from_e4(100_000)),
         time_in_force: TimeInForce::Day,
@@ -30,7 +31,8 @@ fn ended(number: u64) -> Order {
         transfer_fee: Ratio::ZERO,
     };
     let trade_date = TradeDate::from_yyyymmdd(20_250_303).expect("a date");
-    let approval = Approval { trade_date, band: None, fees, reserved_cash: Money::ZERO, arrival_px: None };
+    let approval =
+        Approval { trade_date, band: None, fees, reserved_cash: Money::ZERO, contract: None, arrival_px: None };
     let order = Order::new(Arc::new(terms), Arc::new(approval), Timestamp::from_us(0));
     Order { status: OrdStatus::Filled, cum_qty: Qty::new(100), send_no: 1, ..order }
 }

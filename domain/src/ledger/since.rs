@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Book, Ledger};
+use super::{Book, ContractBook, Ledger};
 use crate::ids::StrategyId;
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
@@ -125,17 +125,21 @@ impl Book {
 }
 
 impl Ledger {
-    /// Takes in what the market has shown up to `at`; `closing` when the day is over. Returns the books that changed.
-    pub fn mark(&mut self, at: Timestamp, marks: &[Mark], closing: bool) -> Vec<Book> {
-        let mut changed = Vec::new();
+    /// Takes in what the market has shown up to `at`; `closing` when the day is over: contracts are settled then. Returns
+    /// the books that changed.
+    pub fn mark(&mut self, at: Timestamp, marks: &[Mark], closing: bool) -> (Vec<Book>, Vec<ContractBook>) {
+        let (mut changed, mut settled) = (Vec::new(), Vec::new());
         for mark in marks {
+            if closing {
+                settled.extend(self.settle(mark.symbol, &mark.book, mark.last));
+            }
             if let Ok(index) = self.search(mark.symbol, &mark.book) {
                 let book = &mut self.books[index];
                 book.mark(at, mark, closing);
                 changed.push(book.clone());
             }
         }
-        changed
+        (changed, settled)
     }
 
     /// What is worth writing down of the prices since each book was marked: new extremes, and at the end of the day every
@@ -151,6 +155,22 @@ impl Ledger {
             let mark = || Mark { symbol: book.symbol, book: book.strategy.clone(), high, low, last };
             (closing || new).then(mark)
         })
+        .chain(self.settlements(closing, &seen))
         .collect()
+    }
+
+    /// The last prices at which contracts are settled.
+    fn settlements(
+        &self,
+        closing: bool,
+        seen: &impl Fn(Symbol, Timestamp) -> Option<(Price, Price, Price)>,
+    ) -> impl Iterator<Item = Mark> {
+        let held = self.contracts.iter().filter(move |book| closing && !book.qty().is_zero());
+        let mut keys: Vec<(Symbol, &StrategyId)> = held.map(|book| (book.symbol, &book.strategy)).collect();
+        keys.dedup();
+        keys.into_iter().filter_map(move |(symbol, book)| {
+            let (high, low, last) = seen(symbol, Timestamp::default())?;
+            Some(Mark { symbol, book: book.clone(), high, low, last })
+        })
     }
 }

@@ -22,6 +22,7 @@ fn fresh() -> Order {
         source: Source::Signal,
         symbol: Symbol::parse("600000.SH").expect("a symbol"),
         side: Side::Buy,
+        effect: None,
         ord_type: OrdType::Limit,
         limit_price: Some(Price::from_e4(100_000)),
         time_in_force: TimeInForce::Day,
@@ -39,6 +40,7 @@ fn fresh() -> Order {
         trade_date: TradeDate::from_yyyymmdd(20_250_303).expect("a date"),
         band: None,
         fees,
+        contract: None,
         reserved_cash: fees.buy_reserve(Price::from_e4(100_000), Qty::new(300)),
         arrival_px: None,
     };

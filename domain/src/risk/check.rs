@@ -1,18 +1,19 @@
 //! The checks, in order of precedence, each with the number found and the number allowed.
 
-use crate::calendar::Phase;
 use crate::denial::{DenialCode, Measure};
 use crate::event::TradingState;
 use crate::instrument::{Board, Instrument};
+use crate::ledger::Ledger;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::quote::Quote;
 use crate::rules::{DayRules, QtyFault};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
 use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate, mul_div_floor};
-use crate::view::View;
+use crate::view::{View, usable};
 
-use super::counters::{self, Counted};
+use super::contracts;
+use super::counters::{self, Counted, Used};
 use super::limits::{Crossing, Limits, Permission};
 use super::{Reserved, Risk};
 
@@ -22,24 +23,48 @@ pub(super) struct Decided {
     pub(super) approval: Approval,
     pub(super) px: Price,
     pub(super) t0: bool,
-    /// The dearest that a buy may become, and the lots that it is made of.
-    worst: Price,
-    lots: (Qty, Qty),
+    /// The dearest that an opening order may become, and the lots that it is made of.
+    pub(super) worst: Price,
+    pub(super) lots: (Qty, Qty),
 }
 
 impl Decided {
-    /// How much of a buy the cash pays for, in whole lots; nothing below the smallest order.
+    /// How much of an opening order the cash pays for, in whole lots; nothing below the smallest order.
     pub(super) fn affordable(&self, cash: Money) -> Qty {
         let (step, min) = self.lots;
-        let pays = |lots: i64| self.approval.fees.buy_reserve(self.worst, Qty::new(step.get() * lots)) <= cash;
+        let (worst, Approval { fees, contract, .. }) = (self.worst, &self.approval);
+        let needed = |qty: Qty| match contract {
+            Some(contract) => contract.margin_of(worst, qty) + contract.open_fee(worst, qty),
+            None => fees.buy_reserve(worst, qty),
+        };
+        let of_lot = contract.map_or_else(|| worst.times(step), |contract| contract.margin_of(worst, step));
         // Between what it can pay and what it cannot.
-        let (mut low, mut high) = (0, cash.e4().max(0) / self.worst.e4().max(1) / step.get().max(1) + 1);
+        let (mut low, mut high) = (0, cash.e4().max(0) / of_lot.e4().max(1) + 1);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            if pays(middle) { low = middle } else { high = middle }
+            if needed(Qty::new(step.get() * middle)) <= cash { low = middle } else { high = middle }
         }
         Some(Qty::new(step.get() * low)).filter(|qty| *qty >= min).unwrap_or(Qty::ZERO)
     }
+}
+
+/// An order with what it is checked against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) terms: &'a OrderTerms,
+    pub(super) ledger: &'a Ledger,
+    pub(super) limits: &'a Limits,
+    pub(super) rules: &'a DayRules,
+    pub(super) date: TradeDate,
+}
+
+/// The prices that an order is reckoned with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Priced {
+    pub(super) band: Option<(Price, Price)>,
+    /// What it would meet now.
+    pub(super) market_px: Price,
+    pub(super) arrival_px: Option<Price>,
 }
 
 /// How one check ended.
@@ -66,7 +91,7 @@ pub struct Check {
 /// Told of each check; the numbers are made only if somebody wants them.
 pub(super) type Sink<'s> = &'s mut dyn FnMut(&mut dyn FnMut() -> Check, Outcome);
 
-fn tell(sink: Sink<'_>, code: DenialCode, passed: bool, numbers: impl Fn() -> (Measure, Measure)) {
+pub(super) fn tell(sink: Sink<'_>, code: DenialCode, passed: bool, numbers: impl Fn() -> (Measure, Measure)) {
     let outcome = if passed { Outcome::Passed } else { Outcome::Denied };
     sink(
         &mut || {
@@ -78,18 +103,28 @@ fn tell(sink: Sink<'_>, code: DenialCode, passed: bool, numbers: impl Fn() -> (M
 }
 
 /// A number that may be as large as the limit, and is told from four fifths of it on.
-fn tell_limit<T: Amount>(sink: Sink<'_>, code: DenialCode, value: T, limit: T) {
+pub(super) fn tell_limit<T: Amount>(sink: Sink<'_>, code: DenialCode, value: T, limit: T) {
     let (used, most) = (value.number(), limit.number());
-    let outcome = match used {
-        _ if used > most => Outcome::Denied,
-        _ if used > 0 && used.saturating_mul(5) >= most.saturating_mul(4) && most < i64::MAX / 4 => Outcome::Warned,
-        _ => Outcome::Passed,
+    let near = used > 0 && used.saturating_mul(5) >= most.saturating_mul(4) && most < i64::MAX / 4;
+    tell_near(sink, code, value, limit, near);
+}
+
+/// The same where another number than four fifths is told.
+pub(super) fn tell_limit_from<T: Amount>(sink: Sink<'_>, code: DenialCode, value: T, limit: T, warn: T) {
+    tell_near(sink, code, value, limit, value.number() >= warn.number() && value.number() > 0);
+}
+
+fn tell_near<T: Amount>(sink: Sink<'_>, code: DenialCode, value: T, limit: T, near: bool) {
+    let outcome = match near {
+        _ if value.number() > limit.number() => Outcome::Denied,
+        true => Outcome::Warned,
+        false => Outcome::Passed,
     };
     sink(&mut || Check { code, outcome, value: value.measure(), limit: limit.measure() }, outcome);
 }
 
 /// What limits are counted in.
-trait Amount: Copy {
+pub(super) trait Amount: Copy {
     fn number(self) -> i64;
     fn measure(self) -> Measure;
 }
@@ -130,7 +165,7 @@ fn tell_warned(sink: Sink<'_>, code: DenialCode, value: Measure, limit: Measure)
     sink(&mut || check(), Outcome::Warned);
 }
 
-fn skip(sink: Sink<'_>, code: DenialCode, why: &'static str) {
+pub(super) fn skip(sink: Sink<'_>, code: DenialCode, why: &'static str) {
     let check = || Check { code, outcome: Outcome::Skipped, value: Measure::None, limit: Measure::Word(why.into()) };
     sink(&mut || check(), Outcome::Skipped);
 }
@@ -171,14 +206,14 @@ impl Risk {
     /// unknown); otherwise what an approval would consist of, provided that the sink saw no check fail.
     pub(super) fn run(&self, at: Timestamp, view: View<'_>, terms: &OrderTerms, sink: Sink<'_>) -> Option<Decided> {
         let state = view.states.strictest(&terms.account, &terms.strategy);
-        let permitted = view.states.permits(&terms.account, &terms.strategy, terms.side);
+        let permitted = view.states.permits(&terms.account, &terms.strategy, terms.reduces());
         tell(sink, DenialCode::TradingState, permitted, || (word(state.into()), word(TradingState::Active.into())));
 
         let limits = self.limits.of_strategy(&terms.account, &terms.strategy);
         let known = view.ledgers.get(&terms.account).zip(limits);
         tell(sink, DenialCode::AccountNotReady, known.is_some(), || (Measure::None, Measure::None));
 
-        let date = view.market.calendar.trade_date(at);
+        let date = view.market.trade_date(terms.symbol, at);
         let rules = date.and_then(|date| view.market.day(terms.symbol, date).ok());
         tell(sink, DenialCode::InstrumentUnknown, rules.is_some(), || (Measure::None, Measure::None));
         let ((ledger, limits), date, rules) = (known?, date?, rules?);
@@ -189,17 +224,27 @@ impl Risk {
             (word("on the restricted list"), Measure::None)
         });
         match view.market.instrument(terms.symbol).and_then(|i| needed(i, date)) {
-            _ if terms.side == Side::Sell => skip(sink, DenialCode::Permission, "a reducing order"),
+            _ if terms.reduces() => skip(sink, DenialCode::Permission, "a reducing order"),
             None => skip(sink, DenialCode::Permission, "nothing special"),
             Some(needed) => tell(sink, DenialCode::Permission, limits.permissions.has(needed), || {
                 (word(needed.into()), Measure::None)
             }),
         }
 
+        let fault = contracts::effect_fault(rules.contract.as_ref(), terms.effect);
+        tell(sink, DenialCode::PositionEffect, fault.is_none(), || {
+            (terms.effect.map_or(Measure::None, |effect| word(effect.into())), fault.map_or(Measure::None, word))
+        });
+
         let open = view.market.is_open(terms.symbol, terms.ord_type, at);
         tell(sink, DenialCode::SessionClosed, open, || {
             (word(if open { "open" } else { "closed" }), word("continuous trading"))
         });
+
+        let order = Order { terms, ledger, limits, rules: &rules, date };
+        if let Some(contract) = &rules.contract {
+            return self.run_contract(at, view, &order, contract, sink);
+        }
 
         let (book, holding) = (ledger.book(terms.symbol, &terms.strategy), ledger.holding(terms.symbol));
         let none = Reserved::default();
@@ -230,52 +275,8 @@ impl Risk {
             (Measure::Qty(terms.qty), Measure::Qty(limit))
         });
 
-        match (terms.ord_type, terms.limit_price) {
-            (OrdType::Limit, price) => {
-                let on_grid = price.is_some_and(|p| p.is_positive() && rules.on_tick(p));
-                tell(sink, DenialCode::TickSize, on_grid, || {
-                    (price.map_or(Measure::None, Measure::Price), Measure::Price(rules.tick))
-                });
-            }
-            (OrdType::Market, _) => skip(sink, DenialCode::TickSize, "market order"),
-        }
-
-        let quote = view.quotes.get(terms.symbol);
-        let age_max = match terms.ord_type {
-            OrdType::Market => limits.quote_age_market,
-            OrdType::Limit => limits.quote_age_limit,
-        };
-        // Where no price is made, none grows old.
-        let age = quote.map(|q| view.market.calendar.price_age(q.at, at, rules.closing_auction).us().max(0));
-        tell(sink, DenialCode::QuoteStale, age.is_some_and(|age| age <= age_max.us()), || {
-            let found = age.map_or(word("no quote"), |us| Measure::Millis(us / 1_000));
-            (found, Measure::Millis(age_max.us() / 1_000))
-        });
-
-        let band = quote.and_then(|q| q.prev_close).and_then(|prev_close| rules.price_band(prev_close));
-        match (terms.limit_price, band) {
-            (Some(price), Some((low, high))) => {
-                tell(sink, DenialCode::PriceLimit, price >= low && price <= high, || {
-                    (Measure::Price(price), Measure::Price(if price < low { low } else { high }))
-                });
-            }
-            (None, _) => skip(sink, DenialCode::PriceLimit, "market order"),
-            (Some(_), None) => skip(sink, DenialCode::PriceLimit, "no limit today, or no previous close known"),
-        }
-
-        let market_px = quote.map_or(Price::ZERO, |q| q.meets(terms.side));
-        self.check_distance(at, view, terms, limits, &rules, quote, band, sink);
-
-        if terms.id.signal().get() == 0 {
-            let age = self.duplicate_age(at, terms);
-            let window = limits.duplicate_window;
-            tell(sink, DenialCode::Duplicate, age.is_none_or(|age| age >= window), || {
-                let age = age.map_or(Measure::None, |age| Measure::Millis(age.us() / 1_000));
-                (age, Measure::Millis(window.us() / 1_000))
-            });
-        } else {
-            skip(sink, DenialCode::Duplicate, "the signal has a key");
-        }
+        let Priced { band, market_px, arrival_px } = self.check_price(at, view, &order, sink);
+        self.check_duplicate(at, terms, limits, sink);
 
         // The price to reckon with: the limit, or for a market order what it would meet now.
         let px = terms.limit_price.unwrap_or(market_px);
@@ -283,15 +284,7 @@ impl Risk {
         let fees = rules.fees.with_commission(limits.commission);
 
         let t0 = rules.min_holding_days == 0;
-        let used = self.counters.used(at, Counted { terms, px, date, t0 });
-        match (used.crossed, used.crossed_elsewhere) {
-            (Some(own), _) if limits.crossing == Crossing::Warn => {
-                tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(own));
-            }
-            (Some(own), _) => tell(sink, DenialCode::Crossing, false, || (Measure::Price(px), Measure::Price(own))),
-            (None, Some(other)) => tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(other)),
-            (None, None) => tell(sink, DenialCode::Crossing, true, || (Measure::None, Measure::None)),
-        }
+        let used = self.check_crossing(at, &order, px, t0, sink);
 
         // A market buy may fill as high as the day allows; without a band, ten per cent above the market.
         let worst = match (terms.limit_price, band) {
@@ -302,7 +295,7 @@ impl Risk {
         let reserved_cash = match terms.side {
             Side::Buy => {
                 let needed = fees.buy_reserve(worst, terms.qty);
-                let available = ledger.cash - reserved.cash;
+                let available = usable(ledger, view.quotes) - reserved.cash;
                 tell(sink, DenialCode::Cash, needed <= available, || {
                     (Measure::Money(needed), Measure::Money(available))
                 });
@@ -352,17 +345,98 @@ impl Risk {
                 None => skip(sink, DenialCode::Exposure, NOT_LIMITED),
             }
 
-            let buys = used.symbol_buys.saturating_add(1);
-            tell_limit(sink, DenialCode::SymbolOrders, buys, limits.symbol_orders_max);
-            let parents = used.parents.saturating_add(u32::from(terms.id.attempt() <= 1));
-            let orders_max = counters::orders_max(parents, limits.strategy_orders_max);
-            tell_limit(sink, DenialCode::StrategyOrders, used.orders.saturating_add(1), orders_max);
+            self.check_rates(terms, limits, &used, sink);
             let minute_max = equity.scale(limits.notional_minute);
             tell_limit(sink, DenialCode::NotionalMinute, used.minute + value, minute_max);
             let of_day = if t0 { limits.notional_day_t0 } else { limits.notional_day };
             tell_limit(sink, DenialCode::NotionalDay, used.day + value, equity.scale(of_day));
         }
 
+        self.check_counts(at, &order, reserved, sink);
+
+        let approval = Approval { trade_date: date, band, fees, contract: None, reserved_cash, arrival_px };
+        Some(Decided { approval, px, t0, worst, lots: (rules.buy_step, rules.buy_min) })
+    }
+
+    /// Tick, quote, limit prices and distance from the market.
+    pub(super) fn check_price(&self, at: Timestamp, view: View<'_>, order: &Order<'_>, sink: Sink<'_>) -> Priced {
+        let Order { terms, limits, rules, .. } = *order;
+        match (terms.ord_type, terms.limit_price) {
+            (OrdType::Limit, price) => {
+                let on_grid = price.is_some_and(|p| p.is_positive() && rules.on_tick(p));
+                tell(sink, DenialCode::TickSize, on_grid, || {
+                    (price.map_or(Measure::None, Measure::Price), Measure::Price(rules.tick))
+                });
+            }
+            (OrdType::Market, _) => skip(sink, DenialCode::TickSize, "market order"),
+        }
+
+        let quote = view.quotes.get(terms.symbol);
+        let age_max = match terms.ord_type {
+            OrdType::Market => limits.quote_age_market,
+            OrdType::Limit => limits.quote_age_limit,
+        };
+        // Where no price is made, none grows old.
+        let age = quote.map(|q| view.market.price_age(terms.symbol, q.at, at, rules.closing_auction).us().max(0));
+        tell(sink, DenialCode::QuoteStale, age.is_some_and(|age| age <= age_max.us()), || {
+            let found = age.map_or(word("no quote"), |us| Measure::Millis(us / 1_000));
+            (found, Measure::Millis(age_max.us() / 1_000))
+        });
+
+        let band = quote.and_then(|q| q.prev_close).and_then(|prev_close| rules.price_band(prev_close));
+        match (terms.limit_price, band) {
+            (Some(price), Some((low, high))) => {
+                tell(sink, DenialCode::PriceLimit, price >= low && price <= high, || {
+                    (Measure::Price(price), Measure::Price(if price < low { low } else { high }))
+                });
+            }
+            (None, _) => skip(sink, DenialCode::PriceLimit, "market order"),
+            (Some(_), None) => skip(sink, DenialCode::PriceLimit, "no limit today, or no previous close known"),
+        }
+
+        let market_px = quote.map_or(Price::ZERO, |q| q.meets(terms.side));
+        self.check_distance(at, view, order, quote, band, sink);
+        Priced { band, market_px, arrival_px: quote.map(|q| q.meets(terms.side)) }
+    }
+
+    pub(super) fn check_duplicate(&self, at: Timestamp, terms: &OrderTerms, limits: &Limits, sink: Sink<'_>) {
+        if terms.id.signal().get() == 0 {
+            let age = self.duplicate_age(at, terms);
+            let window = limits.duplicate_window;
+            tell(sink, DenialCode::Duplicate, age.is_none_or(|age| age >= window), || {
+                let age = age.map_or(Measure::None, |age| Measure::Millis(age.us() / 1_000));
+                (age, Measure::Millis(window.us() / 1_000))
+            });
+        } else {
+            skip(sink, DenialCode::Duplicate, "the signal has a key");
+        }
+    }
+
+    /// Whether it would trade with an order of our own. Returns what was used when it came.
+    pub(super) fn check_crossing(&self, at: Timestamp, order: &Order<'_>, px: Price, t0: bool, sink: Sink<'_>) -> Used {
+        let Order { terms, limits, date, .. } = *order;
+        let used = self.counters.used(at, Counted { terms, px, date, t0 });
+        match (used.crossed, used.crossed_elsewhere) {
+            (Some(own), _) if limits.crossing == Crossing::Warn => {
+                tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(own));
+            }
+            (Some(own), _) => tell(sink, DenialCode::Crossing, false, || (Measure::Price(px), Measure::Price(own))),
+            (None, Some(other)) => tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(other)),
+            (None, None) => tell(sink, DenialCode::Crossing, true, || (Measure::None, Measure::None)),
+        }
+        used
+    }
+
+    pub(super) fn check_rates(&self, terms: &OrderTerms, limits: &Limits, used: &Used, sink: Sink<'_>) {
+        let buys = used.symbol_buys.saturating_add(1);
+        tell_limit(sink, DenialCode::SymbolOrders, buys, limits.symbol_orders_max);
+        let parents = used.parents.saturating_add(u32::from(terms.id.attempt() <= 1));
+        let orders_max = counters::orders_max(parents, limits.strategy_orders_max);
+        tell_limit(sink, DenialCode::StrategyOrders, used.orders.saturating_add(1), orders_max);
+    }
+
+    pub(super) fn check_counts(&self, at: Timestamp, order: &Order<'_>, reserved: &Reserved, sink: Sink<'_>) {
+        let Order { terms, ledger, limits, date, .. } = *order;
         self.check_attempts(at, terms, limits, date, sink);
 
         // Counted with this one, from here on.
@@ -374,32 +448,26 @@ impl Risk {
         };
         let sent = sent.saturating_add(ledger.extra_messages);
         tell_limit(sink, DenialCode::MessageCeiling, sent.saturating_add(1), limits.message_ceiling);
-
-        let arrival_px = quote.map(|q| q.meets(terms.side));
-        let approval = Approval { trade_date: date, band, fees, reserved_cash, arrival_px };
-        Some(Decided { approval, px, t0, worst, lots: (rules.buy_step, rules.buy_min) })
     }
 
     /// How far the limit price is on the other side of the market. In auctions, and on the passive side, the whole band
     /// is free.
-    #[expect(clippy::too_many_arguments, reason = "everything that is known of the order and its market by now")]
     fn check_distance(
         &self,
         at: Timestamp,
         view: View<'_>,
-        terms: &OrderTerms,
-        limits: &Limits,
-        rules: &DayRules,
+        order: &Order<'_>,
         quote: Option<&Quote>,
         band: Option<(Price, Price)>,
         sink: Sink<'_>,
     ) {
+        let Order { terms, limits, rules, .. } = *order;
         let mut skip_both = |why| {
             skip(sink, DenialCode::PriceCage, why);
             skip(sink, DenialCode::PriceCollar, why);
         };
         let Some(price) = terms.limit_price else { return skip_both("market order") };
-        if view.market.calendar.phase(at, rules.closing_auction) != Phase::Continuous {
+        if !view.market.is_continuous(terms.symbol, at, rules.closing_auction) {
             return skip_both("not in continuous trading");
         }
         let Some(reference) = quote.and_then(|quote| reference(quote, terms.side)) else {

@@ -173,6 +173,11 @@ impl<'a> Counted<'a> {
         let px = terms.limit_price.or(order.approval.arrival_px).unwrap_or_default();
         Self { terms, px, date, t0: is_t0(market, terms.symbol, date) }
     }
+
+    /// Contracts are opened by margin, not by value.
+    fn is_bought(&self) -> bool {
+        self.terms.side == Side::Buy && self.terms.effect.is_none()
+    }
 }
 
 fn is_t0(market: &Market, symbol: Symbol, date: TradeDate) -> bool {
@@ -215,7 +220,7 @@ impl Counters {
     pub(super) fn approved(&mut self, at: Timestamp, order: Counted<'_>) {
         let Counted { terms, px, date, t0 } = order;
         let account = self.account(&terms.account, date);
-        if terms.side == Side::Buy {
+        if order.is_bought() {
             let value = px.times(terms.qty);
             account.minute.add(slot(at, TEN_SECONDS), value.e4());
             if account.day == Some(date) {
@@ -242,7 +247,7 @@ impl Counters {
         };
         let live = account.live.entry(terms.symbol).or_default();
         live.orders += 1;
-        live.buys += u32::from(terms.side == Side::Buy);
+        live.buys += u32::from(!terms.reduces());
         live.sides.put(terms.side, px);
         self.all.entry(terms.symbol).or_default().put(terms.side, px);
     }
@@ -253,7 +258,7 @@ impl Counters {
             && let Some(live) = account.live.get_mut(&terms.symbol)
         {
             live.orders = live.orders.saturating_sub(1);
-            live.buys = live.buys.saturating_sub(u32::from(terms.side == Side::Buy));
+            live.buys = live.buys.saturating_sub(u32::from(!terms.reduces()));
             live.sides.take(terms.side, px);
             if live.orders == 0 {
                 account.live.remove(&terms.symbol);
@@ -271,7 +276,7 @@ impl Counters {
     pub(super) fn settled(&mut self, at: Timestamp, order: &Order, counted: Counted<'_>) {
         let Counted { terms, px, date, t0 } = counted;
         let unfilled = (terms.qty - order.cum_qty).max(Qty::ZERO);
-        if terms.side == Side::Buy && !unfilled.is_zero() {
+        if counted.is_bought() && !unfilled.is_zero() {
             let account = self.account(&terms.account, date);
             if account.day == Some(date) {
                 account.opened[usize::from(t0)] -= px.times(unfilled);

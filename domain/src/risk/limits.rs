@@ -181,6 +181,13 @@ limits! {
         attempts_failed, "attempts_failed": u32 = 3;
         attempts_buy, "attempts_buy": u32 = 10;
         attempts_sell, "attempts_sell": u32 = 60;
+        /// Contracts: the margin of one order, and of all that is held and on its way, of the account's equity. From the
+        /// third on it is told.
+        order_margin, "order_margin": Ratio = Ratio::from_percent(30);
+        margin, "margin": Ratio = Ratio::from_percent(80);
+        margin_warn, "margin_warn": Ratio = Ratio::from_percent(70);
+        /// Lots per order.
+        order_lots_max, "order_lots_max": u32 = 10;
         /// What becomes of an order that would trade with a live one of the same account.
         crossing, "crossing": Crossing = Crossing::Deny;
         /// What the account may buy beside main boards and funds. All of it unless somebody says less.

@@ -6,6 +6,7 @@
 
 use crate::csv::{CsvError, Table};
 use crate::fees::FeeRules;
+use crate::futures::NoFact;
 use crate::instrument::{Board, Instrument, Settle, Status};
 use crate::symbol::{Exchange, Symbol};
 use crate::units::{Money, Price, Qty, Ratio, TradeDate};
@@ -124,6 +125,11 @@ pub enum NoRule {
     NotListed { symbol: Symbol, listed_on: TradeDate },
     #[error("no {rule} is known for {symbol} on {day}")]
     Missing { rule: Rule, symbol: Symbol, day: TradeDate },
+    #[error(transparent)]
+    Contract(#[from] NoFact),
+    /// Neither the data nor the settings say it.
+    #[error("no margin is known for {symbol} on {day}")]
+    Margin { symbol: Symbol, day: TradeDate },
 }
 
 /// All rules, by kind. Asked once per instrument and day; the answer is kept by the caller.
@@ -214,6 +220,7 @@ impl RuleBook {
                 stamp_duty_sell: at.find(&self.stamp_duty_sell, family)?,
                 transfer_fee: at.find(&self.transfer_fee, family)?,
             },
+            contract: None,
         })
     }
 

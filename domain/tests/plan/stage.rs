@@ -147,6 +147,7 @@ pub(crate) fn planned(case: &Case) -> Result<Plan, Vec<Denial>> {
         client_signal_id: "k".into(),
         symbol,
         side: case.side,
+        position_effect: None,
         size: case.size,
         ord_type: if case.limit.is_some() { OrdType::Limit } else { OrdType::Market },
         limit_price: case.limit,

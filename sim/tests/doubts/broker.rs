@@ -202,6 +202,7 @@ impl Bench {
             client_signal_id: format!("k{}", id.get()).into(),
             symbol: symbol(),
             side: Some(side),
+            position_effect: None,
             size: Size::Quantity(Qty::new(qty)),
             ord_type: if limit.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price: limit.map(Price::from_e4),

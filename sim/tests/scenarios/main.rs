@@ -16,6 +16,7 @@ macro_rules! stories {
 
 mod book_stories;
 mod broker_stories;
+mod contract_stories;
 mod people_stories;
 mod risk_stories;
 mod signal_stories;
@@ -32,7 +33,8 @@ fn every_denial_has_a_story() {
         .chain(signal_stories::ALL)
         .chain(people_stories::ALL)
         .chain(risk_stories::ALL)
-        .chain(book_stories::ALL);
+        .chain(book_stories::ALL)
+        .chain(contract_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");

@@ -13,6 +13,7 @@ use signalbox_domain::account::{AccountConf, AccountInput, Alarm, BookOrder, Pac
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report};
 use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::capital::CapitalBase;
+use signalbox_domain::contract::Effect;
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{
@@ -315,7 +316,8 @@ impl Stage {
                 let price = terms.limit_price.map_or("market".to_owned(), |px| format!("@ {px}"));
                 let again = if *send_no > 1 { " again" } else { "" };
                 let ioc = if terms.time_in_force == TimeInForce::Ioc { " ioc" } else { "" };
-                said.push(format!("{account}: submit {order} {} {} {price}{ioc}{again}", terms.side, terms.qty));
+                let side = side(terms.side, terms.effect);
+                said.push(format!("{account}: submit {order} {side} {} {price}{ioc}{again}", terms.qty));
             }
             BrokerRequest::Cancel { .. } => said.push(format!("{account}: cancel {order}")),
             BrokerRequest::Find { .. } => said.push(format!("{account}: find {order}")),
@@ -565,7 +567,7 @@ impl Stage {
 
     /// A size is a number of shares, `¥25000` or `25%`; a sell's also `all`.
     ///
-    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [ioc] [until HH:MM]
+    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [effect EFFECT] [ioc] [until HH:MM]
     /// [test] [decided DAY-HH:MM] [priority N] [basket NAME]`
     fn signal(&self, id: &str, words: &[&str]) -> Signal {
         let verb = words.iter().position(|word| matches!(*word, "buy" | "sell" | "target")).expect("a verb");
@@ -605,6 +607,7 @@ impl Stage {
                 "sell" => Some(Side::Sell),
                 _ => None,
             },
+            position_effect: after(words, "effect").map(|effect| effect.parse().expect("an effect")),
             size,
             ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
             limit_price,
@@ -638,6 +641,7 @@ impl Stage {
             source: signal.source,
             symbol: signal.symbol,
             side: signal.side.expect("a side"),
+            effect: signal.position_effect,
             ord_type: signal.ord_type,
             limit_price: signal.limit_price,
             time_in_force: signal.time_in_force,
@@ -699,8 +703,21 @@ impl Stage {
             let sellable = book.qty - book.bought_today;
             let _ = write!(text, ", {} {} {} ({sellable} sellable)", book.strategy, book.symbol, book.qty);
         }
+        if !ledger.contracts().is_empty() {
+            let _ = write!(text, ", margin {}", ledger.margin());
+        }
+        for book in ledger.contracts().iter().filter(|book| !book.qty().is_zero()) {
+            let date = self.desk.market.trade_date(book.symbol, self.desk.at).unwrap_or(book.date);
+            let (before, today) = book.on(date);
+            let _ = write!(text, ", {} {} {} {before} and {today} today", book.strategy, book.symbol, book.direction);
+        }
         text
     }
+}
+
+/// `buy`, or `buy open` of a contract.
+fn side(side: Side, effect: Option<Effect>) -> String {
+    effect.map_or(side.to_string(), |effect| format!("{side} {effect}"))
 }
 
 fn name(order: OrderId) -> String {
@@ -749,8 +766,10 @@ fn event_line(event: &Event) -> Option<String> {
         Event::SignalPlanned { signal, legs, residual, .. }
             if legs.len() != 1 || !residual.is_zero() || legs.iter().any(|leg| !leg.mode.is_auto()) =>
         {
-            let legs: Vec<String> =
-                legs.iter().map(|leg| format!("{} {} {}{}", leg.account, leg.side, leg.qty, waits(leg))).collect();
+            let legs: Vec<String> = legs
+                .iter()
+                .map(|leg| format!("{} {} {}{}", leg.account, side(leg.side, leg.effect), leg.qty, waits(leg)))
+                .collect();
             let legs = if legs.is_empty() { "nothing".to_owned() } else { legs.join(", ") };
             format!("S{} planned: {legs}; residual {residual}", signal.get())
         }

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod books;
+pub mod contract_books;
 pub mod exceptions;
 pub mod fills;
 pub mod fx_rates;

@@ -44,6 +44,7 @@ pub struct Model {
     pub doubt_since_us: Option<i64>,
     pub parked: Option<String>,
     pub baseline: Option<String>,
+    pub effect: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -22,6 +22,7 @@ pub struct Model {
     pub waiting_for: Option<String>,
     pub wait_until_us: Option<i64>,
     pub decided: Option<String>,
+    pub effect: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -150,6 +150,7 @@ pub fn buy(id: u64, at: Timestamp) -> Arc<Signal> {
         client_signal_id: format!("k{id}").into(),
         symbol: symbol(),
         side: Some(Side::Buy),
+        position_effect: None,
         size: Size::Quantity(Qty::new(100)),
         ord_type: OrdType::Limit,
         limit_price: Some(Price::from_e4(100_000)),

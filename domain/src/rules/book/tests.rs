@@ -83,6 +83,7 @@ fn a_main_board_stock_has_all_its_rules_on_the_recorded_day() {
                 stamp_duty_sell: Ratio::from_e6(1_000),
                 transfer_fee: Ratio::from_e6(20),
             },
+            contract: None,
         }
     );
 }

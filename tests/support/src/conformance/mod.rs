@@ -211,6 +211,7 @@ impl Stage {
             source: Source::Manual,
             symbol: desk::symbol(),
             side,
+            effect: None,
             ord_type,
             limit_price: (ord_type == OrdType::Limit).then(|| Price::from_e4(100_000)),
             time_in_force,

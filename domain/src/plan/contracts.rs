@@ -1,0 +1,151 @@
+//! Legs for contracts: lots are opened and closed, in two directions.
+//!
+//! A signal that does not say which closes what its strategy holds on the other side and opens the rest. Where today's
+//! lots are closed with a flag of their own, a close becomes a leg for each kind, earlier days first.
+
+use std::slice;
+
+use super::{Ask, Planner};
+use crate::allocation::{by_weight, follow};
+use crate::contract::{CloseFlags, Contract, Effect};
+use crate::denial::Denial;
+use crate::ids::AccountId;
+use crate::order::Side;
+use crate::signal::Size;
+use crate::strategy::{Allocation, Route};
+use crate::units::{Money, Price, Qty, Ratio};
+
+impl Planner<'_> {
+    pub(super) fn contract(
+        &mut self,
+        accounts: &[AccountId],
+        route: &Route,
+        contract: &Contract,
+    ) -> Result<(), Vec<Denial>> {
+        // What one lot is worth takes the place of a share's price.
+        let lot = |px: Price| Price::from_e4(px.e4().saturating_mul(contract.multiplier));
+        match (self.signal.size, self.signal.side) {
+            (Size::Quantity(qty), Some(side)) => self.lots(accounts, route, side, Ask::Shares(qty), contract),
+            (Size::Amount(sum), Some(side)) => {
+                let price = lot(self.order_price(side)?);
+                self.lots(accounts, route, side, Ask::Sum(sum, price), contract);
+            }
+            (Size::Percent(share), Some(Side::Buy)) => {
+                self.check_base(accounts, route)?;
+                let price = lot(self.order_price(Side::Buy)?);
+                self.lots(accounts, route, Side::Buy, Ask::Share(share, price), contract);
+            }
+            (Size::Percent(part), Some(Side::Sell)) => {
+                for account in accounts {
+                    self.close(account, Side::Sell, follow(self.closable(account, Side::Sell), part), contract);
+                }
+            }
+            (Size::All, Some(side)) => {
+                for account in accounts {
+                    self.close(account, side, self.closable(account, side), contract);
+                }
+            }
+            (Size::TargetQuantity(target), _) => self.net(accounts, route, Ask::Shares(target), contract),
+            (Size::TargetAmount(Money::ZERO) | Size::TargetWeight(Ratio::ZERO), _) => {
+                self.net(accounts, route, Ask::Shares(Qty::ZERO), contract);
+            }
+            (Size::TargetAmount(sum), _) => {
+                let price = lot(self.position_price()?);
+                self.net(accounts, route, Ask::Sum(sum, price), contract);
+            }
+            (Size::TargetWeight(share), _) => {
+                self.check_base(accounts, route)?;
+                let price = lot(self.position_price()?);
+                self.net(accounts, route, Ask::Share(share, price), contract);
+            }
+            // The door lets no such signal in.
+            (Size::Quantity(_) | Size::Amount(_) | Size::Percent(_) | Size::All, None) => {}
+        }
+        Ok(())
+    }
+
+    fn lots(&mut self, accounts: &[AccountId], route: &Route, side: Side, ask: Ask, contract: &Contract) {
+        if route.allocation == Allocation::FixedRatio {
+            for account in accounts {
+                let lots = self.wanted(slice::from_ref(account), route, ask);
+                self.trade(account, side, lots, contract);
+            }
+            return;
+        }
+        let wanted = self.wanted(accounts, route, ask);
+        let (shares, residual) = by_weight(wanted, &self.weights(accounts, route.allocation, side), Qty::new(1));
+        self.residual += residual;
+        for (account, lots) in accounts.iter().zip(shares) {
+            self.trade(account, side, lots, contract);
+        }
+    }
+
+    /// Brings what is held long less what is held short to the target, in each account.
+    fn net(&mut self, accounts: &[AccountId], route: &Route, ask: Ask, contract: &Contract) {
+        for account in accounts {
+            let pending = (self.pending)(account);
+            let held = self.held_on(account, Side::Sell) - self.held_on(account, Side::Buy);
+            let target = self.wanted(slice::from_ref(account), route, ask);
+            let change = target - (held + pending.buys - pending.sells);
+            let side = if change.is_negative() { Side::Sell } else { Side::Buy };
+            self.trade(account, side, change.abs(), contract);
+        }
+    }
+
+    fn trade(&mut self, account: &AccountId, side: Side, qty: Qty, contract: &Contract) {
+        match self.signal.position_effect {
+            Some(Effect::Close) => {
+                // More than there is goes out as it is, and risk says with numbers why not.
+                let whole = qty <= self.closable(account, side);
+                if whole {
+                    self.close(account, side, qty, contract)
+                } else {
+                    self.push_lots(account, side, qty, Effect::Close)
+                }
+            }
+            Some(effect) => self.push_lots(account, side, qty, effect),
+            None => {
+                let closed = qty.min(self.closable(account, side));
+                self.close(account, side, closed, contract);
+                self.push_lots(account, side, qty - closed, Effect::Open);
+            }
+        }
+    }
+
+    fn close(&mut self, account: &AccountId, side: Side, qty: Qty, contract: &Contract) {
+        if contract.close == CloseFlags::One {
+            return self.push_lots(account, side, qty, Effect::Close);
+        }
+        let (yesterday, _) = self.split(account, side);
+        // What is being closed already took those of earlier days first.
+        let before = (yesterday - self.closing(account, side)).max(Qty::ZERO).min(qty);
+        self.push_lots(account, side, before, Effect::CloseYesterday);
+        self.push_lots(account, side, qty - before, Effect::CloseToday);
+    }
+
+    /// Lots of the strategy's own book that an order of this side closes: of earlier days, and of today.
+    fn split(&self, account: &AccountId, side: Side) -> (Qty, Qty) {
+        let (symbol, strategy) = (self.signal.symbol, &self.signal.strategy);
+        let ledger = self.view.ledgers.get(account);
+        let book = ledger.and_then(|ledger| ledger.contract(symbol, strategy, Effect::Close.direction(side)));
+        book.map_or((Qty::ZERO, Qty::ZERO), |book| book.on(self.date))
+    }
+
+    fn held_on(&self, account: &AccountId, side: Side) -> Qty {
+        let (yesterday, today) = self.split(account, side);
+        yesterday + today
+    }
+
+    fn closing(&self, account: &AccountId, side: Side) -> Qty {
+        let pending = (self.pending)(account);
+        if side == Side::Buy { pending.buys } else { pending.sells }
+    }
+
+    fn closable(&self, account: &AccountId, side: Side) -> Qty {
+        (self.held_on(account, side) - self.closing(account, side)).max(Qty::ZERO)
+    }
+
+    fn push_lots(&mut self, account: &AccountId, side: Side, qty: Qty, effect: Effect) {
+        self.push_leg(account, side, Some(effect), qty);
+    }
+}
