@@ -13,7 +13,7 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 
 const MULTIPLIER: i64 = 10;
 const MARGIN: i64 = 120_000;
-const CASH: i64 = 1_000_000_0000;
+const CASH: i64 = 10_000_000_000;
 
 fn cases() -> ProptestConfig {
     let cases = std::env::var("SIGNALBOX_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100_000);
