@@ -11,9 +11,10 @@ const STEEL: &str = "rb2505.SHFE";
 /// 2025-03-03T10:00:00+08:00, a Monday.
 const MONDAY: Timestamp = Timestamp::from_us(1_740_967_200_000_000);
 
-async fn quote(app: &TestApp, last: &str) {
+/// A bid at the ask would be an auction.
+async fn quote(app: &TestApp, last: &str, bid: &str, ask: &str) {
     let feed = app.key(json!({ "name": unique(), "scopes": ["quotes:write"] })).await.1;
-    let quote = json!({ "symbol": STEEL, "last": last, "ask": last, "ask_size": 50, "bid": last, "bid_size": 50 });
+    let quote = json!({ "symbol": STEEL, "last": last, "ask": ask, "ask_size": 50, "bid": bid, "bid_size": 50 });
     let shown = app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [quote] })).await;
     assert_eq!(shown.status, 200, "{shown:?}");
 }
@@ -33,7 +34,8 @@ async fn position(app: &TestApp, token: &str, wanted: impl Fn(Option<&Value>) ->
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("the lots never were as wanted");
+    let signals = app.get("/v1/signals", token).await.body;
+    panic!("the lots never were as wanted: {signals:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,7 +44,7 @@ async fn lots_are_opened_shown_with_their_margin_and_closed_with_the_flag_of_the
     let on_a = Grant::account(Pattern::try_from("paper-a".to_owned()).unwrap(), &[Action::Read, Action::Trade]);
     app.user("ann", &[Role::Trader], vec![on_a]).await;
     let ann = app.login("ann").await.access;
-    quote(&app, "3500").await;
+    quote(&app, "3500", "3499", "3500").await;
 
     let sent = app.call("POST", "/v1/orders", &ann, order("buy", 2, "3500")).await;
     assert_eq!(sent.status, 202, "{sent:?}");
@@ -50,7 +52,7 @@ async fn lots_are_opened_shown_with_their_margin_and_closed_with_the_flag_of_the
     let of = |name: &str| held[name].as_str().unwrap().to_owned();
     assert_eq!((of("direction"), of("quantity"), of("today_qty")), ("long".into(), "2".into(), "2".into()), "{held}");
     assert_eq!((of("multiplier"), of("margin"), of("avg_cost")), ("10".into(), "10500.00".into(), "3500.00".into()));
-    quote(&app, "3510").await;
+    quote(&app, "3510", "3510", "3511").await;
     let held = position(&app, &ann, |held| held.is_some_and(|held| held["last"] == "3510.00")).await.unwrap();
     assert_eq!((&held["unrealized_pnl"], &held["day_pnl"]), (&json!("200.00"), &json!("200.00")), "{held}");
     let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
