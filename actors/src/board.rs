@@ -6,7 +6,7 @@
 //! fact up to this very step, and the memory for it exists once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::Addr;
@@ -14,6 +14,7 @@ use signalbox_domain::account::Pacing;
 use signalbox_domain::hash::QuickMap;
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::market::Market;
+use signalbox_domain::symbol::Symbol;
 use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
 use tokio::sync::oneshot;
 
@@ -38,6 +39,9 @@ pub struct Board {
     /// The paces that were set since the start, for accounts whose lives are built anew.
     pub paces: RefCell<QuickMap<AccountId, Pacing>>,
     pub directory: Directory,
+    /// The symbols whose prices strategies wait for, and those of them that were rung for and have not looked yet.
+    pub watched: RefCell<BTreeMap<StrategyId, Vec<Symbol>>>,
+    pub rung: RefCell<BTreeSet<StrategyId>>,
     /// Set once the system drains: nothing new is taken up.
     pub draining: Cell<bool>,
 }
@@ -48,6 +52,13 @@ impl Board {
         let (quotes, ledgers, states) = (self.quotes.borrow(), self.ledgers.borrow(), self.states.borrow());
         let aside = self.aside.borrow();
         step(View { market: &self.market, quotes: &quotes, ledgers: &ledgers, states: &states, aside: &aside })
+    }
+
+    /// Prices of these symbols were shown: who waits for one of them, and was not rung for already.
+    pub fn rings(&self, shown: impl Fn(Symbol) -> bool) -> Vec<StrategyId> {
+        let (watched, mut rung) = (self.watched.borrow(), self.rung.borrow_mut());
+        let waits = watched.iter().filter(|(_, symbols)| symbols.iter().any(|symbol| shown(*symbol)));
+        waits.map(|(id, _)| id).filter(|id| rung.insert((*id).clone())).cloned().collect()
     }
 
     /// Answers a command once everything that was appended so far is durable.

@@ -1,6 +1,6 @@
 //! The market feed: quotes and prints come in, the board and the paper venue see them, accounts hear what it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use actix::{Actor, Context, Handler, Message};
@@ -8,11 +8,12 @@ use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::broker::BrokerReport;
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::quote::{Print, Quote};
+use signalbox_domain::symbol::Symbol;
 use tokio::sync::oneshot;
 
-use crate::account;
 use crate::board::Board;
 use crate::port::tell;
+use crate::{account, strategy};
 
 /// Feeds quotes and prints to everyone on this thread.
 #[derive(Debug)]
@@ -40,6 +41,18 @@ impl MarketActor {
     }
 }
 
+impl MarketActor {
+    /// Rings for the strategies that wait for these prices.
+    fn ring(&self, shown: &BTreeSet<Symbol>) {
+        for id in self.board.rings(|symbol| shown.contains(&symbol)) {
+            match self.board.directory.strategy(&id) {
+                Some(strategy) => tell(&strategy, strategy::Quoted),
+                None => drop(self.board.rung.borrow_mut().remove(&id)),
+            }
+        }
+    }
+}
+
 impl Actor for MarketActor {
     type Context = Context<Self>;
 }
@@ -58,12 +71,14 @@ impl Handler<Quotes> for MarketActor {
 
     fn handle(&mut self, message: Quotes, _: &mut Self::Context) {
         let at = self.board.clock.now();
-        let mut reports = Vec::new();
+        let (mut reports, mut shown) = (Vec::new(), BTreeSet::new());
         for quote in message.quotes {
+            shown.insert(quote.symbol);
             reports.append(&mut self.exchange.quote(at, &quote));
             self.board.quotes.borrow_mut().put(quote);
         }
         self.deliver(reports);
+        self.ring(&shown);
         if let Some(answer) = message.answer {
             let _ = answer.send(());
         }
@@ -80,12 +95,14 @@ impl Handler<Prints> for MarketActor {
 
     fn handle(&mut self, message: Prints, _: &mut Self::Context) {
         let at = self.board.clock.now();
-        let mut reports = Vec::new();
+        let (mut reports, mut shown) = (Vec::new(), BTreeSet::new());
         for print in message.0 {
+            shown.insert(print.symbol);
             self.board.quotes.borrow_mut().print(&print);
             reports.append(&mut self.exchange.print(at, &print));
         }
         self.deliver(reports);
+        self.ring(&shown);
     }
 }
 

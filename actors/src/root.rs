@@ -135,6 +135,8 @@ pub async fn boot(boot: Boot) -> Root {
         states: states.into(),
         aside: RefCell::default(),
         paces: RefCell::default(),
+        watched: RefCell::default(),
+        rung: RefCell::default(),
         directory: Directory::default(),
         draining: false.into(),
     });

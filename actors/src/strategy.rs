@@ -14,6 +14,7 @@ use signalbox_domain::risk::Short;
 use signalbox_domain::strategy::{
     Say, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
 };
+use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Timestamp;
 use tokio::sync::oneshot;
 use tracing::error;
@@ -113,6 +114,7 @@ impl StrategyActor {
         for (asked, orders) in [(Asked::Check, fx.check), (Asked::Try, fx.try_later), (Asked::Judge, fx.judge)] {
             self.unchecked.extend(orders.into_iter().map(|terms| (asked, terms)));
         }
+        self.watch();
         self.ask_risk();
         self.arm(ctx);
     }
@@ -128,6 +130,19 @@ impl StrategyActor {
             Ok(recalled) => actor.step(recalled.map(StrategyInput::Recalled), "filled_late", ctx),
             Err(error) => error!(%signal, "a fill came late, and its signal cannot be told: {error}"),
         }));
+    }
+
+    /// Says which prices it wants to hear of.
+    fn watch(&self) {
+        let mut watched = self.board.watched.borrow_mut();
+        let same = |known: &Vec<Symbol>| self.core.watched().eq(known.iter().copied());
+        match watched.get(&self.id) {
+            Some(known) if same(known) => {}
+            None if self.core.watched().next().is_none() => {}
+            _ => {
+                watched.insert(self.id.clone(), self.core.watched().collect());
+            }
+        }
     }
 
     /// Hands orders to risk, a slice per permit.
@@ -201,6 +216,8 @@ impl Actor for StrategyActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // A life before this one may have been rung for, and not have looked.
+        self.board.rung.borrow_mut().remove(&self.id);
         if let Some((at, first)) = self.first.take() {
             self.act(at, first, "start", ctx);
             self.poke(ctx);
@@ -234,6 +251,20 @@ impl Handler<TakeSignals> for StrategyActor {
     fn handle(&mut self, _: TakeSignals, ctx: &mut Self::Context) {
         self.poked = false;
         self.take_signals(ctx);
+    }
+}
+
+/// A price was shown that the strategy waits for.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Quoted;
+
+impl Handler<Quoted> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Quoted, ctx: &mut Self::Context) {
+        self.board.rung.borrow_mut().remove(&self.id);
+        self.step([StrategyInput::Quoted], "quoted", ctx);
     }
 }
 

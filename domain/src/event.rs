@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::broker::ListedTrade;
 use crate::denial::Denial;
+use crate::execution::{Condition, ParentStep};
 use crate::fx::FxRate;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{Adjustment, Imported, Mark, OpeningHolding, Transfer};
@@ -103,6 +104,32 @@ pub enum Event {
         /// His order: ours, or the broker's number of it.
         order: Arc<str>,
         who: Arc<str>,
+    },
+    /// A leg's policy decided something beyond its first order.
+    ParentStepped {
+        strategy: StrategyId,
+        account: AccountId,
+        parent: ParentId,
+        step: ParentStep,
+    },
+    /// The best price that the trail of a held signal hangs on.
+    TriggerMarked {
+        strategy: StrategyId,
+        signal: SignalId,
+        best: Price,
+    },
+    /// A condition of a held signal came true, at this last price.
+    TriggerFired {
+        strategy: StrategyId,
+        signal: SignalId,
+        condition: Condition,
+        price: Price,
+    },
+    /// What a signal bought is sold again.
+    ExitPlanned {
+        strategy: StrategyId,
+        signal: SignalId,
+        legs: Arc<[Leg]>,
     },
     // Risk.
     TradingStateSet {
@@ -213,9 +240,10 @@ impl Event {
             Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } | Self::LegShadowed { terms, .. } => {
                 Some(&terms.account)
             }
-            Self::AccountOpened { account, .. } | Self::DayStarted { account, .. } | Self::Order { account, .. } => {
-                Some(account)
-            }
+            Self::AccountOpened { account, .. }
+            | Self::DayStarted { account, .. }
+            | Self::ParentStepped { account, .. }
+            | Self::Order { account, .. } => Some(account),
             Self::TradingStateSet { scope: Scope::Account(account), .. } => Some(account),
             Self::LimitsSet(fact) => match &fact.scope {
                 Scope::Account(account) => Some(account),
@@ -251,6 +279,10 @@ impl Event {
             | Self::LegShadowed { strategy, .. }
             | Self::LegsEnded { strategy, .. }
             | Self::LegCompleted { strategy, .. }
+            | Self::ParentStepped { strategy, .. }
+            | Self::TriggerMarked { strategy, .. }
+            | Self::TriggerFired { strategy, .. }
+            | Self::ExitPlanned { strategy, .. }
             | Self::TradingStateSet { scope: Scope::Strategy(strategy), .. } => Some(strategy),
             Self::LimitsSet(fact) => match &fact.scope {
                 Scope::Strategy(strategy) => Some(strategy),
@@ -276,7 +308,11 @@ impl Event {
             | Self::LegsConfirmed { signal, .. }
             | Self::LegShadowed { signal, .. }
             | Self::LegsEnded { signal, .. }
+            | Self::TriggerMarked { signal, .. }
+            | Self::TriggerFired { signal, .. }
+            | Self::ExitPlanned { signal, .. }
             | Self::LegCompleted { signal, .. } => Some(*signal),
+            Self::ParentStepped { parent, .. } => Some(parent.signal()),
             _ => self.order().map(OrderId::signal),
         }
     }
@@ -289,13 +325,17 @@ impl Event {
             Self::Order { order, .. } => Some(*order),
             Self::Exception(exception) => exception.order,
             Self::LimitWarned(warning) => Some(warning.order),
+            Self::ParentStepped { step: ParentStep::Withdrawn { order, .. }, .. } => Some(*order),
             _ => None,
         }
     }
 
     #[must_use]
     pub fn parent(&self) -> Option<ParentId> {
-        self.order().map(OrderId::parent)
+        match self {
+            Self::ParentStepped { parent, .. } => Some(*parent),
+            _ => self.order().map(OrderId::parent),
+        }
     }
 
     /// The name under which the fact stands in the journal.
@@ -316,6 +356,11 @@ impl Event {
                 OrderFact::Parked { .. } => "order_parked",
                 OrderFact::NeverSent { .. } => "order_never_sent",
                 OrderFact::Absent { .. } => "order_absent",
+            },
+            Self::ParentStepped { step, .. } => match step {
+                ParentStep::Withdrawn { .. } => "order_withdrawn",
+                ParentStep::Asked { .. } => "parent_asked",
+                ParentStep::Ended { .. } => "parent_ended",
             },
             other => other.into(),
         }

@@ -15,6 +15,7 @@ pub mod contract;
 mod csv;
 pub mod denial;
 pub mod event;
+pub mod execution;
 pub mod extremes;
 pub mod fees;
 pub mod futures;

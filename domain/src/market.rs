@@ -87,6 +87,14 @@ impl Market {
         }
     }
 
+    /// Whether the exchange takes an order of this kind at the instant: when it can trade, and in the opening auction,
+    /// which a strategy keeps out of unless its signal asks for it.
+    #[must_use]
+    pub fn takes(&self, symbol: Symbol, ord_type: OrdType, at: Timestamp) -> bool {
+        let here = ord_type == OrdType::Limit && !is_elsewhere(symbol);
+        self.is_open(symbol, ord_type, at) || (here && self.calendar.phase(at, false) == Phase::OpeningAuction)
+    }
+
     /// The trading day that an order at this instant belongs to: of a night session the next one.
     #[must_use]
     pub fn trade_date(&self, symbol: Symbol, at: Timestamp) -> Option<TradeDate> {

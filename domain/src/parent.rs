@@ -1,16 +1,18 @@
 //! Parent orders: one leg of a signal in one account, and the fold of its child orders.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Effect;
 use crate::denial::Denial;
+use crate::execution::{Ending, ParentStep, Why};
 use crate::ids::{AccountId, OrderId, ParentId};
 use crate::manner::{RouteMode, ShortOfCash};
 use crate::order::{OrdStatus, Order, OrderTerms, ReportedStatus, Side};
 use crate::signal::{SignalStatus, WaitingFor};
-use crate::units::{Money, Price, Qty, Timestamp};
+use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
 
 /// What one account shall do for a signal, as it was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,13 +27,17 @@ pub struct Leg {
     pub mode: RouteMode,
     #[serde(default, skip_serializing_if = "ShortOfCash::is_usual")]
     pub short_of_cash: ShortOfCash,
+    /// Its policy may place more than one order for it, and says when it has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pursued: bool,
 }
 
 impl Leg {
     /// A leg that is sent at once, and waits for cash as long as usual.
     #[must_use]
     pub fn plain(parent: ParentId, account: AccountId, side: Side, qty: Qty) -> Self {
-        Self { parent, account, side, effect: None, qty, mode: RouteMode::Auto, short_of_cash: ShortOfCash::default() }
+        let (mode, short_of_cash) = (RouteMode::Auto, ShortOfCash::default());
+        Self { parent, account, side, effect: None, qty, mode, short_of_cash, pursued: false }
     }
 }
 
@@ -69,6 +75,9 @@ pub struct Parent {
     pub waits: Option<Wait>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<Arc<Decided>>,
+    /// Of a leg that is pursued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Box<Progress>>,
 }
 
 /// The same words as for a signal, for one leg.
@@ -78,9 +87,11 @@ impl Parent {
     #[must_use]
     pub fn new(leg: Leg) -> Self {
         let waits = leg.mode.waits_for().map(|what| Wait { what, until: None });
-        let working = Some(leg.parent.order(1)).filter(|_| waits.is_none() && leg.mode.sends());
+        let sends = waits.is_none() && leg.mode.sends() && !leg.pursued;
+        let working = Some(leg.parent.order(1)).filter(|_| sends);
         let status = if waits.is_some() { ParentStatus::Waiting } else { ParentStatus::Working };
-        Self { leg, cum_qty: Qty::ZERO, cum_amount: Money::ZERO, status, working, waits, decided: None }
+        let progress = leg.pursued.then(Box::default);
+        Self { leg, cum_qty: Qty::ZERO, cum_amount: Money::ZERO, status, working, waits, decided: None, progress }
     }
 
     /// It is kept until something happens.
@@ -93,7 +104,7 @@ impl Parent {
     /// Its first order goes out now.
     pub fn release(&mut self) {
         self.status = ParentStatus::Working;
-        self.working = Some(self.leg.parent.order(1));
+        self.working = Some(self.leg.parent.order(1)).filter(|_| !self.leg.pursued);
         self.waits = None;
     }
 
@@ -134,6 +145,10 @@ impl Parent {
     ///
     /// News that is older than what is known (it waited in a mailbox while a rebuilt strategy read the store) is none.
     pub fn observe(&mut self, order: &Order) {
+        if let Some(progress) = &mut self.progress {
+            progress.observe(order);
+            return self.sum_up();
+        }
         if order.cum_qty < self.cum_qty || (self.status.is_final() && !order.status.is_terminal()) {
             return;
         }
@@ -151,11 +166,130 @@ impl Parent {
         };
     }
 
-    /// Risk refused the leg's order.
-    pub fn deny(&mut self) {
+    /// Risk refused one of the leg's orders. Whether a leg that is pursued ends with that is told by itself.
+    pub fn deny(&mut self, attempt: u8) {
+        if let Some(progress) = &mut self.progress {
+            progress.deny(attempt);
+            return self.sum_up();
+        }
         self.status = ParentStatus::Denied;
         self.working = None;
         self.waits = None;
+    }
+
+    /// Whether risk's answer about the attempt is known already: it is told again after a restart.
+    #[must_use]
+    pub fn knows_denied(&self, attempt: u8) -> bool {
+        self.progress.as_ref().map_or(self.status == ParentStatus::Denied, |p| p.denied_to >= attempt)
+    }
+
+    /// Its policy decided something.
+    pub fn step(&mut self, step: &ParentStep) {
+        if let Some(progress) = &mut self.progress {
+            progress.step(step);
+            self.sum_up();
+        }
+    }
+
+    /// Whether the order has filled more than is known here.
+    #[must_use]
+    pub fn is_behind(&self, order: &Order) -> bool {
+        let known = self.progress.as_ref().map_or(self.cum_qty, |p| p.filled_by(order.id().attempt()));
+        known < order.cum_qty
+    }
+
+    /// The orders that may still trade, the newest last.
+    pub fn live(&self) -> impl Iterator<Item = OrderId> {
+        let pursued = self.progress.iter().flat_map(|p| p.live()).map(|attempt| self.leg.parent.order(attempt));
+        self.working.into_iter().filter(|_| self.progress.is_none()).chain(pursued)
+    }
+
+    fn sum_up(&mut self) {
+        let Some(progress) = &self.progress else { return };
+        self.cum_qty = progress.children.values().map(|child| child.cum_qty).sum();
+        self.cum_amount = progress.children.values().map(|child| child.cum_amount).sum();
+        self.working = progress.live().last().map(|attempt| self.leg.parent.order(attempt));
+        self.status = match progress.ended {
+            None if progress.children.values().any(|child| child.doubt) => ParentStatus::InDoubt,
+            None => ParentStatus::Working,
+            Some(_) if self.cum_qty >= self.leg.qty => ParentStatus::Done,
+            Some(_) if self.cum_qty.is_positive() => ParentStatus::PartiallyDone,
+            Some(Ending::Expired) => ParentStatus::Expired,
+            Some(Ending::Denied) => ParentStatus::Denied,
+            Some(_) => ParentStatus::Canceled,
+        };
+    }
+}
+
+/// What the orders of a leg that is pursued have come to, by attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    children: BTreeMap<u8, Tally>,
+    denied_to: u8,
+    /// Those that the policy itself takes back.
+    withdrawn: BTreeSet<u8>,
+    /// The last day on which a person was asked, and why.
+    pub asked: Option<(TradeDate, Why)>,
+    pub ended: Option<Ending>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Tally {
+    #[serde(default, skip_serializing_if = "no_qty")]
+    cum_qty: Qty,
+    #[serde(default, skip_serializing_if = "no_money")]
+    cum_amount: Money,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    live: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    doubt: bool,
+}
+
+fn no_qty(qty: &Qty) -> bool {
+    qty.is_zero()
+}
+
+fn no_money(money: &Money) -> bool {
+    money.is_zero()
+}
+
+impl Progress {
+    /// News that is older than what is known is none.
+    fn observe(&mut self, order: &Order) {
+        let (attempt, live) = (order.id().attempt(), !order.status.is_terminal());
+        let older = |known: &Tally| order.cum_qty < known.cum_qty || (live && !known.live);
+        if self.children.get(&attempt).is_some_and(older) {
+            return;
+        }
+        let doubt = live && matches!(order.reported(), ReportedStatus::InDoubt | ReportedStatus::Parked);
+        let tally = Tally { cum_qty: order.cum_qty, cum_amount: order.cum_amount, live, doubt };
+        self.children.insert(attempt, tally);
+    }
+
+    fn deny(&mut self, attempt: u8) {
+        self.denied_to = self.denied_to.max(attempt);
+    }
+
+    fn step(&mut self, step: &ParentStep) {
+        match step {
+            ParentStep::Withdrawn { order, .. } => {
+                self.withdrawn.insert(order.attempt());
+            }
+            ParentStep::Asked { why, trade_date } => self.asked = Some((*trade_date, *why)),
+            ParentStep::Ended { ending } => self.ended = Some(*ending),
+        }
+    }
+
+    fn live(&self) -> impl Iterator<Item = u8> {
+        self.children.iter().filter(|(_, child)| child.live).map(|(attempt, _)| *attempt)
+    }
+
+    fn filled_by(&self, attempt: u8) -> Qty {
+        self.children.get(&attempt).map_or(Qty::ZERO, |child| child.cum_qty)
+    }
+
+    pub(crate) fn withdrawn(&self) -> impl Iterator<Item = u8> {
+        self.withdrawn.iter().copied()
     }
 }
 

@@ -374,7 +374,16 @@ impl Planner<'_> {
         }
         let parent = self.signal.id.parent(self.legs.len() as u16);
         let (mode, short_of_cash) = (self.mode, self.short_of_cash);
-        self.legs.push(Leg { parent, account: account.clone(), side, effect, qty, mode, short_of_cash });
+        self.legs.push(Leg {
+            parent,
+            account: account.clone(),
+            side,
+            effect,
+            qty,
+            mode,
+            short_of_cash,
+            pursued: false,
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::order::Side;
 use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Timestamp};
 
@@ -19,6 +20,19 @@ pub struct Quote {
     pub prev_close: Option<Price>,
     /// When the source saw it, on the market clock.
     pub at: Timestamp,
+}
+
+impl Quote {
+    /// What the exchange measures a limit price by: the best of the other side, else of the own side, else the last
+    /// trade, else the previous close.
+    #[must_use]
+    pub fn reference(&self, side: Side) -> Option<Price> {
+        let (other, own) = match side {
+            Side::Buy => (self.ask, self.bid),
+            Side::Sell => (self.bid, self.ask),
+        };
+        [other, own, Some(self.last), self.prev_close].into_iter().flatten().find(|px| px.is_positive())
+    }
 }
 
 /// One trade that others made: what a recorded day consists of.

@@ -17,7 +17,7 @@ use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
 use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
-use crate::strategy::{StrategyConf, StrategyState};
+use crate::strategy::{Held, StrategyConf, StrategyState};
 use crate::tables::Tables;
 use crate::units::{Qty, Timestamp, TradeDate};
 
@@ -51,6 +51,7 @@ pub struct SignalState {
     pub residual: Qty,
     pub denials: Arc<[Denial]>,
     pub cancel_requested: bool,
+    pub held: Option<Held>,
     /// Until when its orders may trade, once one was approved.
     until: Option<Timestamp>,
 }
@@ -106,6 +107,7 @@ impl Replay {
                     residual: Qty::ZERO,
                     denials: Arc::from([]),
                     cancel_requested: false,
+                    held: None,
                     until: signal.valid_until,
                 };
                 self.signals.insert(signal.id, state);
@@ -120,6 +122,25 @@ impl Replay {
                 let state = self.signal(*signal)?;
                 state.status = SignalStatus::Waiting;
                 state.waiting_for = Some(*waiting_for);
+                if *waiting_for == WaitingFor::Trigger {
+                    state.held = Some(Held::since(at));
+                }
+            }
+            Event::TriggerMarked { signal, best, .. } => {
+                if let Some(held) = &mut self.signal(*signal)?.held {
+                    held.best = Some(*best);
+                }
+            }
+            Event::TriggerFired { signal, condition, .. } => {
+                if let Some(held) = &mut self.signal(*signal)?.held {
+                    held.fired = Some(*condition);
+                }
+            }
+            Event::ExitPlanned { signal, legs, .. } => {
+                let state = self.signal(*signal)?;
+                state.status = SignalStatus::Working;
+                state.waiting_for = None;
+                self.parents.extend(legs.iter().map(|leg| (leg.parent, Parent::new(leg.clone()))));
             }
             Event::SignalPlanned { signal, legs, residual, .. } => {
                 if self.parents.contains_key(&signal.parent(0)) {
@@ -143,6 +164,8 @@ impl Replay {
                 state.cancel_requested = true;
                 if !planned {
                     state.end(SignalStatus::Canceled);
+                } else if state.waiting_for == Some(WaitingFor::Trigger) {
+                    self.end_held(*signal);
                 }
             }
             Event::LegsWaiting { parents, waiting_for, until, .. } => {
@@ -162,6 +185,7 @@ impl Replay {
             Event::LegCompleted { parent, qty, px, order, who, .. } => {
                 self.change_parents(&[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
             }
+            Event::ParentStepped { parent, step, .. } => self.change_parent(at, *parent, |parent| parent.step(step)),
             Event::TradingStateSet { scope, state, .. } => {
                 self.states.insert(scope.clone(), *state);
             }
@@ -187,7 +211,7 @@ impl Replay {
             }
             Event::OrderDenied { terms, denials } => {
                 self.denied.insert(terms.id, (terms.clone(), denials.clone()));
-                self.change_parent(at, terms.id.parent(), Parent::deny);
+                self.change_parent(at, terms.id.parent(), |parent| parent.deny(terms.id.attempt()));
                 self.keep_denials(terms.id.signal(), denials);
             }
             Event::AccountOpened { account, cash, holdings } => {
@@ -289,9 +313,10 @@ impl Replay {
         // A signal that was accepted and never looked at has no row of its strategy's making.
         let looked_at = self.signals.iter().filter(|(_, state)| state.status != SignalStatus::Accepted);
         for (id, state) in looked_at {
-            let journal = (state.status, state.waiting_for, state.residual, state.cancel_requested, &state.denials);
+            let journal =
+                (state.status, state.waiting_for, state.residual, state.cancel_requested, &state.denials, state.held);
             let stored = rows.signals.get(id);
-            let stored = stored.map(|r| (r.status, r.waiting_for, r.residual, r.cancel_requested, &r.denials));
+            let stored = stored.map(|r| (r.status, r.waiting_for, r.residual, r.cancel_requested, &r.denials, r.held));
             compare(&mut found, format!("signal {id}"), &Some(journal), &stored);
         }
         found
@@ -348,6 +373,15 @@ impl Replay {
         }
     }
 
+    /// Its legs had ended, and what they bought was held.
+    fn end_held(&mut self, id: SignalId) {
+        let parents: Vec<Parent> =
+            self.parents.range(id.parent(0)..=id.parent(u16::MAX)).map(|(_, parent)| parent.clone()).collect();
+        if let Some(signal) = self.signals.get_mut(&id) {
+            signal.end(fold(&parents));
+        }
+    }
+
     /// Changes one leg and folds its signal anew. A signal that is final stays as it is.
     fn change_parent(&mut self, at: Timestamp, id: ParentId, change: impl FnOnce(&mut Parent)) {
         let (first, last) = (id.signal().parent(0), id.signal().parent(u16::MAX));
@@ -357,7 +391,8 @@ impl Replay {
         let Some(parent) = self.parents.get_mut(&id) else { return };
         change(parent);
         // Folding is a walk over all legs, so most changes of a wide signal are told apart first.
-        if !parent.status.is_final() && parent.waits.is_none() && parent.status == signal.status {
+        let held = signal.waiting_for == Some(WaitingFor::Trigger);
+        if (!parent.status.is_final() && parent.waits.is_none() && parent.status == signal.status) || held {
             return;
         }
         let parents: Vec<Parent> = self.parents.range(first..=last).map(|(_, parent)| parent.clone()).collect();

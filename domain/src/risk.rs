@@ -191,7 +191,7 @@ impl Risk {
                     fx.judged.push((terms, denials));
                 }
             }
-            RiskInput::Observed(order) => self.observed(at, view, &order),
+            RiskInput::Observed(order) => self.observed(view, &order),
             RiskInput::SetTradingState { scope, state, who, reason } => {
                 fx.events.push(Event::TradingStateSet {
                     scope: scope.clone(),
@@ -371,13 +371,13 @@ impl Risk {
         fx.rows.push(Row::LimitWarning(warning));
     }
 
-    fn observed(&mut self, at: Timestamp, view: View<'_>, order: &Order) {
+    fn observed(&mut self, view: View<'_>, order: &Order) {
         let lived = self.held.contains_key(&order.id());
         self.keep(order);
         if lived && order.status.is_terminal() {
             let counted = Counted::of(order, view.market);
             self.counters.ended(&order.terms, counted.px);
-            self.counters.settled(at, order, counted);
+            self.counters.settled(order.updated_at, order, counted);
         }
     }
 

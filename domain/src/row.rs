@@ -15,7 +15,7 @@ use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
 use crate::risk::{LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
-use crate::strategy::{StrategyConf, StrategyState};
+use crate::strategy::{Held, StrategyConf, StrategyState};
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
 
@@ -73,6 +73,8 @@ pub struct SignalRow {
     pub residual: Qty,
     pub denials: Arc<[Denial]>,
     pub cancel_requested: bool,
+    /// Of a signal that waited for a condition.
+    pub held: Option<Held>,
     pub updated_at: Timestamp,
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, china_date_time};
 use crate::contract::Effect;
+use crate::execution::Execution;
 use crate::ids::{AccountId, ClientId, ParentId, SignalId, StrategyId};
 use crate::order::{OrdType, Side, TimeInForce};
 use crate::symbol::Symbol;
@@ -39,6 +40,9 @@ pub struct Signal {
     /// Past this instant of the market clock the signal never trades. Absent: the end of the next session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
+    /// How it is executed, where that is more than one order at its own price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<Arc<Execution>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<Arc<str>>,
     /// On the market clock.
@@ -221,4 +225,8 @@ pub enum WaitingFor {
     Cash,
     /// The other signals of its basket.
     Basket,
+    /// A condition of its own: a stop, a trail, a profit to take.
+    Trigger,
+    /// The time before which it shall not trade.
+    Time,
 }

@@ -1,8 +1,11 @@
 //! A strategy: where its signals go, and the core that turns each of them into parent orders and follows them to
 //! their end.
 
+mod active;
 mod cash;
 mod decide;
+mod held;
+mod pursue;
 mod together;
 
 use std::borrow::Cow;
@@ -11,15 +14,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use decide::{Decision, Say, Undecidable};
+pub use held::Held;
+use held::Watch;
 use serde::{Deserialize, Serialize};
 
 use crate::capital::CapitalBase;
 use crate::denial::{Denial, DenialCode, Measure};
 use crate::event::Event;
+use crate::execution::{BEFORE_LAST, CANCELS_END_BEFORE_CLOSE, Pursuit};
 use crate::ids::{AccountId, GroupId, OrderId, ParentId, SignalId, StrategyId};
 use crate::manner::{RouteMode, ShortOfCash};
 use crate::order::{OrdType, Order, OrderTerms, Side};
-use crate::parent::{Leg, Parent, fold, fold_filled, waits_for};
+use crate::parent::{Leg, Parent, fold_filled, waits_for};
 use crate::plan::{self, Pending};
 use crate::risk::Short;
 use crate::row::{Row, SignalRow};
@@ -193,6 +199,8 @@ pub enum StrategyInput {
         reason: Arc<str>,
     },
     Configure(Arc<StrategyConf>),
+    /// Trades were shown of something that it watches.
+    Quoted,
     Wake,
 }
 
@@ -232,6 +240,10 @@ struct Active {
     trying: BTreeSet<ParentId>,
     /// When what still works is taken back.
     give_up: Option<Timestamp>,
+    /// Of the legs that are pursued.
+    pursuits: BTreeMap<ParentId, Pursuit>,
+    /// While it is held.
+    watch: Option<Watch>,
     /// When it is looked at again unless something happens before.
     timer: Option<Timestamp>,
 }
@@ -259,12 +271,15 @@ pub struct Strategy {
     timers: BTreeSet<(Timestamp, SignalId)>,
     /// Legs that wait for cash, in the order in which they get it.
     short: BTreeSet<(AccountId, Reverse<i16>, ParentId)>,
+    /// The signals that wait for a price.
+    held: BTreeMap<Symbol, BTreeSet<SignalId>>,
 }
 
 impl Strategy {
     #[must_use]
     pub fn new(conf: Arc<StrategyConf>, version: u32, state: StrategyState, groups: Arc<Groups>) -> Self {
-        Self { conf, version, state, groups, active: BTreeMap::new(), timers: BTreeSet::new(), short: BTreeSet::new() }
+        let (active, timers, held) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { conf, version, state, groups, active, timers, short: BTreeSet::new(), held }
     }
 
     /// Takes up what an earlier life left unfinished, and says what that causes: legs that were planned and never
@@ -279,6 +294,8 @@ impl Strategy {
             let planned = !parents.is_empty();
             let mut active = Active::new(signal.clone(), row.clone());
             parents.into_iter().for_each(|parent| active.add(parent));
+            Self::resume_pursuits(&mut active, &orders, &denied, at);
+            let pursued = !active.pursuits.is_empty();
             self.active.insert(id, active);
             for (terms, denials) in denied {
                 self.denied(at, &terms, &denials, fx);
@@ -292,7 +309,8 @@ impl Strategy {
                 .parents
                 .iter()
                 .filter(|_| !seeded(SeededBug::NoSweepAtStart))
-                .filter(|p| !p.status.is_final() && !orders.iter().any(|o| o.parent() == p.leg.parent))
+                .filter(|p| !p.status.is_final() && p.progress.is_none())
+                .filter(|p| !orders.iter().any(|o| o.parent() == p.leg.parent))
                 .cloned()
                 .collect();
             for parent in &unsent {
@@ -306,6 +324,9 @@ impl Strategy {
                 _ => self.give_up_at(id, until),
             }
             self.wait_again(id);
+            if pursued {
+                self.set_timer(id, Some(at));
+            }
         }
         self.let_buys_wait(fx);
         let accounts: BTreeSet<AccountId> = self.short.iter().map(|(account, ..)| account.clone()).collect();
@@ -353,17 +374,29 @@ impl Strategy {
                 let new: Vec<SignalId> = signals.into_iter().filter_map(|signal| self.take(at, view, signal)).collect();
                 self.start_together(at, view, new, fx);
             }
-            StrategyInput::Observed(order) => self.observed(at, &order, fx),
-            StrategyInput::FilledLate(order) if self.knows(order.id().signal()) => self.observed(at, &order, fx),
+            StrategyInput::Observed(order) => self.observed_now(at, view, &order, fx),
+            StrategyInput::FilledLate(order) if self.knows(order.id().signal()) => {
+                self.observed_now(at, view, &order, fx);
+            }
             StrategyInput::FilledLate(order) => fx.recall.push(order.id().signal()),
             StrategyInput::Recalled(Unfinished { signal, row, parents, orders, .. }) => {
                 self.fold_late(at, &signal, row, parents, &orders, fx);
             }
-            StrategyInput::Denied { terms, denials } => self.denied(at, &terms, &denials, fx),
+            StrategyInput::Denied { terms, denials } => {
+                self.denied(at, &terms, &denials, fx);
+                self.pursue(at, view, terms.id.signal(), Some(terms.id.parent()), fx);
+            }
             StrategyInput::Short(short) => self.short(at, short, fx),
             StrategyInput::Judged { terms, denials } => self.judged(at, terms, denials, fx),
-            StrategyInput::Cancel { signal, who } => self.cancel(at, signal, who, fx),
-            StrategyInput::Decide(say) => fx.decided = Some(self.decide(at, view, say, fx)),
+            StrategyInput::Cancel { signal, who } => {
+                self.cancel(at, signal, who, fx);
+                self.pursue(at, view, signal, None, fx);
+            }
+            StrategyInput::Decide(say) => {
+                let signal = say.signal;
+                fx.decided = Some(self.decide(at, view, say, fx));
+                self.pursue(at, view, signal, None, fx);
+            }
             StrategyInput::SetState { state, who, reason } => {
                 self.state = state;
                 self.take_up_again(at, view, fx);
@@ -376,6 +409,7 @@ impl Strategy {
                 fx.events.push(Event::StrategyConfigured(conf));
                 fx.rows.push(self.own_row());
             }
+            StrategyInput::Quoted => self.look(at, view, fx),
             StrategyInput::Wake => self.wake(at, view, fx),
         }
         self.let_buys_wait(fx);
@@ -401,6 +435,7 @@ impl Strategy {
             residual: Qty::ZERO,
             denials: Arc::from([]),
             cancel_requested: false,
+            held: None,
             updated_at: at,
         };
         self.active.insert(id, Active::new(signal, row));
@@ -410,6 +445,7 @@ impl Strategy {
     /// Plans the signal if its market is open, and else keeps it until then or until its time is out.
     fn start_or_wait(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
         let gathered_at = self.gathered_at(id);
+        let holds = self.holds(at, id).filter(|_| self.state == StrategyState::Active);
         let Some(active) = self.active.get_mut(&id) else { return };
         let signal = active.signal.clone();
         let until = active.row.until;
@@ -421,10 +457,13 @@ impl Strategy {
         if self.state == StrategyState::Stopped {
             return self.deny_stopped(at, id, fx); // stopped while the signal waited
         }
+        if let Some(what) = holds {
+            return self.hold(at, id, what, fx);
+        }
         let waits = if self.state == StrategyState::Paused {
             Some((WaitingFor::Strategy, until))
-        } else if !view.market.is_open(signal.symbol, signal.ord_type, at) {
-            Some((WaitingFor::Session, view.market.next_open(signal.symbol, at).into_iter().chain(until).min()))
+        } else if let Some(next_open) = pursue::closed_until(at, view, &signal) {
+            Some((WaitingFor::Session, next_open.into_iter().chain(until).min()))
         } else {
             gathered_at
                 .filter(|gathered_at| at < *gathered_at)
@@ -447,6 +486,10 @@ impl Strategy {
             self.set_timer(id, Some(look_again));
             return;
         }
+        if let Some(denial) = pursue::unpriced(at, view, &signal) {
+            return self.deny_whole(at, id, Arc::from([denial]), fx);
+        }
+        let signal = pursue::priced(at, view, &signal);
         let pending = |account: &AccountId, symbol: Symbol| self.pending(account, symbol);
         match plan::plan(at, view, &signal, &self.conf, &self.groups, pending) {
             Err(denials) => self.deny_whole(at, id, denials.into(), fx),
@@ -478,7 +521,12 @@ impl Strategy {
     fn start(&mut self, at: Timestamp, view: View<'_>, id: SignalId, plan: plan::Plan, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get_mut(&id) else { return };
         let until = active.row.until.unwrap_or(at);
+        let priced = pursue::priced(at, view, &active.signal);
         let residual = if seeded(SeededBug::ResidualLost) { Qty::ZERO } else { plan.residual };
+        let mut plan = plan;
+        for leg in &mut plan.legs {
+            leg.pursued = pursue::is_pursued(at, view, &active.signal, leg);
+        }
         fx.events.push(Event::SignalPlanned {
             strategy: self.conf.id.clone(),
             signal: id,
@@ -494,7 +542,11 @@ impl Strategy {
         }
         for leg in plan.legs {
             let parent = Parent::new(leg);
-            send(&active.signal, &parent, until, fx);
+            if parent.leg.pursued {
+                active.pursuits.insert(parent.leg.parent, Pursuit::default());
+            } else {
+                send(&priced, &parent, until, fx);
+            }
             active.add(parent);
         }
         active.row.status = active.status();
@@ -508,10 +560,11 @@ impl Strategy {
         let give_up = match no_cancel_from(view, active.signal.symbol, until) {
             // What would be given up in the closing auction is given up before it. A sell rides along: the auction is
             // its last price.
-            Some((from, end)) if buys && until < end => from,
+            Some((from, end)) if buys && until < end => from.plus(Span::from_us(-BEFORE_LAST.us())),
             _ => until,
         };
         self.give_up_at(id, give_up);
+        self.pursue(at, view, id, None, fx);
     }
 
     fn give_up_at(&mut self, id: SignalId, give_up: Timestamp) {
@@ -536,7 +589,16 @@ impl Strategy {
         pending
     }
 
+    fn observed_now(&mut self, at: Timestamp, view: View<'_>, order: &Order, fx: &mut StrategyEffects) {
+        self.observed(at, order, fx);
+        self.pursue(at, view, order.id().signal(), Some(order.parent()), fx);
+    }
+
     fn observed(&mut self, at: Timestamp, order: &Order, fx: &mut StrategyEffects) {
+        let active = self.active.get_mut(&order.id().signal());
+        if let Some(pursuit) = active.and_then(|active| active.pursuits.get_mut(&order.parent())) {
+            pursuit.observe(order);
+        }
         self.update_parent(at, order.updated_at, order.parent(), fx, |_, parent| parent.observe(order));
     }
 
@@ -552,7 +614,7 @@ impl Strategy {
     ) {
         for order in orders {
             if let Some(parent) = parents.iter_mut().find(|p| p.leg.parent == order.parent())
-                && order.cum_qty > parent.cum_qty
+                && parent.is_behind(order)
             {
                 parent.observe(order);
                 fx.rows.push(parent_row(signal, parent));
@@ -581,11 +643,16 @@ impl Strategy {
     }
 
     fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &Arc<[Denial]>, fx: &mut StrategyEffects) {
+        let active = self.active.get_mut(&terms.id.signal());
+        if let Some(pursuit) = active.and_then(|active| active.pursuits.get_mut(&terms.id.parent())) {
+            pursuit.denied(at, terms);
+        }
+        let attempt = terms.id.attempt();
         self.update_parent(at, at, terms.id.parent(), fx, |row, parent| {
-            if parent.status == SignalStatus::Denied {
+            if parent.knows_denied(attempt) {
                 return; // told again after a restart
             }
-            parent.deny();
+            parent.deny(attempt);
             row.denials = row.denials.iter().chain(denials.iter()).take(DENIALS_KEPT).cloned().collect();
         });
     }
@@ -615,12 +682,12 @@ impl Strategy {
         if leg.leg.side == Side::Sell {
             self.try_again(&leg.leg.account, fx);
         }
-        if leg.status == before.status {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let denied = active.row.denials.len() != denials_before;
+        if leg.status == before.status && !denied {
             return;
         }
-        let Some(active) = self.active.get_mut(&id) else { return };
         active.recount(&before, &leg);
-        let denied = active.row.denials.len() != denials_before;
         self.fold_signal(at, happened_at, id, denied, fx);
     }
 
@@ -640,7 +707,9 @@ impl Strategy {
         }
         let waiting_for = if status == SignalStatus::Waiting { waits_for(&active.parents) } else { None };
         if status.is_final() {
-            self.finish(at, id, status, fx);
+            if !self.holds_exits(at, id, fx) {
+                self.finish(at, id, status, fx);
+            }
         } else if (status, waiting_for) != (active.row.status, active.row.waiting_for) || denied {
             active.row.status = status;
             active.row.waiting_for = waiting_for;
@@ -659,7 +728,9 @@ impl Strategy {
         }
         if active.parents.is_empty() {
             self.finish(at, id, SignalStatus::Canceled, fx);
-        } else {
+        } else if !self.stop_held(at, id, fx)
+            && let Some(active) = self.active.get(&id)
+        {
             fx.rows.push(Row::Signal(active.row.clone()));
             self.end_waiting(at, id, SignalStatus::Canceled, (&who, "the signal is canceled"), fx);
             self.cancel_orders(id, &who, fx);
@@ -669,6 +740,12 @@ impl Strategy {
     fn cancel_orders(&mut self, id: SignalId, why: &Arc<str>, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get(&id) else { return };
         for parent in &active.parents {
+            if let Some(pursuit) = active.pursuits.get(&parent.leg.parent) {
+                let account = &parent.leg.account;
+                let live = pursuit.live().map(|(attempt, _)| parent.leg.parent.order(attempt));
+                fx.cancel.extend(live.map(|order| (account.clone(), order, why.clone())));
+                continue;
+            }
             // What is with risk now is not known to the account yet, and remembered there.
             let tried = Some(parent.leg.parent).filter(|id| active.trying.contains(id)).map(|id| id.order(1));
             if let Some(order) = parent.working.or(tried) {
@@ -686,6 +763,16 @@ impl Strategy {
             self.set_timer(id, None);
             self.cash_is_due(at, id, fx);
             let Some(active) = self.active.get(&id) else { continue };
+            if active.row.waiting_for == Some(WaitingFor::Trigger) {
+                self.hold(at, id, WaitingFor::Trigger, fx);
+                continue;
+            }
+            self.pursue(at, view, id, None, fx);
+            // Legs that are pursued come to their ends by themselves.
+            let Some(active) = self.active.get(&id) else { continue };
+            if active.pursuits.len() == active.parents.len() && active.waiting == 0 {
+                continue;
+            }
             if active.give_up.is_some_and(|give_up| at < give_up) {
                 self.look_again(id);
                 continue;
@@ -714,6 +801,7 @@ impl Strategy {
     fn finish(&mut self, at: Timestamp, id: SignalId, status: SignalStatus, fx: &mut StrategyEffects) {
         self.set_timer(id, None);
         if let Some(mut active) = self.active.remove(&id) {
+            self.let_go(active.signal.symbol, id);
             active.row.status = status;
             active.row.waiting_for = None;
             active.row.updated_at = at;
@@ -734,49 +822,8 @@ impl Strategy {
     }
 }
 
-impl Active {
-    fn new(signal: Arc<Signal>, row: SignalRow) -> Self {
-        let (parents, trying) = (Vec::new(), BTreeSet::new());
-        Self { signal, row, parents, open: 0, doubts: 0, waiting: 0, trying, give_up: None, timer: None }
-    }
-
-    fn add(&mut self, parent: Parent) {
-        self.open += usize::from(!parent.status.is_final());
-        self.doubts += in_doubt(&parent);
-        self.waiting += usize::from(parent.waits.is_some());
-        self.parents.push(parent);
-    }
-
-    fn parent(&self, id: ParentId) -> Option<&Parent> {
-        let index = self.parents.binary_search_by_key(&id, |p| p.leg.parent).ok()?;
-        self.parents.get(index)
-    }
-
-    /// Counted, because folding ten thousand legs at each of their ends would be a square.
-    fn recount(&mut self, before: &Parent, now: &Parent) {
-        let open = |parent: &Parent| usize::from(!parent.status.is_final());
-        let waits = |parent: &Parent| usize::from(parent.waits.is_some());
-        self.open = self.open + open(now) - open(before);
-        self.doubts = self.doubts + in_doubt(now) - in_doubt(before);
-        self.waiting = self.waiting + waits(now) - waits(before);
-    }
-
-    fn status(&self) -> SignalStatus {
-        match (self.doubts, self.open) {
-            (0, 0) => fold(&self.parents),
-            (0, open) if open == self.waiting => SignalStatus::Waiting,
-            (0, _) => SignalStatus::Working,
-            (_, _) => SignalStatus::InDoubt,
-        }
-    }
-}
-
 /// Who ends what no person ended.
 const NOBODY: &str = "signalbox";
-
-/// The exchange takes no cancel in the closing auction (14:57 to 15:00). Nothing is begun so shortly before that its
-/// answer could come too late.
-const CANCELS_END_BEFORE_CLOSE: Span = Span::from_secs(210);
 
 /// The stretch in which an automatic cancel of this instant would be too late, if the instant is in one: from when on,
 /// and the session's end.

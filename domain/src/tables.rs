@@ -177,7 +177,7 @@ impl Tables {
     #[must_use]
     pub fn filled_late(&self, signal: SignalId) -> bool {
         let (first, last) = (signal.parent(0).order(0), signal.parent(u16::MAX).order(u8::MAX));
-        let behind = |order: &Order| self.parents.get(&order.parent()).is_some_and(|p| p.cum_qty < order.cum_qty);
+        let behind = |order: &Order| self.parents.get(&order.parent()).is_some_and(|p| p.is_behind(order));
         self.orders.range(first..=last).any(|(_, order)| order.status.is_terminal() && behind(order))
     }
 }

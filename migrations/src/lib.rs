@@ -11,6 +11,7 @@ mod m20261121_000020_create_revived_exceptions;
 mod m20261121_000030_create_book_entries;
 mod m20261121_000031_create_fx_rates;
 mod m20261121_000040_wait_for_people;
+mod m20261121_000050_create_progress;
 mod m20261121_000060_create_contract_books;
 mod sql;
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000030_create_book_entries::Migration),
             Box::new(m20261121_000031_create_fx_rates::Migration),
             Box::new(m20261121_000040_wait_for_people::Migration),
+            Box::new(m20261121_000050_create_progress::Migration),
             Box::new(m20261121_000060_create_contract_books::Migration),
         ]
     }

@@ -459,6 +459,7 @@ impl Day {
             valid_until: (c / 1_000)
                 .is_multiple_of(4)
                 .then(|| self.desk.at.plus(Span::from_secs(2 + i64::from(c / 4_000 % 90)))),
+            execution: None,
             tag: None,
             received_at: self.desk.at,
             notes: Notes::default(),

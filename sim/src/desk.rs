@@ -335,6 +335,15 @@ impl Desk {
         }
     }
 
+    /// Prices were shown: whoever waits for one looks at them.
+    pub fn quoted(&mut self) {
+        let waits = |strategy: &Strategy| strategy.watched().next().is_some();
+        let ids: Vec<StrategyId> = self.strategies.iter().filter(|(_, s)| waits(s)).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.tell_strategy(&id, StrategyInput::Quoted);
+        }
+    }
+
     /// How many entries of the journal are durable.
     #[must_use]
     pub fn durable(&self) -> usize {

@@ -280,6 +280,7 @@ impl World {
             limit_price,
             time_in_force: TimeInForce::Day,
             valid_until: b.is_multiple_of(3).then_some(valid),
+            execution: None,
             tag: None,
             received_at: self.desk.at,
             notes: Notes::default(),

@@ -190,6 +190,7 @@ impl Floor {
             limit_price: limit,
             time_in_force: TimeInForce::Day,
             valid_until: None,
+            execution: None,
             tag: None,
             received_at: self.desk.at,
             notes: signalbox_domain::signal::Notes::default(),

@@ -109,6 +109,7 @@ pub async fn send(system: &Signalbox, wish: Wish) {
         limit_price: wish.limit_price,
         time_in_force: TimeInForce::Day,
         valid_until: None,
+        execution: None,
         tag: None,
         received_at: system.desk.now(),
         notes: Notes::default(),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use signalbox_domain::event::{Event, Scope};
+use signalbox_domain::execution::ParentStep;
 use signalbox_domain::ids::{AccountId, OrderId, ParentId};
 use signalbox_domain::ledger::Adjustment;
 use signalbox_domain::order::{OrderFact, OrderTerms};
@@ -10,6 +11,7 @@ use signalbox_domain::parent::Leg;
 use utoipa::ToSchema;
 
 use super::dto::{denials, measure, unit};
+use super::execution::ExecutionView;
 use super::size::SizeView;
 use super::views::at;
 use crate::store::JournalLine;
@@ -90,6 +92,7 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
                 "priority": signal.notes.priority, "basket_id": signal.notes.basket.as_deref(),
                 "catch_up_of": signal.notes.catch_up.as_ref().map(|catch_up| catch_up.of.to_string()),
                 "catch_up_by": signal.notes.catch_up.as_ref().map(|catch_up| catch_up.who.to_string()),
+                "execution": signal.execution.as_deref().map(ExecutionView::of),
             })
         }
         Event::StrategyConfigured(conf) => json!({ "kind": &*conf.kind, "routes": conf.routes.len() }),
@@ -102,6 +105,20 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
                 "residual": residual.to_string(),
                 "legs": legs.iter().filter(|leg| told.show(leg)).map(leg).collect::<Vec<_>>(),
             })
+        }
+        Event::TriggerMarked { best, .. } => json!({ "best_price": best.to_string() }),
+        Event::TriggerFired { condition, price, .. } => {
+            json!({ "condition": condition, "price": price.to_string() })
+        }
+        Event::ExitPlanned { legs, .. } => {
+            json!({ "legs": legs.iter().filter(|leg| told.show(leg)).map(leg).collect::<Vec<_>>() })
+        }
+        Event::ParentStepped { parent, step, .. } => {
+            let (why, ending) = match step {
+                ParentStep::Withdrawn { why, .. } | ParentStep::Asked { why, .. } => (Some(why), None),
+                ParentStep::Ended { ending } => (None, Some(ending)),
+            };
+            json!({ "parent_id": parent.to_string(), "why": why, "ending": ending })
         }
         Event::SignalDenied { denials: all, .. } => json!({ "denials": denials(all) }),
         Event::SignalExpired { .. } => json!({}),

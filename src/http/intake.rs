@@ -210,8 +210,11 @@ pub fn body_hash(signal: &Signal) -> [u8; 32] {
         hasher.update(basket);
     }
     let account = signal.account.as_ref().map_or("", |account| account.as_str());
-    let texts = [signal.strategy.as_str(), account, signal.symbol.as_str(), signal.tag.as_deref().unwrap_or_default()];
-    for text in texts {
+    // Its fields have one order, and what is not said is left out.
+    let execution = signal.execution.as_ref().and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default();
+    let tag = signal.tag.as_deref().unwrap_or_default();
+    let texts = [signal.strategy.as_str(), account, signal.symbol.as_str(), tag];
+    for text in texts.into_iter().chain(Some(&*execution).filter(|text| !text.is_empty())) {
         // With its length before it, so that no two different requests read the same.
         hasher.update((text.len() as u64).to_be_bytes());
         hasher.update(text);

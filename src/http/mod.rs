@@ -14,6 +14,7 @@ pub mod dto;
 pub mod event_view;
 pub mod events;
 pub mod exceptions;
+pub mod execution;
 pub mod front;
 pub mod fx;
 pub mod health;

@@ -199,6 +199,7 @@ impl OrderBody<'_> {
             limit_price,
             time_in_force: self.time_in_force.map(Into::into).unwrap_or_default(),
             valid_until,
+            execution: None,
             tag: None,
             received_at: at,
             notes: Notes::default(),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_actors::crash::crash_point;
+use signalbox_domain::execution::PriceForm;
 use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
+use signalbox_domain::order::OrdType;
 use signalbox_domain::signal::{Notes, Signal, SignalStatus, Source};
 use signalbox_domain::strategy::StrategyState;
 use signalbox_domain::units::Timestamp;
@@ -15,6 +17,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::{Authenticated, require};
 use super::dto::{self, PercentIn, PriceIn, QtyIn, SumIn, WeightIn};
+use super::execution::{ExecutionIn, HeldIn};
 use super::front::{self, Front};
 use super::intake::{self, Accepted, EffectIn, SideIn, Str, TimeInForceIn, TypeIn};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
@@ -92,6 +95,28 @@ struct SignalBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     valid_until: Option<Str<'a>>,
+    /// How it is executed, where that is more than one order at its own price.
+    #[serde(default)]
+    execution: Option<ExecutionIn>,
+    /// Held until the price comes to it: a sell when it falls to it, a buy when it rises to it.
+    #[serde(default)]
+    stop_price: Option<PriceIn>,
+    /// Of a sell the same; of a buy, what was bought is sold when the price falls to it.
+    #[serde(default)]
+    stop_loss: Option<PriceIn>,
+    /// A sell is held until the price rises to it; what a buy bought is sold then. The first condition ends the others.
+    #[serde(default)]
+    take_profit: Option<PriceIn>,
+    /// The same when the price has come so far back from its best.
+    #[serde(default)]
+    trailing_amount: Option<PriceIn>,
+    /// 5 is 5 % of the best price.
+    #[serde(default)]
+    trailing_percent: Option<PercentIn>,
+    /// Nothing is traded before this time.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    not_before: Option<Str<'a>>,
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, max_length = 256)]
     tag: Option<Str<'a>>,
@@ -171,7 +196,21 @@ impl SignalBody<'_> {
             target_amount: self.target_amount,
         };
         let size = size.read(self.side)?;
-        let (ord_type, limit_price) = intake::price_of(self.ord_type, self.limit_price)?;
+        let own_price = self.ord_type.is_some() || self.limit_price.is_some();
+        let (mut ord_type, limit_price) = intake::price_of(self.ord_type, self.limit_price)?;
+        let execution = self.execution.map(|it| it.read(self.side, own_price)).transpose()?.flatten();
+        if execution.as_ref().and_then(|it| it.price).is_some_and(|form| form != PriceForm::Market) {
+            ord_type = OrdType::Limit; // its price is found when it is placed
+        }
+        let held = HeldIn {
+            stop_price: self.stop_price,
+            stop_loss: self.stop_loss,
+            take_profit: self.take_profit,
+            trailing_amount: self.trailing_amount,
+            trailing_percent: self.trailing_percent,
+            not_before: self.not_before.as_ref().map(|text| &*text.0),
+        };
+        let execution = held.read(self.side, execution)?;
         let valid_until = self.valid_until.map(|text| dto::instant(&text.0, "valid_until")).transpose()?;
         if self.tag.as_ref().is_some_and(|tag| tag.0.len() > TAG_MAX) {
             return Err(Problem::invalid("tag", "a tag has at most 256 bytes"));
@@ -202,6 +241,7 @@ impl SignalBody<'_> {
             limit_price,
             time_in_force: self.time_in_force.map(Into::into).unwrap_or_default(),
             valid_until,
+            execution,
             tag: self.tag.map(|tag| Arc::from(&*tag.0)),
             received_at: at,
             notes,
@@ -404,7 +444,7 @@ async fn detail(principal: &Principal, stored: &StoredSignal, front: &Front) -> 
     let parents = parents
         .iter()
         .filter(|parent| sees_all(principal) || principal.may_read(&parent.parent.leg.account))
-        .map(|parent| ParentView::of(parent, &orders, &fills, front))
+        .map(|parent| ParentView::of(&stored.signal, parent, &orders, &fills, front))
         .collect();
     Ok(SignalDetail { signal: SignalView::of(stored, state, front), parents })
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use signalbox_domain::denial::{Denial, DenialCode};
+use signalbox_domain::execution::Policy;
 use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::order::{Order, OrderTerms, ReportedStatus, Side};
 use signalbox_domain::parent::Decided;
@@ -15,6 +16,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::dto::{At, currency, denial_text, denials};
+use super::execution::{ExecutionView, HeldView};
 use super::front::Front;
 use super::size::SizeView;
 use crate::store::{StoredFill, StoredOrder, StoredParent, StoredSignal};
@@ -28,8 +30,8 @@ pub struct OrderView {
     pub strategy: String,
     /// signal, manual, monitor or external
     pub source: &'static str,
-    /// How its parent is executed.
-    pub policy: &'static str,
+    /// How its parent is executed; told with its signal only.
+    pub policy: Option<&'static str>,
     pub trade_date: Option<String>,
     /// Of the instrument.
     pub name: Option<String>,
@@ -205,6 +207,10 @@ pub struct SignalView {
     pub limit_price: Option<String>,
     pub time_in_force: &'static str,
     pub valid_until: Option<String>,
+    /// Null for one order at its own price.
+    pub execution: Option<ExecutionView>,
+    /// Null for a signal that is held for no price and no time.
+    pub held: Option<HeldView>,
     pub tag: Option<String>,
     /// No account with real money takes it: it says so, or its `signal_time` is of another trading day.
     pub test: bool,
@@ -247,6 +253,10 @@ pub struct ParentView {
     pub until: Option<String>,
     /// What a person said, or what risk says to the order of a shadow.
     pub decided: Option<DecidedView>,
+    /// How its policy ended it: filled, gave_up, canceled, failed, expired, denied or residual.
+    pub ending: Option<&'static str>,
+    /// Why a person is asked: attempts_used or takes_long.
+    pub asks: Option<&'static str>,
     pub orders: Vec<OrderWithFills>,
 }
 
@@ -306,7 +316,7 @@ impl OrderView {
             account: terms.account.to_string(),
             strategy: terms.strategy.to_string(),
             source: terms.source.into(),
-            policy: "once",
+            policy: None,
             trade_date: None,
             name: front.market.name(terms.symbol),
             signal_id: terms.id.signal().to_string(),
@@ -451,6 +461,8 @@ impl SignalView {
             limit_price: signal.limit_price.map(|px| px.to_string()),
             time_in_force: signal.time_in_force.into(),
             valid_until: signal.valid_until.map(at),
+            execution: signal.execution.as_deref().map(ExecutionView::of),
+            held: signal.execution.as_deref().filter(|it| it.holds()).map(|it| HeldView::of(it, row.held)),
             tag: signal.tag.as_deref().map(str::to_owned),
             test: signal.is_test(&front.market.calendar),
             signal_time: signal.notes.signal_time.map(at),
@@ -472,11 +484,19 @@ impl SignalView {
 impl ParentView {
     /// With those of the signal's orders and fills that are its own.
     #[must_use]
-    pub fn of(stored: &StoredParent, orders: &[StoredOrder], fills: &[StoredFill], front: &Front) -> Self {
+    pub fn of(
+        signal: &Signal,
+        stored: &StoredParent,
+        orders: &[StoredOrder],
+        fills: &[StoredFill],
+        front: &Front,
+    ) -> Self {
         let parent = &stored.parent;
         let id = parent.leg.parent;
+        let policy = signal.execution.as_ref().map_or(Policy::Once, |execution| execution.policy);
+        let progress = parent.progress.as_ref();
         let with_fills = |order: &StoredOrder| OrderWithFills {
-            order: OrderView::of(order, front),
+            order: OrderView { policy: Some(policy.into()), ..OrderView::of(order, front) },
             fills: fills
                 .iter()
                 .filter(|fill| fill.fill.order == order.terms().id)
@@ -495,6 +515,8 @@ impl ParentView {
             waiting_for: parent.waits_for().map(Into::into),
             until: parent.waits.and_then(|wait| wait.until).map(at),
             decided: parent.decided.as_deref().map(DecidedView::of),
+            ending: progress.and_then(|progress| progress.ended).map(Into::into),
+            asks: progress.filter(|p| p.ended.is_none()).and_then(|p| p.asked).map(|(_, why)| why.into()),
             orders: orders.iter().filter(|order| order.terms().id.parent() == id).map(with_fills).collect(),
         }
     }

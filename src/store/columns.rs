@@ -6,6 +6,7 @@ use serde::Serialize;
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::Scope;
 use signalbox_domain::parent::Parent;
+use signalbox_domain::row::SignalRow;
 
 use super::StoreError;
 use super::batch::OrderRow;
@@ -22,6 +23,15 @@ pub(super) fn denials(denials: &[Denial]) -> Result<Option<String>, StoreError> 
 pub(super) fn of_parent(parent: &Parent) -> Result<(String, Option<String>), StoreError> {
     let decided = parent.decided.as_ref().map(|decided| json("decided", &**decided)).transpose()?;
     Ok((parent.leg.short_of_cash.to_string(), decided))
+}
+
+/// What a signal was held for.
+pub(super) fn held(row: &SignalRow) -> Result<Option<String>, StoreError> {
+    row.held.as_ref().map(|held| json("held", held)).transpose()
+}
+
+pub(super) fn progress(parent: &Parent) -> Result<Option<String>, StoreError> {
+    parent.progress.as_ref().map(|progress| json("progress", &**progress)).transpose()
 }
 
 pub(super) fn scope(scope: &Scope) -> (&'static str, &str) {

@@ -75,12 +75,13 @@ pub(super) fn journal_line(model: journal::Model) -> Parsed<JournalLine> {
 }
 
 pub(super) fn signal(model: signals::Model) -> Parsed<StoredSignal> {
+    let waiting_for = model.waiting_for.as_deref().map(|text| word("waiting_for", text)).transpose()?;
     Ok(StoredSignal {
         signal: Arc::new(json("signal", &model.payload)?),
         row: SignalRow {
             id: SignalId::new(model.id as u64),
             status: word("signal status", &model.status)?,
-            waiting_for: model.waiting_for.as_deref().map(|text| word("waiting_for", text)).transpose()?,
+            waiting_for,
             until: model.until_us.map(Timestamp::from_us),
             residual: Qty::new(model.residual_qty),
             denials: match &model.denials {
@@ -88,6 +89,7 @@ pub(super) fn signal(model: signals::Model) -> Parsed<StoredSignal> {
                 None => Arc::from([]),
             },
             cancel_requested: model.cancel_requested,
+            held: model.held.as_deref().map(|text| json("held", text)).transpose()?,
             updated_at: Timestamp::from_us(model.updated_at_us),
         },
     })
@@ -104,6 +106,7 @@ pub(super) fn parent(model: &parents::Model) -> Parsed<StoredParent> {
                 qty: Qty::new(model.qty),
                 mode: word("mode", &model.mode)?,
                 short_of_cash: word("short_of_cash", &model.short_of_cash)?,
+                pursued: model.progress.is_some(),
             },
             cum_qty: Qty::new(model.cum_qty),
             cum_amount: Money::from_e4(model.cum_amount_e4),
@@ -116,6 +119,7 @@ pub(super) fn parent(model: &parents::Model) -> Parsed<StoredParent> {
                 None => None,
             },
             decided: model.decided.as_deref().map(|text| json("decided", text).map(Arc::new)).transpose()?,
+            progress: model.progress.as_deref().map(|text| json("progress", text)).transpose()?,
         },
         strategy: strategy_id(&model.strategy)?,
         symbol: symbol(&model.symbol)?,

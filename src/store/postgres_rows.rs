@@ -149,7 +149,8 @@ async fn write_signals(connection: &mut PgConnection, batch: &Batch) -> Result<(
 
     let rows = batch.signal_rows.rows();
     let denials = rows.iter().map(|row| columns::denials(&row.denials)).collect::<Result<Vec<_>, _>>()?;
-    let updates = rows.iter().zip(&denials).map(|(row, denials)| {
+    let held = rows.iter().map(columns::held).collect::<Result<Vec<_>, _>>()?;
+    let updates = rows.iter().zip(&denials).zip(&held).map(|((row, denials), held)| {
         [
             Cell::Int(row.id.get() as i64),
             Cell::Text(row.status.into()),
@@ -159,12 +160,14 @@ async fn write_signals(connection: &mut PgConnection, batch: &Batch) -> Result<(
             Cell::TextOr(denials.as_deref()),
             Cell::Bool(row.cancel_requested),
             Cell::Int(row.updated_at.us()),
+            Cell::TextOr(held.as_deref()),
         ]
     });
     let sql = "UPDATE signals SET status = new.status, waiting_for = new.waiting_for, until_us = new.until_us,
             residual_qty = new.residual_qty, denials = new.denials, cancel_requested = new.cancel_requested,
-            updated_at_us = new.updated_at_us
-        FROM $rows AS new (id, status, waiting_for, until_us, residual_qty, denials, cancel_requested, updated_at_us)
+            updated_at_us = new.updated_at_us, held = new.held
+        FROM $rows AS new (id, status, waiting_for, until_us, residual_qty, denials, cancel_requested, updated_at_us,
+            held)
         WHERE signals.id = new.id";
     let touched = run(connection, context, sql, updates).await?;
     if touched == rows.len() as u64 {
@@ -177,7 +180,8 @@ async fn write_signals(connection: &mut PgConnection, batch: &Batch) -> Result<(
 async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
     let rows = batch.parents.rows();
     let texts = rows.iter().map(|row| columns::of_parent(&row.parent)).collect::<Result<Vec<_>, _>>()?;
-    let parents = rows.iter().zip(&texts).map(|(row, (short_of_cash, decided))| {
+    let progress = rows.iter().map(|row| columns::progress(&row.parent)).collect::<Result<Vec<_>, _>>()?;
+    let parents = rows.iter().zip(&texts).zip(&progress).map(|((row, (short_of_cash, decided)), progress)| {
         let parent = &row.parent;
         [
             Cell::Int(parent.leg.parent.get() as i64),
@@ -197,14 +201,17 @@ async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<()
             Cell::IntOr(parent.waits.and_then(|wait| wait.until).map(|until| until.us())),
             Cell::TextOr(decided.as_deref()),
             Cell::TextOr(parent.leg.effect.map(Into::into)),
+            Cell::TextOr(progress.as_deref()),
         ]
     });
     let sql =
         "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect) SELECT * FROM $rows
+            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress)
+            SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
             status = excluded.status, working_order_id = excluded.working_order_id,
-            waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided";
+            waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided,
+            progress = excluded.progress";
     run(connection, "parent orders cannot be written", sql, parents).await?;
 
     let orders = batch.orders.rows().iter().map(OrderColumns::of).collect::<Result<Vec<_>, _>>()?;

@@ -280,7 +280,10 @@ async fn filled_late(read: &DatabaseTransaction, first_ended: Option<u64>) -> Re
         format!(
             "SELECT DISTINCT signals.id AS signal FROM orders
              JOIN parents ON parents.id = orders.id / 256 JOIN signals ON signals.id = orders.id / 16777216
-             WHERE orders.id >= {first} AND orders.closed AND orders.cum_qty > parents.cum_qty
+             WHERE orders.id >= {first} AND orders.closed
+               AND (orders.cum_qty > parents.cum_qty OR (parents.progress IS NOT NULL AND parents.cum_qty <
+                   (SELECT SUM(kin.cum_qty) FROM orders AS kin
+                    WHERE kin.id >= parents.id * 256 AND kin.id < (parents.id + 1) * 256)))
                AND NOT signals.status IN ('waiting', 'working', 'in_doubt')"
         ),
     );

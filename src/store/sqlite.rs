@@ -452,12 +452,13 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
     let mut update = connection
         .prepare_cached(
             "UPDATE signals SET status = ?2, waiting_for = ?3, until_us = ?4, residual_qty = ?5, denials = ?6,
-                cancel_requested = ?7, updated_at_us = ?8
+                cancel_requested = ?7, updated_at_us = ?8, held = ?9
              WHERE id = ?1",
         )
         .map_err(&context)?;
     for row in batch.signal_rows.rows() {
         let denials = columns::denials(&row.denials)?;
+        let held = columns::held(row)?;
         let changed = update
             .execute(params![
                 row.id.get() as i64,
@@ -468,6 +469,7 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
                 denials,
                 row.cancel_requested,
                 row.updated_at.us(),
+                held,
             ])
             .map_err(&context)?;
         if changed != 1 {
@@ -482,16 +484,18 @@ fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
     let mut upsert = connection
         .prepare_cached(
             "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-         ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
-            status = excluded.status, working_order_id = excluded.working_order_id,
-            waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided",
+                working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
+                status = excluded.status, working_order_id = excluded.working_order_id,
+                waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us,
+                decided = excluded.decided, progress = excluded.progress",
         )
         .map_err(&context)?;
     for row in batch.parents.rows() {
         let parent = &row.parent;
         let (short_of_cash, decided) = columns::of_parent(parent)?;
+        let progress = columns::progress(parent)?;
         upsert
             .execute(params![
                 parent.leg.parent.get() as i64,
@@ -511,6 +515,7 @@ fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
                 parent.waits.and_then(|wait| wait.until).map(|until| until.us()),
                 decided,
                 parent.leg.effect.map(<&str>::from),
+                progress,
             ])
             .map_err(&context)?;
     }

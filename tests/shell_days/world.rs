@@ -280,6 +280,7 @@ impl World {
             limit_price,
             time_in_force: TimeInForce::Day,
             valid_until: None,
+            execution: None,
             tag: None,
             received_at: Timestamp::from_us(i64::from(lives_ms.unwrap_or(0)) * 1_000),
             notes: Notes::default(),

@@ -114,6 +114,7 @@ pub(crate) fn new_signal(key: &str) -> NewSignal {
         limit_price: Some(Price::from_e4(100_000)),
         time_in_force: TimeInForce::Day,
         valid_until: None,
+        execution: None,
         tag: None,
         received_at: AT,
         notes: Notes::default(),
@@ -145,6 +146,7 @@ pub(crate) fn signal_row(id: SignalId, status: SignalStatus) -> Row {
         residual: Qty::ZERO,
         denials: Arc::from([]),
         cancel_requested: false,
+        held: None,
         updated_at: AT,
     })
 }

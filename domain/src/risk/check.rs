@@ -179,16 +179,6 @@ const NOT_LIMITED: &str = "not limited";
 /// Between a cancel and the next attempt of its parent.
 const ATTEMPT_PAUSE: Span = Span::from_secs(10);
 
-/// What the exchange measures a limit price by: the best of the other side, else of the own side, else the last trade,
-/// else the previous close.
-fn reference(quote: &Quote, side: Side) -> Option<Price> {
-    let (other, own) = match side {
-        Side::Buy => (quote.ask, quote.bid),
-        Side::Sell => (quote.bid, quote.ask),
-    };
-    [other, own, Some(quote.last), quote.prev_close].into_iter().flatten().find(|px| px.is_positive())
-}
-
 /// What an account needs before it may buy this.
 fn needed(instrument: &Instrument, date: TradeDate) -> Option<Permission> {
     match instrument.board {
@@ -236,7 +226,7 @@ impl Risk {
             (terms.effect.map_or(Measure::None, |effect| word(effect.into())), fault.map_or(Measure::None, word))
         });
 
-        let open = view.market.is_open(terms.symbol, terms.ord_type, at);
+        let open = view.market.takes(terms.symbol, terms.ord_type, at);
         tell(sink, DenialCode::SessionClosed, open, || {
             (word(if open { "open" } else { "closed" }), word("continuous trading"))
         });
@@ -470,7 +460,7 @@ impl Risk {
         if !view.market.is_continuous(terms.symbol, at, rules.closing_auction) {
             return skip_both("not in continuous trading");
         }
-        let Some(reference) = quote.and_then(|quote| reference(quote, terms.side)) else {
+        let Some(reference) = quote.and_then(|quote| quote.reference(terms.side)) else {
             return skip_both("no reference price");
         };
         let beyond = |end: Price| if terms.side == Side::Buy { price > end } else { price < end };

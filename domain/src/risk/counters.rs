@@ -282,6 +282,13 @@ impl Counters {
                 account.opened[usize::from(t0)] -= px.times(unfilled);
             }
         }
+        if order.status == OrdStatus::Filled && terms.id.attempt() > 1 {
+            // It was a part of its parent, and no repeat: slices and tips of a plan that works are as good as parents.
+            let account = self.account(&terms.account, date);
+            if let Some((_, throttle)) = account.throttles.iter_mut().find(|(of, _)| *of == terms.strategy) {
+                throttle.parents.add(slot(at, MINUTE), 1);
+            }
+        }
         let failed = matches!(order.status, OrdStatus::Rejected | OrdStatus::Absent);
         if !failed && order.status != OrdStatus::Canceled {
             return;

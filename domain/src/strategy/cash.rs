@@ -27,13 +27,15 @@ impl Strategy {
         let selling = self.selling();
         for terms in std::mem::take(&mut fx.check) {
             let parent = self.active.get(&terms.id.signal()).and_then(|active| active.parent(terms.id.parent()));
-            let patient = parent.is_some_and(|parent| match parent.leg.short_of_cash.patience() {
-                None => false,
-                Some(span) => {
-                    let waits = span > Span::ZERO && selling.contains(&parent.leg.account);
-                    waits || parent.leg.short_of_cash.shrinks()
-                }
-            });
+            let at_once = parent.is_some_and(|parent| !parent.leg.pursued);
+            let patient = at_once
+                && parent.is_some_and(|parent| match parent.leg.short_of_cash.patience() {
+                    None => false,
+                    Some(span) => {
+                        let waits = span > Span::ZERO && selling.contains(&parent.leg.account);
+                        waits || parent.leg.short_of_cash.shrinks()
+                    }
+                });
             let can_wait = patient && first_buy(&terms) && terms.source == Source::Signal;
             if can_wait { later.push(terms) } else { firm.push(terms) }
         }
@@ -150,7 +152,8 @@ impl Strategy {
     /// Wakes when the signal is to be given up, or when a leg has waited for cash long enough.
     pub(super) fn look_again(&mut self, id: SignalId) {
         let Some(active) = self.active.get(&id) else { return };
-        let next = for_cash(active).map(|(_, until)| until).chain(active.give_up).min();
+        let pursued = active.pursuits.values().filter_map(|pursuit| pursuit.wake_at);
+        let next = for_cash(active).map(|(_, until)| until).chain(active.give_up).chain(pursued).min();
         self.set_timer(id, next);
     }
 

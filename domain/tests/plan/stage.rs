@@ -153,6 +153,7 @@ pub(crate) fn planned(case: &Case) -> Result<Plan, Vec<Denial>> {
         limit_price: case.limit,
         time_in_force: TimeInForce::Day,
         valid_until: None,
+        execution: None,
         tag: None,
         received_at: at,
         notes: Notes::default(),

@@ -208,6 +208,7 @@ impl Bench {
             limit_price: limit.map(Price::from_e4),
             time_in_force: TimeInForce::Day,
             valid_until: None,
+            execution: None,
             tag: None,
             received_at: self.desk.at,
             notes: Notes::default(),

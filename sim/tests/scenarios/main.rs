@@ -17,6 +17,9 @@ macro_rules! stories {
 mod book_stories;
 mod broker_stories;
 mod contract_stories;
+mod execution_stories;
+mod execution_words;
+mod held_stories;
 mod people_stories;
 mod risk_stories;
 mod signal_stories;
@@ -34,7 +37,9 @@ fn every_denial_has_a_story() {
         .chain(people_stories::ALL)
         .chain(risk_stories::ALL)
         .chain(book_stories::ALL)
-        .chain(contract_stories::ALL);
+        .chain(contract_stories::ALL)
+        .chain(execution_stories::ALL)
+        .chain(held_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");

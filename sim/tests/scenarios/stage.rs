@@ -16,6 +16,7 @@ use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::contract::Effect;
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::event::{Event, Scope, TradingState};
+use signalbox_domain::execution::{Ending, ParentStep};
 use signalbox_domain::ids::{
     AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, ParentId, SignalId, StrategyId,
 };
@@ -34,6 +35,7 @@ use signalbox_domain::strategy::{
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
+use crate::execution_words::execution;
 use signalbox_sim::desk::{Desk, Setup, market};
 
 /// Plays the story and compares what goes out with its `->` lines.
@@ -94,7 +96,7 @@ fn strategy(name: &str) -> StrategyId {
     StrategyId::parse(name).expect("a strategy's name")
 }
 
-fn price(text: &str) -> Price {
+pub(crate) fn price(text: &str) -> Price {
     Price::parse(text).expect("a price")
 }
 
@@ -107,7 +109,7 @@ fn symbol(text: &str) -> Symbol {
 }
 
 /// The word after `key`.
-fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
+pub(crate) fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
     words.iter().position(|word| *word == key).and_then(|at| words.get(at + 1)).copied()
 }
 
@@ -195,7 +197,7 @@ struct Stage {
     asked: Option<OrderId>,
 }
 
-const WEEK: [(&str, u32); 7] = [
+pub(crate) const WEEK: [(&str, u32); 7] = [
     ("Mon", 20_250_303),
     ("Tue", 20_250_304),
     ("Wed", 20_250_305),
@@ -417,8 +419,8 @@ impl Stage {
         let quote = Quote {
             symbol: symbol(words[0]),
             last: price(words[1]),
-            bid: None,
-            ask: None,
+            bid: after(words, "bid").map(price),
+            ask: after(words, "ask").map(price),
             bid_size: None,
             ask_size: None,
             volume: None,
@@ -426,6 +428,7 @@ impl Stage {
             at: self.desk.at,
         };
         self.desk.quotes.put(quote.clone());
+        self.desk.quoted();
         self.venue(VenueInput::Quote(&quote));
         self.quotes.retain(|known| known.symbol != quote.symbol);
         self.quotes.push(quote);
@@ -567,8 +570,8 @@ impl Stage {
 
     /// A size is a number of shares, `¥25000` or `25%`; a sell's also `all`.
     ///
-    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [effect EFFECT] [ioc] [until HH:MM]
-    /// [test] [decided DAY-HH:MM] [priority N] [basket NAME]`
+    /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [effect EFFECT] [ioc]
+    /// [until [DAY,]HH:MM] [test] [decided DAY-HH:MM] [priority N] [basket NAME]`, and how it is executed: see [`crate::execution_words`].
     fn signal(&self, id: &str, words: &[&str]) -> Signal {
         let verb = words.iter().position(|word| matches!(*word, "buy" | "sell" | "target")).expect("a verb");
         let by_hand = after(words, "in").map(account);
@@ -588,8 +591,11 @@ impl Stage {
         };
         let limit_price = after(words, "@").map(price);
         let valid_until = after(words, "until").map(|time| {
+            let (day, time) = time.split_once(',').unwrap_or(("", time));
             let (hh, mm) = time.split_once(':').expect("a time");
-            china_instant(self.day, hh.parse().expect("an hour"), mm.parse().expect("a minute"), 0)
+            let of_week = WEEK.iter().find(|(name, _)| *name == day);
+            let day = of_week.map_or(Some(self.day), |(_, date)| TradeDate::from_yyyymmdd(*date)).expect("a day");
+            china_instant(day, hh.parse().expect("an hour"), mm.parse().expect("a minute"), 0)
         });
         Signal {
             id: SignalId::new(id.parse().expect("a number")),
@@ -613,6 +619,7 @@ impl Stage {
             limit_price,
             time_in_force: if words.contains(&"ioc") { TimeInForce::Ioc } else { TimeInForce::Day },
             valid_until,
+            execution: execution(words),
             tag: None,
             received_at: self.desk.at,
             notes: Notes {
@@ -772,6 +779,23 @@ fn event_line(event: &Event) -> Option<String> {
                 .collect();
             let legs = if legs.is_empty() { "nothing".to_owned() } else { legs.join(", ") };
             format!("S{} planned: {legs}; residual {residual}", signal.get())
+        }
+        Event::TriggerFired { signal, condition, price, .. } => {
+            format!("S{} comes true: {condition} at {price}", signal.get())
+        }
+        Event::TriggerMarked { signal, best, .. } => format!("S{} hangs on {best}", signal.get()),
+        Event::ExitPlanned { signal, legs, .. } => {
+            let legs: Vec<String> = legs.iter().map(|leg| format!("{} sell {}", leg.account, leg.qty)).collect();
+            format!("S{} goes out: {}", signal.get(), legs.join(", "))
+        }
+        Event::ParentStepped { parent, step, .. } => {
+            let leg = format!("S{}.{}", parent.signal().get(), parent.leg() + 1);
+            match step {
+                ParentStep::Withdrawn { order, why } => format!("{} is taken back: {why}", name(*order)),
+                ParentStep::Asked { why, .. } => format!("{leg} asks a person: {why}"),
+                ParentStep::Ended { ending: Ending::Filled } => return None,
+                ParentStep::Ended { ending } => format!("{leg} ends: {ending}"),
+            }
         }
         Event::LimitsSet(fact) => {
             let scope = match &fact.scope {

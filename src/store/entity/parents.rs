@@ -23,6 +23,7 @@ pub struct Model {
     pub wait_until_us: Option<i64>,
     pub decided: Option<String>,
     pub effect: Option<String>,
+    pub progress: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -23,6 +23,7 @@ pub struct Model {
     pub received_at_us: i64,
     pub updated_at_us: i64,
     pub basket: Option<String>,
+    pub held: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

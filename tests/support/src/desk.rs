@@ -156,6 +156,7 @@ pub fn buy(id: u64, at: Timestamp) -> Arc<Signal> {
         limit_price: Some(Price::from_e4(100_000)),
         time_in_force: TimeInForce::Day,
         valid_until: None,
+        execution: None,
         tag: None,
         received_at: at,
         notes: Notes::default(),

@@ -1,0 +1,48 @@
+//! A signal in work: what its legs add up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Active, in_doubt};
+use crate::ids::ParentId;
+use crate::parent::{Parent, fold};
+use crate::row::SignalRow;
+use crate::signal::{Signal, SignalStatus};
+
+impl Active {
+    pub(super) fn new(signal: Arc<Signal>, row: SignalRow) -> Self {
+        let (parents, trying, pursuits) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        let (open, doubts, waiting) = (0, 0, 0);
+        Self { signal, row, parents, open, doubts, waiting, trying, give_up: None, pursuits, watch: None, timer: None }
+    }
+
+    pub(super) fn add(&mut self, parent: Parent) {
+        self.open += usize::from(!parent.status.is_final());
+        self.doubts += in_doubt(&parent);
+        self.waiting += usize::from(parent.waits.is_some());
+        self.parents.push(parent);
+    }
+
+    pub(super) fn parent(&self, id: ParentId) -> Option<&Parent> {
+        let index = self.parents.binary_search_by_key(&id, |p| p.leg.parent).ok()?;
+        self.parents.get(index)
+    }
+
+    /// Counted, because folding ten thousand legs at each of their ends would be a square.
+    pub(super) fn recount(&mut self, before: &Parent, now: &Parent) {
+        let open = |parent: &Parent| usize::from(!parent.status.is_final());
+        let waits = |parent: &Parent| usize::from(parent.waits.is_some());
+        self.open = self.open + open(now) - open(before);
+        self.doubts = self.doubts + in_doubt(now) - in_doubt(before);
+        self.waiting = self.waiting + waits(now) - waits(before);
+    }
+
+    pub(super) fn status(&self) -> SignalStatus {
+        match (self.doubts, self.open) {
+            (0, 0) => fold(&self.parents),
+            (0, open) if open == self.waiting => SignalStatus::Waiting,
+            (0, _) => SignalStatus::Working,
+            (_, _) => SignalStatus::InDoubt,
+        }
+    }
+}

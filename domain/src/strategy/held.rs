@@ -1,0 +1,315 @@
+//! Signals that are held until a condition comes true, or until a time: nothing of them is at any broker meanwhile.
+//!
+//! What a trailing stop hangs on is a fact every ten seconds at the most, never with a tick. A restart goes on from the
+//! newest of them, and from the prices that are shown then.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::execution::{Condition, Conditions, Execution, Policy, Pursuit, Traded};
+use crate::ids::SignalId;
+use crate::order::Side;
+use crate::parent::{Leg, Parent, fold};
+use crate::row::Row;
+use crate::signal::{SignalStatus, WaitingFor};
+use crate::symbol::Symbol;
+use crate::units::{Price, Qty, Span, Timestamp};
+use crate::view::View;
+
+use super::{Strategy, StrategyEffects, parent_row};
+
+/// What is known of a signal that was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub since: Timestamp,
+    /// The best price since then, as it was marked last: what a trail hangs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Price>,
+    /// Which condition came true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fired: Option<Condition>,
+}
+
+impl Held {
+    #[must_use]
+    pub const fn since(since: Timestamp) -> Self {
+        Self { since, best: None, fired: None }
+    }
+}
+
+/// What this life has seen of a signal that is held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watch {
+    /// Trades from here on were not looked at. What an earlier life has looked at is behind its best price.
+    from: Timestamp,
+    best: Option<Price>,
+    marked_at: Option<Timestamp>,
+}
+
+const MARK_EVERY: Span = Span::from_secs(10);
+/// What makes a condition true is not older than this.
+const QUOTE_AGE_MAX: Span = Span::from_secs(60);
+/// An exit that came true is tried so long.
+const EXIT_FOR: Span = Span::from_secs(10 * 86_400);
+const EXIT_EVERY: Span = Span::from_secs(30);
+
+/// How an exit goes out once its condition came true: at the market, again and again until it is out.
+pub(super) fn exit_execution() -> Execution {
+    let policy = Policy::SellUntilDone {
+        reprice_every: EXIT_EVERY,
+        escalate_after: Some(Span::from_secs(300)),
+        market_after: None,
+    };
+    Execution { policy, price: Some(crate::execution::PriceForm::Market), ..Execution::default() }
+}
+
+impl Strategy {
+    /// The symbols whose trades this strategy wants to hear of.
+    pub fn watched(&self) -> impl Iterator<Item = Symbol> {
+        self.held.keys().copied()
+    }
+
+    /// Whether the signal is to be held now, and what for. A signal whose condition came true is not held again.
+    pub(super) fn holds(&self, at: Timestamp, id: SignalId) -> Option<WaitingFor> {
+        let active = self.active.get(&id)?;
+        let execution = active.signal.execution.as_ref()?;
+        if execution.not_before.is_some_and(|from| at < from) {
+            return Some(WaitingFor::Time);
+        }
+        let fired = active.row.held.is_some_and(|held| held.fired.is_some());
+        (execution.conditions.is_some() && !fired).then_some(WaitingFor::Trigger)
+    }
+
+    /// Holds it: from here on trades are looked at.
+    pub(super) fn hold(&mut self, at: Timestamp, id: SignalId, what: WaitingFor, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let (symbol, until) = (active.signal.symbol, active.row.until);
+        let not_before = active.signal.execution.as_ref().and_then(|execution| execution.not_before);
+        let look_again = match what {
+            WaitingFor::Time => not_before.into_iter().chain(until).min(),
+            _ => until,
+        };
+        if active.row.waiting_for != Some(what) {
+            fx.events.push(Event::SignalWaiting {
+                strategy: self.conf.id.clone(),
+                signal: id,
+                waiting_for: what,
+                until: look_again.unwrap_or(at),
+            });
+            active.row.status = SignalStatus::Waiting;
+            active.row.waiting_for = Some(what);
+            if what == WaitingFor::Trigger {
+                active.row.held = Some(Held::since(at));
+            }
+            active.row.updated_at = at;
+            fx.rows.push(Row::Signal(active.row.clone()));
+        }
+        if what == WaitingFor::Trigger {
+            let best = active.row.held.and_then(|held| held.best);
+            active.watch.get_or_insert(Watch { from: at, best, marked_at: None });
+            self.held.entry(symbol).or_default().insert(id);
+            return self.mark_best(at, id, fx);
+        }
+        self.set_timer(id, look_again);
+    }
+
+    /// The signal is not held any more.
+    pub(super) fn let_go(&mut self, symbol: Symbol, id: SignalId) {
+        if let Some(of_symbol) = self.held.get_mut(&symbol) {
+            of_symbol.remove(&id);
+            if of_symbol.is_empty() {
+                self.held.remove(&symbol);
+            }
+        }
+    }
+
+    /// Trades were shown: looks at what is held.
+    pub(super) fn look(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
+        let ids: Vec<SignalId> = self.held.values().flat_map(BTreeSet::iter).copied().collect();
+        for id in ids {
+            self.look_at(at, view, id, fx);
+        }
+    }
+
+    fn look_at(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
+        let Some((side, conditions)) = self.conditions(id) else { return };
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let symbol = active.signal.symbol;
+        let Some(watch) = active.watch.as_mut() else { return };
+        let Some(quote) = view.quotes.get(symbol) else { return };
+        let from = watch.from;
+        if quote.at < from {
+            return;
+        }
+        watch.from = quote.at.plus(Span::from_us(1));
+        // What an auction shows is no trade, and yesterday's is none of today.
+        let continuous = |at: Timestamp| view.market.is_continuous(symbol, at, true);
+        let age = view.market.price_age(symbol, quote.at, at, true);
+        if !continuous(at) || !continuous(quote.at) || age > QUOTE_AGE_MAX {
+            return;
+        }
+        let alone = Traded { high: quote.last, low: quote.last, last: quote.last };
+        let seen = view.quotes.seen_since(symbol, from).filter(|_| continuous(from));
+        let traded = seen.map_or(alone, |(high, low, last)| Traded { high, low, last });
+        let (met, best) = conditions.look(side, watch.best, traded);
+        let moved = conditions.trail.is_some() && watch.best != Some(best);
+        watch.best = Some(best);
+        if let Some(condition) = met {
+            if active.parents.is_empty() || self.any_to_exit(view, id) {
+                return self.fire(at, view, id, condition, quote.last, fx);
+            }
+            return;
+        }
+        if moved {
+            self.mark_best(at, id, fx);
+        }
+    }
+
+    /// Journals what the trail hangs on, unless it was done a moment ago: then later.
+    pub(super) fn mark_best(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let (Some(watch), Some(held)) = (active.watch.as_mut(), active.row.held.as_mut()) else { return };
+        let trails = watch.best.is_some() && held.best != watch.best;
+        let due = watch.marked_at.map_or(at, |marked| marked.plus(MARK_EVERY));
+        let until = active.row.until;
+        let next = if trails && at < due {
+            Some(due)
+        } else {
+            if trails {
+                watch.marked_at = Some(at);
+                held.best = watch.best;
+                if let Some(best) = watch.best {
+                    fx.events.push(Event::TriggerMarked { strategy: self.conf.id.clone(), signal: id, best });
+                    active.row.updated_at = at;
+                    fx.rows.push(Row::Signal(active.row.clone()));
+                }
+            }
+            None
+        };
+        self.set_timer(id, next.into_iter().chain(until).min());
+    }
+
+    fn fire(
+        &mut self,
+        at: Timestamp,
+        view: View<'_>,
+        id: SignalId,
+        condition: Condition,
+        price: Price,
+        fx: &mut StrategyEffects,
+    ) {
+        let Some(active) = self.active.get_mut(&id) else { return };
+        let symbol = active.signal.symbol;
+        let entered = !active.parents.is_empty();
+        if let Some(held) = active.row.held.as_mut() {
+            held.fired = Some(condition);
+        }
+        active.row.updated_at = at;
+        active.watch = None;
+        fx.events.push(Event::TriggerFired { strategy: self.conf.id.clone(), signal: id, condition, price });
+        fx.rows.push(Row::Signal(active.row.clone()));
+        self.let_go(symbol, id);
+        if entered {
+            self.exit(at, view, id, fx);
+        } else {
+            self.start_or_wait(at, view, id, fx);
+        }
+    }
+
+    /// What is looked at for the signal now: the way in, or once that has ended the way out.
+    fn conditions(&self, id: SignalId) -> Option<(Side, Conditions)> {
+        let active = self.active.get(&id)?;
+        let execution = active.signal.execution.as_ref()?;
+        if active.parents.is_empty() {
+            // A target that is held is a way out: what it buys is bought at once.
+            Some((active.signal.side.unwrap_or(Side::Sell), execution.conditions?))
+        } else {
+            Some((Side::Sell, execution.exits?))
+        }
+    }
+
+    /// All legs have ended: whether what they bought is held for a way out, instead of being final.
+    pub(super) fn holds_exits(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) -> bool {
+        let Some(active) = self.active.get_mut(&id) else { return false };
+        let exits = active.signal.execution.as_ref().is_some_and(|execution| execution.exits.is_some());
+        let bought = |p: &Parent| p.leg.side == Side::Buy && p.cum_qty.is_positive();
+        let sold = active.parents.iter().any(|p| p.leg.side == Side::Sell);
+        if !exits || sold || active.row.cancel_requested || !active.parents.iter().any(bought) {
+            return false;
+        }
+        if active.row.waiting_for == Some(WaitingFor::Trigger) {
+            return true; // a fill that came late
+        }
+        active.pursuits.clear();
+        active.row.until = None;
+        active.watch = None;
+        self.hold(at, id, WaitingFor::Trigger, fx);
+        true
+    }
+
+    /// Whether anything of what was bought may be sold now (T+1).
+    fn any_to_exit(&self, view: View<'_>, id: SignalId) -> bool {
+        self.active
+            .get(&id)
+            .is_some_and(|active| active.parents.iter().any(|p| self.to_exit(view, p, id).is_positive()))
+    }
+
+    fn to_exit(&self, view: View<'_>, parent: &Parent, id: SignalId) -> Qty {
+        let Some(active) = self.active.get(&id) else { return Qty::ZERO };
+        let signal = &active.signal;
+        let Some(ledger) = view.ledgers.get(&parent.leg.account) else { return Qty::ZERO };
+        let Some(book) = ledger.book(signal.symbol, &signal.strategy) else { return Qty::ZERO };
+        let promised = self.pending(&parent.leg.account, signal.symbol).sells;
+        let date = view
+            .market
+            .trade_date(signal.symbol, view.quotes.get(signal.symbol).map_or(Timestamp::default(), |q| q.at));
+        let rules = date.and_then(|date| view.market.day(signal.symbol, date).ok());
+        let t0 = rules.is_some_and(|rules| rules.min_holding_days == 0);
+        let held = if t0 { book.qty } else { book.qty - book.bought_today };
+        (held - promised).max(Qty::ZERO).min(parent.cum_qty)
+    }
+
+    /// The way out: one leg for each account that bought.
+    fn exit(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get(&id) else { return };
+        let entered = active.parents.len();
+        let mut legs = Vec::new();
+        for (n, parent) in active.parents.iter().enumerate() {
+            let qty = self.to_exit(view, parent, id);
+            let Ok(leg) = u16::try_from(entered + n) else { break };
+            if qty.is_positive() {
+                let account = parent.leg.account.clone();
+                legs.push(Leg { pursued: true, ..Leg::plain(id.parent(leg), account, Side::Sell, qty) });
+            }
+        }
+        let Some(active) = self.active.get_mut(&id) else { return };
+        fx.events.push(Event::ExitPlanned { strategy: self.conf.id.clone(), signal: id, legs: legs.clone().into() });
+        active.row.status = SignalStatus::Working;
+        active.row.waiting_for = None;
+        active.row.until = Some(at.plus(EXIT_FOR));
+        active.give_up = active.row.until;
+        active.row.updated_at = at;
+        for leg in legs {
+            active.pursuits.insert(leg.parent, Pursuit::default());
+            active.add(Parent::new(leg));
+        }
+        fx.rows.push(Row::Signal(active.row.clone()));
+        for parent in &active.parents[entered..] {
+            fx.rows.push(parent_row(&active.signal, parent));
+        }
+        self.pursue(at, view, id, None, fx);
+    }
+
+    /// A person stops a signal whose way out is held: it is what its legs have come to.
+    pub(super) fn stop_held(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) -> bool {
+        let Some(active) = self.active.get(&id) else { return false };
+        if active.parents.is_empty() || active.row.waiting_for != Some(WaitingFor::Trigger) {
+            return false;
+        }
+        let status = fold(&active.parents);
+        self.finish(at, id, status, fx);
+        true
+    }
+}

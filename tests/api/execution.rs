@@ -1,0 +1,92 @@
+//! How signals are executed, and what they are held for, over HTTP.
+
+use serde_json::{Value, json};
+
+use crate::sizes::{open, sent, settled};
+use crate::support::unique;
+
+const UNDER_WAY: &[&str] = &["accepted"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_is_read_followed_shown_and_kept() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let execution = json!({ "policy": "iceberg", "display": 200, "price": "opposite_best" });
+    let body = json!({ "side": "buy", "quantity": 500, "execution": execution });
+    let bought = sent(&app, &ann, "half", body, &["accepted", "working"]).await;
+    assert_eq!((&bought["status"], &bought["type"]), (&json!("done"), &json!("limit")), "{bought}");
+    assert_eq!(bought["execution"]["display"], "200", "{bought}");
+    let leg = &bought["parents"][0];
+    assert_eq!((&leg["cum_qty"], &leg["ending"]), (&json!("500"), &json!("filled")), "{bought}");
+    let shown: Vec<_> = leg["orders"].as_array().unwrap().iter().map(|o| (&o["quantity"], &o["policy"])).collect();
+    let tip = |n: &str| (json!(n), json!("iceberg"));
+    assert_eq!(shown.len(), 3, "{leg}");
+    assert_eq!((shown[0].0.clone(), shown[0].1.clone()), tip("200"), "{leg}");
+
+    // A buy that is given up waits ten seconds at the least: it works, and survives a restart.
+    let execution = json!({ "policy": "buy_then_give_up", "wait_s": 3600, "attempts": 2 });
+    let body = json!({ "side": "buy", "quantity": 100, "limit_price": "9.50", "execution": execution });
+    let works = sent(&app, &ann, "half", body, UNDER_WAY).await;
+    assert_eq!(works["status"], "working", "{works}");
+    let place = format!("/v1/signals/{}", works["id"].as_str().unwrap());
+    let app = app.restart().await;
+    let ann = app.login("ann").await.access;
+    let kept = settled(&app, &ann, &place, UNDER_WAY).await;
+    assert_eq!((&kept["status"], &kept["execution"]["wait_s"]), (&json!("working"), &json!(3_600)), "{kept}");
+    assert_eq!(app.call("POST", &format!("{place}/cancel"), &ann, json!({})).await.status, 202);
+    let ended = settled(&app, &ann, &place, &["working"]).await;
+    assert_eq!((&ended["status"], &ended["parents"][0]["ending"]), (&json!("canceled"), &json!("canceled")), "{ended}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_policy_takes_is_refused_and_a_key_is_of_one_execution() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let signal = |more: Value| {
+        let mut signal = json!({ "strategy": "half", "symbol": "600000.SH", "side": "buy", "quantity": 100 });
+        signal.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        signal
+    };
+    for (more, field) in [
+        (json!({ "execution": { "policy": "sell_until_done", "every_s": 30 } }), "execution.policy"),
+        (json!({ "execution": { "policy": "twap", "duration_s": 600 } }), "execution.slices"),
+        (json!({ "execution": { "policy": "reprice", "every_s": 5, "max": 3 } }), "execution.every_s"),
+        (json!({ "execution": { "attempts": 3 } }), "execution.attempts"),
+        (json!({ "execution": { "price": "last" }, "limit_price": "10" }), "execution.price"),
+        (json!({ "stop_loss": "11", "take_profit": "9" }), "take_profit"),
+        (json!({ "trailing_amount": "1", "trailing_percent": 5 }), "trailing_percent"),
+        (json!({ "not_before": "soon" }), "not_before"),
+    ] {
+        let mut body = signal(more);
+        body["client_signal_id"] = json!(unique());
+        let refused = app.call("POST", "/v1/signals", &ann, body.clone()).await;
+        assert_eq!((refused.status, refused.body["field"].as_str()), (422, Some(field)), "{body} {refused:?}");
+    }
+    let key = json!(unique());
+    let mut first =
+        signal(json!({ "execution": { "policy": "reprice", "every_s": 30, "max": 3 }, "limit_price": "9.5" }));
+    first["client_signal_id"] = key.clone();
+    assert_eq!(app.call("POST", "/v1/signals", &ann, first.clone()).await.status, 202);
+    assert_eq!(app.call("POST", "/v1/signals", &ann, first.clone()).await.status, 202);
+    first["execution"]["max"] = json!(4);
+    let reused = app.call("POST", "/v1/signals", &ann, first).await;
+    assert_eq!((reused.status, reused.code()), (422, "SIGNAL_ID_REUSED"), "{reused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_is_held_over_a_restart_and_comes_true_by_a_quote() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let body = json!({ "side": "buy", "quantity": 100, "stop_price": "10.20", "limit_price": "10.30" });
+    let held = sent(&app, &ann, "half", body, UNDER_WAY).await;
+    assert_eq!((&held["status"], &held["waiting_for"]), (&json!("waiting"), &json!("trigger")), "{held}");
+    assert_eq!(held["held"]["stop_price"], "10.20", "{held}");
+    let place = format!("/v1/signals/{}", held["id"].as_str().unwrap());
+    let app = app.restart().await;
+    let ann = app.login("ann").await.access;
+    let kept = settled(&app, &ann, &place, UNDER_WAY).await;
+    assert_eq!((&kept["status"], &kept["waiting_for"]), (&json!("waiting"), &json!("trigger")), "{kept}");
+    let quote = json!({ "symbol": "600000.SH", "last": "10.25", "bid": "10.24", "ask": "10.25", "bid_size": 1_000_000,
+        "ask_size": 1_000_000, "prev_close": "10.00" });
+    let feed = app.key(json!({ "name": "feed-2", "scopes": ["quotes:write"] })).await.1;
+    assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [quote] })).await.status, 200);
+    let done = settled(&app, &ann, &place, &["waiting", "working", "accepted"]).await;
+    assert_eq!((&done["status"], &done["held"]["fired"]), (&json!("done"), &json!("stop")), "{done}");
+}
