@@ -329,8 +329,7 @@ impl Strategy {
             }
         }
         self.let_buys_wait(fx);
-        let accounts: BTreeSet<AccountId> = self.short.iter().map(|(account, ..)| account.clone()).collect();
-        accounts.iter().for_each(|account| self.try_again(account, fx));
+        self.try_without_sells(fx);
     }
 
     #[must_use]

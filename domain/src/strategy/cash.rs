@@ -131,6 +131,13 @@ impl Strategy {
         }
     }
 
+    /// After a restart: where sells still live, what they bring in is waited for; where none does, nothing would ever ask.
+    pub(super) fn try_without_sells(&mut self, fx: &mut StrategyEffects) {
+        let selling = self.selling();
+        let accounts: BTreeSet<AccountId> = self.short.iter().map(|(account, ..)| account.clone()).collect();
+        accounts.difference(&selling).for_each(|account| self.try_again(account, fx));
+    }
+
     /// Legs that have waited long enough are tried a last time.
     pub(super) fn cash_is_due(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get_mut(&id) else { return };
