@@ -170,20 +170,20 @@ impl Replay {
             }
             Event::LegsWaiting { parents, waiting_for, until, .. } => {
                 let wait = Wait { what: *waiting_for, until: *until };
-                self.change_parents(parents, |parent| parent.wait(wait));
+                self.change_parents(at, parents, |parent| parent.wait(wait));
             }
             Event::LegsConfirmed { parents, who, .. } => {
-                self.change_parents(parents, |parent| parent.confirm(who.clone()));
+                self.change_parents(at, parents, |parent| parent.confirm(who.clone()));
             }
             Event::LegsEnded { parents, status, who, reason, .. } => {
-                self.change_parents(parents, |parent| parent.end(*status, who.clone(), reason.clone()));
+                self.change_parents(at, parents, |parent| parent.end(*status, who.clone(), reason.clone()));
             }
             Event::LegShadowed { terms, denials, .. } => {
-                self.change_parents(&[terms.id.parent()], |parent| parent.shadow(terms.clone(), denials.clone()));
+                self.change_parents(at, &[terms.id.parent()], |parent| parent.shadow(terms.clone(), denials.clone()));
                 self.keep_denials(terms.id.signal(), denials);
             }
             Event::LegCompleted { parent, qty, px, order, who, .. } => {
-                self.change_parents(&[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
+                self.change_parents(at, &[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
             }
             Event::ParentStepped { parent, step, .. } => self.change_parent(at, *parent, |parent| parent.step(step)),
             Event::TradingStateSet { scope, state, .. } => {
@@ -206,7 +206,7 @@ impl Replay {
                 }
                 // What waited for cash has it.
                 if self.parents.get(&terms.id.parent()).is_some_and(|parent| parent.waits.is_some()) {
-                    self.change_parents(&[terms.id.parent()], Parent::release);
+                    self.change_parents(at, &[terms.id.parent()], Parent::release);
                 }
             }
             Event::OrderDenied { terms, denials } => {
@@ -362,8 +362,8 @@ impl Replay {
     }
 
     /// Changes legs by a decision that is not an order's.
-    fn change_parents(&mut self, ids: &[ParentId], change: impl Fn(&mut Parent)) {
-        ids.iter().for_each(|id| self.change_parent(Timestamp::default(), *id, &change));
+    fn change_parents(&mut self, at: Timestamp, ids: &[ParentId], change: impl Fn(&mut Parent)) {
+        ids.iter().for_each(|id| self.change_parent(at, *id, &change));
     }
 
     fn keep_denials(&mut self, signal: SignalId, denials: &[Denial]) {

@@ -37,6 +37,20 @@ impl Account {
         true
     }
 
+    /// A person has seen whose number it is: an order that has ended without a fill, and has it by the broker's word alone,
+    /// lets go of it.
+    pub(super) fn yields(&mut self, id: OrderId, no: &BrokerOrderId) -> bool {
+        let Some(order) = self.orders.get(&id) else { return false };
+        let key = (self.broker_day(order), no.clone());
+        let Some(owner) = self.lists.claims.get(&key) else { return false };
+        let empty = self.ended.get(*owner).is_some_and(|owner| owner.cum_qty.is_zero());
+        let yields = empty && !self.lists.vouched.contains(owner);
+        if yields {
+            self.lists.claims.remove(&key);
+        }
+        yields
+    }
+
     /// The day in whose lists the broker shows it: that of its approval, unless it was acknowledged on a later one only. What
     /// a person binds after its day is of its own day.
     pub(super) fn broker_day(&self, order: &Order) -> TradeDate {

@@ -68,7 +68,8 @@ impl Account {
                 if listed.is_some_and(unfit) {
                     return Err(Unresolvable::Unfit(no.clone()));
                 }
-                if !self.claim(at, id, no) {
+                let claimed = self.claim(at, id, no) || (self.yields(id, no) && self.claim(at, id, no));
+                if !claimed {
                     return Err(Unresolvable::Claimed(no.clone()));
                 }
                 self.lists.vouched.insert(id);
