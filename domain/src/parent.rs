@@ -324,10 +324,10 @@ pub fn fold(parents: &[Parent]) -> SignalStatus {
         S::Done
     } else if any(S::Done) || any(S::PartiallyDone) {
         S::PartiallyDone
-    } else if any(S::Canceled) {
-        S::Canceled
     } else if any(S::Expired) {
         S::Expired
+    } else if any(S::Canceled) {
+        S::Canceled
     } else {
         S::Denied
     }

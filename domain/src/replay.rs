@@ -54,6 +54,8 @@ pub struct SignalState {
     pub held: Option<Held>,
     /// Until when its orders may trade, once one was approved.
     until: Option<Timestamp>,
+    /// When the last of its legs ended whose orders ended it.
+    ended_at: Timestamp,
 }
 
 /// One thing on which journal and rows differ.
@@ -109,6 +111,7 @@ impl Replay {
                     cancel_requested: false,
                     held: None,
                     until: signal.valid_until,
+                    ended_at: Timestamp::default(),
                 };
                 self.signals.insert(signal.id, state);
             }
@@ -170,20 +173,20 @@ impl Replay {
             }
             Event::LegsWaiting { parents, waiting_for, until, .. } => {
                 let wait = Wait { what: *waiting_for, until: *until };
-                self.change_parents(at, parents, |parent| parent.wait(wait));
+                self.change_parents(parents, |parent| parent.wait(wait));
             }
             Event::LegsConfirmed { parents, who, .. } => {
-                self.change_parents(at, parents, |parent| parent.confirm(who.clone()));
+                self.change_parents(parents, |parent| parent.confirm(who.clone()));
             }
             Event::LegsEnded { parents, status, who, reason, .. } => {
-                self.change_parents(at, parents, |parent| parent.end(*status, who.clone(), reason.clone()));
+                self.change_parents(parents, |parent| parent.end(*status, who.clone(), reason.clone()));
             }
             Event::LegShadowed { terms, denials, .. } => {
-                self.change_parents(at, &[terms.id.parent()], |parent| parent.shadow(terms.clone(), denials.clone()));
+                self.change_parents(&[terms.id.parent()], |parent| parent.shadow(terms.clone(), denials.clone()));
                 self.keep_denials(terms.id.signal(), denials);
             }
             Event::LegCompleted { parent, qty, px, order, who, .. } => {
-                self.change_parents(at, &[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
+                self.change_parents(&[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
             }
             Event::ParentStepped { parent, step, .. } => self.change_parent(at, *parent, |parent| parent.step(step)),
             Event::TradingStateSet { scope, state, .. } => {
@@ -206,7 +209,7 @@ impl Replay {
                 }
                 // What waited for cash has it.
                 if self.parents.get(&terms.id.parent()).is_some_and(|parent| parent.waits.is_some()) {
-                    self.change_parents(at, &[terms.id.parent()], Parent::release);
+                    self.change_parents(&[terms.id.parent()], Parent::release);
                 }
             }
             Event::OrderDenied { terms, denials } => {
@@ -362,8 +365,8 @@ impl Replay {
     }
 
     /// Changes legs by a decision that is not an order's.
-    fn change_parents(&mut self, at: Timestamp, ids: &[ParentId], change: impl Fn(&mut Parent)) {
-        ids.iter().for_each(|id| self.change_parent(at, *id, &change));
+    fn change_parents(&mut self, ids: &[ParentId], change: impl Fn(&mut Parent)) {
+        ids.iter().for_each(|id| self.change_parent(Timestamp::default(), *id, &change));
     }
 
     fn keep_denials(&mut self, signal: SignalId, denials: &[Denial]) {
@@ -389,7 +392,11 @@ impl Replay {
             return;
         };
         let Some(parent) = self.parents.get_mut(&id) else { return };
+        let was_final = parent.status.is_final();
         change(parent);
+        if parent.status.is_final() && !was_final {
+            signal.ended_at = signal.ended_at.max(at);
+        }
         // Folding is a walk over all legs, so most changes of a wide signal are told apart first.
         let held = signal.waiting_for == Some(WaitingFor::Trigger);
         if (!parent.status.is_final() && parent.waits.is_none() && parent.status == signal.status) || held {
@@ -397,7 +404,9 @@ impl Replay {
         }
         let parents: Vec<Parent> = self.parents.range(first..=last).map(|(_, parent)| parent.clone()).collect();
         let status = match fold(&parents) {
-            SignalStatus::Canceled if signal.until.is_some_and(|until| at >= until) => SignalStatus::Expired,
+            SignalStatus::Canceled if signal.until.is_some_and(|until| signal.ended_at >= until) => {
+                SignalStatus::Expired
+            }
             status => status,
         };
         signal.tell(status, &parents);

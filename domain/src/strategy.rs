@@ -246,6 +246,8 @@ struct Active {
     watch: Option<Watch>,
     /// When it is looked at again unless something happens before.
     timer: Option<Timestamp>,
+    /// When the last of its legs ended whose orders ended it: news of them come in any order.
+    ended_at: Timestamp,
 }
 
 /// What a restart finds of a signal that was not final, or of a final one whose orders have filled since.
@@ -687,21 +689,17 @@ impl Strategy {
             return;
         }
         active.recount(&before, &leg);
-        self.fold_signal(at, happened_at, id, denied, fx);
+        if leg.status.is_final() && !before.status.is_final() {
+            active.ended_at = active.ended_at.max(happened_at);
+        }
+        self.fold_signal(at, id, denied, fx);
     }
 
     /// After its legs changed: the signal's own status, or its end.
-    fn fold_signal(
-        &mut self,
-        at: Timestamp,
-        happened_at: Timestamp,
-        id: SignalId,
-        denied: bool,
-        fx: &mut StrategyEffects,
-    ) {
+    fn fold_signal(&mut self, at: Timestamp, id: SignalId, denied: bool, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get_mut(&id) else { return };
         let mut status = active.status();
-        if status == SignalStatus::Canceled && active.row.until.is_some_and(|until| happened_at >= until) {
+        if status == SignalStatus::Canceled && active.row.until.is_some_and(|until| active.ended_at >= until) {
             status = SignalStatus::Expired;
         }
         let waiting_for = if status == SignalStatus::Waiting { waits_for(&active.parents) } else { None };

@@ -52,7 +52,7 @@ async fn an_account_and_a_strategy_that_panic_are_rebuilt_while_the_others_trade
         // Somebody else's order, sent while the life is over or new, is filled.
         let key = format!("meanwhile-{n}");
         let order = by_hand(&key);
-        driver.put_quote(199, 200, 100_000_000).await.unwrap();
+        driver.put_quote(196, 197, 100_000_000).await.unwrap();
         let id = text(&driver.must("/v1/orders", &order).await["id"]);
         trades_on(&driver, &id).await;
         by_hand_sent.push((key, order, id));
@@ -76,7 +76,7 @@ async fn an_account_and_a_strategy_that_panic_are_rebuilt_while_the_others_trade
     let ready = reqwest::get(format!("{}/readyz", program.url)).await.unwrap();
     assert_eq!(ready.status(), 503);
     assert!(ready.text().await.unwrap().contains("paper-a"));
-    driver.put_quote(199, 200, 100_000_000).await.unwrap(); // what the last quote had is given out once
+    driver.put_quote(196, 197, 100_000_000).await.unwrap(); // what the last quote had is given out once
     let order = by_hand("others");
     let id = text(&driver.must("/v1/orders", &order).await["id"]);
     trades_on(&driver, &id).await;
@@ -145,10 +145,10 @@ fn clients(driver: &Driver, count: u64) -> Vec<tokio::task::JoinHandle<()>> {
     (0..count).map(client).collect()
 }
 
-/// An order in an account that no drill hits.
+/// An order in an account that no drill hits: within the cage wherever the clients move the market.
 fn by_hand(key: &str) -> Value {
     json!({"account": "paper-b", "symbol": SYMBOL, "side": "buy", "quantity": 100, "type": "limit",
-        "limit_price": "2.07", "client_signal_id": key})
+        "limit_price": "1.97", "client_signal_id": key})
 }
 
 async fn trades_on(driver: &Driver, signal: &str) {

@@ -8,12 +8,14 @@ use crate::ids::ParentId;
 use crate::parent::{Parent, fold};
 use crate::row::SignalRow;
 use crate::signal::{Signal, SignalStatus};
+use crate::units::Timestamp;
 
 impl Active {
     pub(super) fn new(signal: Arc<Signal>, row: SignalRow) -> Self {
         let (parents, trying, pursuits) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
         let (open, doubts, waiting) = (0, 0, 0);
-        Self { signal, row, parents, open, doubts, waiting, trying, give_up: None, pursuits, watch: None, timer: None }
+        let (give_up, watch, timer, ended_at) = (None, None, None, Timestamp::default());
+        Self { signal, row, parents, open, doubts, waiting, trying, give_up, pursuits, watch, timer, ended_at }
     }
 
     pub(super) fn add(&mut self, parent: Parent) {

@@ -102,7 +102,7 @@ impl Strategy {
             until: wait.until,
         });
         self.change_legs(id, &[parent], fx, |parent| parent.wait(wait));
-        self.fold_signal(at, Timestamp::default(), id, false, fx);
+        self.fold_signal(at, id, false, fx);
     }
 
     /// A sell in the account has changed: perhaps there is cash now.

@@ -107,7 +107,7 @@ impl Strategy {
                 self.change_legs(id, &ids, fx, |leg| leg.confirm(who.clone()));
             }
         }
-        self.fold_signal(at, Timestamp::default(), id, false, fx);
+        self.fold_signal(at, id, false, fx);
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl Strategy {
             reason: reason.clone(),
         });
         self.change_legs(id, parents, fx, |parent| parent.end(status, who.clone(), reason.clone()));
-        self.fold_signal(at, Timestamp::default(), id, false, fx);
+        self.fold_signal(at, id, false, fx);
     }
 
     pub(super) fn change_legs(

@@ -169,9 +169,10 @@ impl Strategy {
 
     /// Journals what the trail hangs on, unless it was done a moment ago: then later.
     pub(super) fn mark_best(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
+        let hangs = self.conditions(id).is_some_and(|(_, conditions)| conditions.trail.is_some());
         let Some(active) = self.active.get_mut(&id) else { return };
         let (Some(watch), Some(held)) = (active.watch.as_mut(), active.row.held.as_mut()) else { return };
-        let trails = watch.best.is_some() && held.best != watch.best;
+        let trails = hangs && watch.best.is_some() && held.best != watch.best;
         let due = watch.marked_at.map_or(at, |marked| marked.plus(MARK_EVERY));
         let until = active.row.until;
         let next = if trails && at < due {

@@ -93,10 +93,12 @@ fn hours(at: Timestamp) -> Hours {
         _ => Phase::Closed,
     };
     let of = if time < CLOSE { today } else { today + 1 };
-    let next = match time {
-        ..=OPEN => today * DAY + OPEN,
-        ..=AFTERNOON => today * DAY + AFTERNOON,
-        _ => (today + 1) * DAY + OPEN,
+    let next = if time <= OPEN {
+        today * DAY + OPEN
+    } else if time <= AFTERNOON {
+        today * DAY + AFTERNOON
+    } else {
+        (today + 1) * DAY + OPEN
     };
     Hours {
         trade_date: day(of),
