@@ -79,11 +79,19 @@ proptest! {
             let high = look.iter().max().map(px).expect("a trade");
             let low = look.iter().min().map(px).expect("a trade");
             let traded = Traded { high, low, last: look.last().map(px).expect("a trade") };
+            let before = best;
             let (met, now_best) = held.look(side(sell), best, traded);
             let within: Vec<_> = (seen..seen + look.len()).filter_map(|n| expected(&held, sell, &trades, n)).collect();
             match met {
                 Some(met) => prop_assert!(within.contains(&met) || met == Condition::Stop && held.stop.is_some(), "{met:?}"),
-                None => prop_assert!(within.iter().all(|met| *met == Condition::Trailing), "missed {within:?}"),
+                None => {
+                    prop_assert!(within.iter().all(|met| *met == Condition::Trailing), "missed {within:?}");
+                    // How far a price came back from the best of the looks before is known, whatever the order.
+                    let fell = |best: Price| {
+                        look.iter().any(|px| expected(&held, sell, &[best.e4(), *px], 1) == Some(Condition::Trailing))
+                    };
+                    prop_assert!(!before.is_some_and(fell), "missed the trail");
+                }
             }
             if met.is_some() || !within.is_empty() {
                 return Ok(());

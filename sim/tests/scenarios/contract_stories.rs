@@ -171,4 +171,21 @@ stories! {
            -> S1.1 denied POSITION_EFFECT
            -> S1 denied POSITION_EFFECT
     ";
+
+    a_strategy_closes_its_own_lots_and_no_others: "
+        given account f cash 200000
+        given route s f
+        given route t f
+        09:31 quote rb2505.SHFE 3500
+        09:31 S1 buy 2 rb2505.SHFE @ 3500
+           -> f: submit S1.1 buy open 2 @ 3500.00
+        09:31 broker S1.1 accepted
+           -> S1.1 accepted
+        09:32 broker S1.1 filled e1 2 at 3500
+           -> S1.1 filled 2 at 3500.00, fee 7.00
+           -> S1 done
+        09:33 S2 of t sell 2 rb2505.SHFE @ 3500 effect close_today
+           -> S2.1 denied SELLABLE
+           -> S2 denied SELLABLE
+    ";
 }

@@ -272,6 +272,14 @@ stories! {
            -> a: submit S1.1 buy 100 @ 10.00
     ";
 
+    what_reduces_is_planned_before_what_opens: "
+        given account a cash 3000 s 600000.SH 1000
+        given route s a short deny
+        09:31 S1 buy 100 000001.SZ @ 10.00 and S2 sell 100 600000.SH @ 10.00
+           -> a: submit S2.1 sell 100 @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+    ";
+
     a_basket_is_planned_together_when_nothing_more_of_it_comes: "
         given account a cash 1000 s 600000.SH 1000
         09:31:00 S1 target 200 000001.SZ @ 10.00 basket B
