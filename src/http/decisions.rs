@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
+use signalbox_domain::execution::Execution;
 use signalbox_domain::ids::{AccountId, OrderId, SignalId};
 use signalbox_domain::manner::RouteMode;
 use signalbox_domain::order::OrdType;
@@ -247,9 +248,11 @@ fn again(signal: &Signal, leg: &Parent, limit: Option<Price>, who: &str, front: 
         account: Some(leg.leg.account.clone()),
         client_signal_id: format!("catch-up:{}", leg.leg.parent).into(),
         side: Some(leg.leg.side),
+        position_effect: leg.leg.effect.or(signal.position_effect),
         size: Size::Quantity(leg.leg.qty - leg.cum_qty),
         limit_price: limit.or(signal.limit_price),
         valid_until: None,
+        execution: signal.execution.as_deref().and_then(tried_now),
         received_at: front.now(),
         notes: Notes {
             test: signal.is_test(&front.market.calendar),
@@ -260,6 +263,12 @@ fn again(signal: &Signal, leg: &Parent, limit: Option<Price>, who: &str, front: 
         },
         ..signal.clone()
     }
+}
+
+/// What it waited for is behind it; how its orders go out and what ends its position stays.
+fn tried_now(execution: &Execution) -> Option<Arc<Execution>> {
+    let now = Execution { not_before: None, conditions: None, ..execution.clone() };
+    (now != Execution::default()).then(|| Arc::new(now))
 }
 
 /// A signal, its legs, and those of its accounts that he may trade.
@@ -345,5 +354,24 @@ fn nothing_waits(legs: &[&Parent]) -> Problem {
             Problem::new(Code::TooLate).detail(detail)
         }
         _ => Problem::new(Code::Conflict).detail(Undecidable::NothingWaits.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_domain::execution::{Conditions, Policy};
+    use signalbox_domain::units::{Qty, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn what_is_caught_up_waits_for_nothing_and_is_sold_again_as_it_would_have_been() {
+        let way = Conditions { stop: Some(Price::from_e4(95_000)), ..Conditions::default() };
+        let policy = Policy::Iceberg { display: Qty::new(100) };
+        let left = Execution { policy, exits: Some(way), ..Execution::default() };
+        let held = Execution { conditions: Some(way), not_before: Some(Timestamp::from_us(1)), ..left.clone() };
+        assert_eq!(tried_now(&held), Some(Arc::new(left)));
+        let held = Execution { conditions: Some(way), ..Execution::default() };
+        assert_eq!(tried_now(&held), None);
     }
 }

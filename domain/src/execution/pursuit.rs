@@ -346,6 +346,10 @@ impl Pursuit {
                 return;
             }
             self.ask(Why::AttemptsUsed, now, decision);
+            // Others of a split may have used the day's attempts.
+            if self.failed_on(today) >= FAILED_MAX || self.canceled_on(today) >= canceled_max(goal.side) {
+                return wake_at_open(at, now, decision);
+            }
             let from = self.rested(at).max(last.ended_at.plus(LOOK_AGAIN));
             return self.place_from(at, goal, now, from, decision);
         }

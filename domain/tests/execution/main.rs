@@ -73,3 +73,29 @@ proptest! {
         World::play(&script)?;
     }
 }
+
+/// Three of a split were refused and one was denied: the denial alone must not place them again.
+#[test]
+fn what_was_refused_three_times_is_not_placed_again_because_another_part_was_denied() {
+    let script = Script {
+        policy: Policy::SellUntilDone { reprice_every: Span::from_secs(10), escalate_after: None, market_after: None },
+        form: None,
+        side: Side::Sell,
+        qty: Qty::new(4_401),
+        order_max: Qty::new(700),
+        limit: Price::from_e4(100_000),
+        renew: false,
+        start_minute: 0,
+        days: 1,
+        steps: vec![
+            2_070_586_302,
+            2_598_425_352,
+            2_594_322_504,
+            4_254_674_142,
+            3_700_379_224,
+            1_403_539_246,
+            1_455_170_414,
+        ],
+    };
+    World::play(&script).expect("the promises hold");
+}
