@@ -157,6 +157,7 @@ impl Pursuit {
         if order.cum_qty < child.cum || (child.fate.is_some() && !order.status.is_terminal()) {
             return; // older than what is known
         }
+        (child.qty, child.price) = (order.terms.qty, order.terms.limit_price);
         child.placed_at = order.created_at;
         child.date = Some(order.approval.trade_date);
         child.cum = order.cum_qty;

@@ -101,10 +101,12 @@ impl Strategy {
                     return Err(Undecidable::SessionClosed);
                 }
                 let until = active.row.until.unwrap_or(at);
-                fx.check.extend(parents.iter().map(|parent| terms_of(&active.signal, &parent.leg, until)));
+                let at_once = parents.iter().filter(|parent| !parent.leg.pursued);
+                fx.check.extend(at_once.map(|parent| terms_of(&active.signal, &parent.leg, until)));
                 let (parents, by) = (ids.clone().into(), who.clone());
                 fx.events.push(Event::LegsConfirmed { strategy, signal: id, parents, who: by });
                 self.change_legs(id, &ids, fx, |leg| leg.confirm(who.clone()));
+                self.pursue(at, view, id, None, fx);
             }
         }
         self.fold_signal(at, id, false, fx);

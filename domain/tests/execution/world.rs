@@ -503,3 +503,27 @@ fn as_told(side: Side, truth: &Truth) -> Order {
     order.updated_at = truth.ended;
     order
 }
+
+/// A life that was rebuilt may ask for an attempt that risk knows already, and think of it otherwise.
+#[test]
+fn an_order_is_what_risk_approved_and_not_what_was_asked_for_again() {
+    let approved = Truth {
+        attempt: 1,
+        qty: 300,
+        px: None,
+        cum: 0,
+        live: true,
+        doubt: false,
+        withdrawn: false,
+        placed: instant(OPEN),
+        ended: instant(OPEN),
+        how: None,
+        denied: false,
+        day: day(0),
+    };
+    let again = OrderTerms { qty: Qty::new(100), ..terms(Side::Buy, &approved) };
+    let mut pursuit = Pursuit::default();
+    pursuit.asked(instant(OPEN), &again);
+    pursuit.observe(&as_told(Side::Buy, &approved));
+    assert_eq!(pursuit.leaves(), Qty::new(300));
+}

@@ -272,6 +272,16 @@ stories! {
            -> a: submit S1.1 buy 100 @ 10.00
     ";
 
+    a_leg_that_was_confirmed_goes_out_by_its_policy: "
+        given account a cash 100000
+        given route s a confirm
+        09:31 S1 buy 300 600000.SH @ 10.00 show 100
+           -> S1 planned: a buy 300 waits for confirmation; residual 0
+        09:32 confirm S1 in a
+           -> S1.1 confirmed
+           -> a: submit S1.1 buy 100 @ 10.00
+    ";
+
     what_reduces_is_planned_before_what_opens: "
         given account a cash 3000 s 600000.SH 1000
         given route s a short deny
