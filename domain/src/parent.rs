@@ -258,6 +258,10 @@ impl Progress {
     fn observe(&mut self, order: &Order) {
         let (attempt, live) = (order.id().attempt(), !order.status.is_terminal());
         let older = |known: &Tally| order.cum_qty < known.cum_qty || (live && !known.live);
+        // Nobody is told of an approval, but for a restart: what has not been sent says nothing.
+        if live && order.send_no == 0 {
+            return;
+        }
         if self.children.get(&attempt).is_some_and(older) {
             return;
         }

@@ -765,15 +765,15 @@ impl Strategy {
                 continue;
             }
             self.pursue(at, view, id, None, fx);
-            // Legs that are pursued come to their ends by themselves.
-            let Some(active) = self.active.get(&id) else { continue };
-            if active.pursuits.len() == active.parents.len() && active.waiting == 0 {
+            let Some(active) = self.active.get_mut(&id) else { continue };
+            if active.is_pursued() {
                 continue;
             }
             if active.give_up.is_some_and(|give_up| at < give_up) {
                 self.look_again(id);
                 continue;
             }
+            active.give_up = None;
             let (symbol, until) = (active.signal.symbol, active.row.until.unwrap_or(at));
             let nobody = Arc::from(NOBODY);
             self.end_waiting(at, id, SignalStatus::Expired, (&nobody, "its time is out"), fx);

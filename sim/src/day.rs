@@ -4,7 +4,9 @@
 //! and within ten minutes every order has to come to its end or to a person, who knows the truth. After the close books
 //! and broker are compared, and the journal with the rows.
 
+mod clients;
 mod end;
+mod evening;
 mod night;
 mod promises;
 mod session;
@@ -89,6 +91,9 @@ enum Happening {
         request: BrokerRequest,
     },
     Signal,
+    Prices,
+    Decide,
+    Transfer,
     Hand,
     Kill(bool),
     Cancel,
@@ -123,6 +128,8 @@ struct Day {
     network: ChaCha8Rng,
     order: ChaCha8Rng,
     time: ChaCha8Rng,
+    wishes: ChaCha8Rng,
+    /// The last prices, in ten-thousandths.
     last: [i64; 3],
     tally: Tally,
 }
@@ -132,6 +139,9 @@ const CALM: Span = Span::from_secs(600);
 
 /// A doubt that comes of what a person decided is a person's after two minutes.
 const SECOND_LOOK: Span = Span::from_secs(150);
+
+/// What happens at one instant has an end.
+const AT_ONCE_MAX: u32 = 10_000;
 
 const TAG: &str = "S1";
 
@@ -147,7 +157,8 @@ impl Day {
         };
         let levels = [level(dice.next_u32()), level(dice.next_u32()), level(dice.next_u32())];
         let doubt = DoubtConf { installation: InstallationTag::parse(TAG), ..DoubtConf::default() };
-        let desk = house::open(market, &Brokers { levels, lists: true, doubt });
+        let manners = faults.has(Trouble::Manners).then(|| house::Manners::of(&mut stream(seed, 8)));
+        let desk = house::open(market, &Brokers { levels, lists: true, doubt }, manners);
         let policies = [
             FillPolicy::AtOnce,
             FillPolicy::After { ms: 3_000 },
@@ -202,6 +213,7 @@ impl Day {
             network: stream(seed, 3),
             order: stream(seed, 4),
             time: stream(seed, 5),
+            wishes: stream(seed, 7),
             last: [100_000; 3],
             tally: Tally { days: 1, ..Tally::default() },
         };
@@ -273,6 +285,26 @@ impl Day {
                 self.at(at, Happening::Cancel);
             }
         }
+        if self.faults.has(Trouble::Prices) {
+            self.at(open, Happening::Prices);
+        }
+        self.people_do_more(1_300);
+    }
+
+    /// What people do about more than plain orders.
+    fn people_do_more(&mut self, secs: u32) {
+        if self.faults.has(Trouble::Manners) {
+            for _ in 0..12 {
+                let ms = u64::from(self.wishes.next_u32() % (secs * 1_000));
+                self.soon(ms, Happening::Decide);
+            }
+        }
+        if self.faults.has(Trouble::Transfers) {
+            for _ in 0..1 + self.wishes.next_u32() % 6 {
+                let ms = u64::from(self.wishes.next_u32() % (secs * 1_000));
+                self.soon(ms, Happening::Transfer);
+            }
+        }
     }
 
     fn pass(&mut self) -> Result<(), String> {
@@ -281,32 +313,18 @@ impl Day {
         if self.night_at.is_some() {
             self.night()?;
         }
-        self.calm();
-        // A process that stood still wakes up later.
-        self.run_until(self.now.plus(CALM))?;
-        // An order that still lives after all this waits for a person, or works at the broker.
-        for id in self.open_doubts() {
-            let order = self.find(id).ok_or("no such order")?;
-            must!(order.parked.is_some(), "ten minutes without trouble, and order {id} is in doubt and nobody's");
+        self.evening(!self.another_day())?;
+        if self.another_day() {
+            self.next_day()?;
+            self.evening(true)?;
         }
-        self.person_settles()?;
-        self.run_until(self.now.plus(SECOND_LOOK))?;
-        self.person_settles()?;
-        if self.night_at.is_some() {
-            self.person_adjusts()?;
-        }
-        let blind = |order: &Order| self.sessions[place(&order.terms.account)].level == Level::L0;
-        // When the broker does what nobody asked for, a person may be asked for good.
-        let asked = |order: &Order| self.faults.dishonest() && order.parked.is_some();
-        let open = |id: &OrderId| self.find(*id).is_some_and(|order| !blind(order) && !asked(order));
-        let left = self.open_doubts().into_iter().filter(open);
-        must!(left.count() == 0, "a person settled everything, and doubts are left");
-        self.close();
-        self.run_until(self.now.plus(Span::from_secs(180)))?;
-        self.compare()?;
-        self.crash(true)?;
-        self.run_until(self.now.plus(Span::from_secs(30)))?;
-        self.agree()
+        self.count_wishes();
+        Ok(())
+    }
+
+    /// A night that nobody watches has its own.
+    fn another_day(&self) -> bool {
+        self.faults.has(Trouble::Tomorrow) && self.night_at.is_none()
     }
 
     fn at(&mut self, at: Timestamp, happening: Happening) {
@@ -321,7 +339,9 @@ impl Day {
 
     /// Lets everything happen up to an instant, in the order of time.
     fn run_until(&mut self, end: Timestamp) -> Result<(), String> {
+        let mut at_once = 0;
         loop {
+            let before = self.now;
             self.work()?;
             let wakes = self.desk.wake_at().map(|at| at.plus(Span::from_us(-self.ahead.us())));
             let due = self.line.broker(|broker| broker.next_due());
@@ -331,6 +351,8 @@ impl Day {
                 return self.work();
             };
             self.advance(at);
+            at_once = if self.now > before { 0 } else { at_once + 1 };
+            must!(at_once < AT_ONCE_MAX, "{:?} want to be woken at once, again and again", self.desk.due());
             if let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= at) {
                 let happening = entry.remove();
                 self.happens(happening)?;
@@ -344,12 +366,13 @@ impl Day {
         self.desk.set_clock(now.plus(self.ahead));
         self.line.broker(|broker| broker.tick(now));
         let at = self.desk.at;
+        let spread = self.faults.has(Trouble::Prices).then_some(100);
         for n in 0..3 {
             self.desk.quotes.put(Quote {
                 symbol: symbol(n),
                 last: Price::from_e4(self.last[n as usize]),
-                bid: None,
-                ask: None,
+                bid: spread.map(|spread| Price::from_e4(self.last[n as usize] - spread)),
+                ask: spread.map(|spread| Price::from_e4(self.last[n as usize] + spread)),
                 bid_size: None,
                 ask_size: None,
                 volume: None,
@@ -420,6 +443,9 @@ impl Day {
             Happening::Connect { account, life } if life == self.life => self.connect(account),
             Happening::Late { account, request } => self.arrives_late(account, &request),
             Happening::Signal => self.signal(),
+            Happening::Prices => self.prices_move(),
+            Happening::Decide => self.decide(),
+            Happening::Transfer if self.troubled => self.transfer(),
             Happening::Hand if self.troubled => self.by_hand(),
             Happening::Kill(halt) => {
                 let state = if halt { TradingState::Halted } else { TradingState::Active };
@@ -431,72 +457,6 @@ impl Day {
             _ => {}
         }
         Ok(())
-    }
-
-    fn signal(&mut self) {
-        let (a, b, c) = (self.clients.next_u32(), self.clients.next_u32(), self.clients.next_u32());
-        let name = ["s", "s", "t", "u", "manual"][a as usize % 5];
-        let by_hand = (name == "manual").then(|| account(ACCOUNTS[1 + b as usize % 2]));
-        let lots = i64::from(1 + b / 2 % 5) * 100;
-        let limit_price = (!c.is_multiple_of(5)).then(|| Price::from_e4(99_000 + i64::from(c / 6 % 20) * 100));
-        let id = SignalId::new(self.next_signal);
-        self.next_signal += 1;
-        self.desk.accept(Signal {
-            id,
-            source: if by_hand.is_some() { Source::Manual } else { Source::Signal },
-            strategy: strategy(name),
-            account: by_hand,
-            client: ClientId::parse("x").expect("a name"),
-            client_signal_id: format!("k{}", id.get()).into(),
-            symbol: symbol(a / 5),
-            side: Some(if c.is_multiple_of(2) { Side::Buy } else { Side::Sell }),
-            position_effect: None,
-            size: Size::Quantity(Qty::new(lots)),
-            ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
-            limit_price,
-            time_in_force: TimeInForce::Day,
-            // One in four is given up soon: then its orders are cancelled.
-            valid_until: (c / 1_000)
-                .is_multiple_of(4)
-                .then(|| self.desk.at.plus(Span::from_secs(2 + i64::from(c / 4_000 % 90)))),
-            execution: None,
-            tag: None,
-            received_at: self.desk.at,
-            notes: Notes::default(),
-        });
-    }
-
-    fn by_hand(&mut self) {
-        let dice = self.clients.next_u32();
-        let control = Control::Manual {
-            account: ACCOUNTS[dice as usize % 3].to_owned(),
-            symbol: symbol(dice / 3),
-            side: if dice.is_multiple_of(2) { Side::Buy } else { Side::Sell },
-            qty: Qty::new(100),
-            px: Price::from_e4(100_000),
-        };
-        let at = self.now;
-        if self.line.broker(|broker| broker.control(at, control)).is_ok() {
-            self.met("trade by hand");
-        }
-    }
-
-    fn set_trading_state(&mut self, state: TradingState) {
-        let (who, reason) = ("ann".into(), "the day".into());
-        self.desk.tell_risk(RiskInput::SetTradingState { scope: Scope::Global, state, who, reason });
-    }
-
-    fn cancel(&mut self) {
-        let live: Vec<(AccountId, OrderId)> = self
-            .desk
-            .accounts
-            .iter()
-            .flat_map(|(id, core)| core.live().map(|order| (id.clone(), order.id())).collect::<Vec<_>>())
-            .collect();
-        if !live.is_empty() {
-            let (account, order) = live[self.clients.next_u32() as usize % live.len()].clone();
-            self.desk.tell_account(&account, AccountInput::Cancel { order, reason: "ann".into() });
-        }
     }
 
     /// The process ends. What is not durable never was; what is on the line may still arrive.
@@ -695,18 +655,6 @@ impl Day {
             self.work()?;
         }
         Ok(())
-    }
-
-    /// The session ends: what works at the broker is taken out of it.
-    fn close(&mut self) {
-        let at = self.now;
-        let truth = self.line.broker(|broker| broker.truth());
-        for (account, acc) in truth {
-            for order in acc.orders.iter().filter(|order| order.status == Status::Working) {
-                let request = CancelRequest { at, account: account.clone(), no: order.no.clone() };
-                self.line.broker(|broker| broker.cancel(&request));
-            }
-        }
     }
 
     /// Everything new in the journal, and what must agree at every step.

@@ -319,6 +319,15 @@ impl Desk {
         self.wakes.values().copied().chain(self.strategies.values().filter_map(Strategy::wake_at)).min()
     }
 
+    /// Who wants to be woken now.
+    #[must_use]
+    pub fn due(&self) -> Vec<String> {
+        let accounts = self.wakes.iter().filter(|(_, at)| **at <= self.at).map(|(id, _)| id.to_string());
+        let due = |strategy: &Strategy| strategy.wake_at().is_some_and(|at| at <= self.at);
+        let strategies = self.strategies.iter().filter(|(_, strategy)| due(strategy)).map(|(id, _)| id.to_string());
+        accounts.chain(strategies).collect()
+    }
+
     /// Sets the clock and wakes whoever asked for it.
     pub fn set_clock(&mut self, at: Timestamp) {
         self.at = self.at.max(at);

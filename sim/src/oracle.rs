@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use signalbox_domain::broker::ListedTrade;
 use signalbox_domain::event::{Event, Scope, TradingState};
+use signalbox_domain::execution::{ParentStep, Policy};
 use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
 use signalbox_domain::ledger::Adjustment;
-use signalbox_domain::order::{OrderFact, OrderFactKind, Side};
+use signalbox_domain::manner::RouteMode;
+use signalbox_domain::order::{OrderFact, OrderFactKind, OrderTerms, Side};
+use signalbox_domain::parent::Leg as Planned;
 use signalbox_domain::signal::{Signal, Size};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Timestamp;
@@ -24,6 +27,8 @@ pub struct Known {
     /// The worst price it may fill at.
     pub worst: i128,
     pub cum: i128,
+    /// Of that, what came after its end.
+    late: i128,
     pub amount: i128,
     pub execs: BTreeSet<String>,
     pub sends: u32,
@@ -71,7 +76,18 @@ struct Leg {
     qty: i128,
     cum: i128,
     over: bool,
-    order: Option<OrderId>,
+    orders: Vec<OrderId>,
+    mode: RouteMode,
+    /// It may have more than one order, and says when it has ended.
+    pursued: bool,
+    /// It sells what the signal has bought.
+    exit: bool,
+    /// A person has let it go.
+    confirmed: bool,
+    /// It is kept until something happens.
+    waits: bool,
+    /// It may wait for cash, and then buys what the cash pays for.
+    shrinks: bool,
 }
 
 #[derive(Debug, Default)]
@@ -142,40 +158,74 @@ impl Oracle {
                     asked.is_none_or(|asked| asked == planned + residual),
                     "{asked:?} was asked for, {planned} planned and {residual} left"
                 );
+                let symbol = of.symbol;
                 for leg in legs.iter() {
-                    let leg_known = Leg {
-                        signal: *signal,
-                        strategy: strategy.clone(),
-                        symbol: of.symbol,
-                        account: leg.account.clone(),
-                        side: leg.side,
-                        qty: i128::from(leg.qty.get()),
-                        cum: 0,
-                        over: false,
-                        order: None,
-                    };
-                    must!(leg.qty.is_positive(), "an empty leg");
-                    must!(self.legs.insert(leg.parent, leg_known).is_none(), "leg {} is planned twice", leg.parent);
+                    self.planned(strategy, *signal, symbol, leg, false)?;
+                }
+            }
+            Event::ExitPlanned { strategy, signal, legs } => {
+                let symbol = self.signals[signal].symbol;
+                for leg in legs.iter() {
+                    must!(leg.side == Side::Sell, "a way out that buys");
+                    self.planned(strategy, *signal, symbol, leg, true)?;
                 }
             }
             Event::OrderDenied { terms, .. } => {
                 if let Some(leg) = self.legs.get_mut(&terms.id.parent()) {
-                    leg.over = true;
+                    leg.over |= !leg.pursued;
+                }
+            }
+            Event::LegsWaiting { parents, .. } => {
+                for id in parents.iter() {
+                    let leg = self.legs.get_mut(id).ok_or("a leg waits that was not planned")?;
+                    must!(leg.orders.is_empty() && !leg.over, "leg {id} waits, and has an order");
+                    leg.waits = true;
+                }
+            }
+            Event::LegsConfirmed { parents, .. } => {
+                for id in parents.iter() {
+                    let leg = self.legs.get_mut(id).ok_or("a leg was confirmed that was not planned")?;
+                    must!(leg.mode == RouteMode::Confirm && !leg.confirmed, "leg {id} was not to be confirmed");
+                    (leg.confirmed, leg.waits) = (true, false);
                 }
             }
             Event::LegsEnded { parents, .. } => {
                 for id in parents.iter() {
                     let leg = self.legs.get_mut(id).ok_or("a leg ended that was not planned")?;
-                    must!(leg.order.is_none() && !leg.over, "leg {id} ended, and has an order");
+                    must!(leg.orders.is_empty() && !leg.over, "leg {id} ended, and has an order");
                     leg.over = true;
                 }
             }
+            Event::LegCompleted { parent, qty, .. } => {
+                let leg = self.legs.get_mut(parent).ok_or("a leg was completed that was not planned")?;
+                must!(leg.mode == RouteMode::NotifyOnly && !leg.over, "leg {parent} was not a person's");
+                must!(i128::from(qty.get()) <= leg.qty, "more was completed than was asked for");
+                leg.over = true;
+            }
+            Event::LegShadowed { terms, .. } => {
+                let leg = self.legs.get_mut(&terms.id.parent()).ok_or("a shadow of no leg")?;
+                must!(leg.mode == RouteMode::Shadow && !leg.over, "a shadow of a leg that is none");
+                leg.over = true;
+            }
+            Event::ParentStepped { parent, step: ParentStep::Ended { .. }, .. } => {
+                let leg = self.legs.get_mut(parent).ok_or("a leg ended that was not planned")?;
+                must!(leg.pursued && !leg.over, "leg {parent} ended twice, or is not pursued");
+                leg.over = true;
+                let live = leg.orders.iter().find(|id| !self.orders[id].ended);
+                must!(live.is_none(), "leg {parent} ended, and order {live:?} has not");
+            }
+            Event::BookTransferred { account, transfer, .. } => {
+                let qty = i128::from(transfer.qty.get());
+                must!(qty > 0 && transfer.from != transfer.to, "a transfer of nothing");
+                for (book, qty) in [(&transfer.from, -qty), (&transfer.to, qty)] {
+                    *self.books.entry((account.clone(), transfer.symbol, book.clone())).or_default() += qty;
+                }
+            }
             Event::OrderApproved { terms, approval } => {
+                self.fits(terms)?;
                 let leg = self.legs.get_mut(&terms.id.parent()).ok_or("an order without a leg")?;
-                must!(leg.order.is_none(), "a second order {} for the leg of {:?}", terms.id, leg.order);
-                must!(leg.qty == i128::from(terms.qty.get()) && leg.side == terms.side, "not the leg's order");
-                must!(leg.account == terms.account && leg.symbol == terms.symbol, "not the leg's account or symbol");
-                leg.order = Some(terms.id);
+                leg.orders.push(terms.id);
+                leg.waits = false;
                 let worst = terms.limit_price.or(approval.band.map(|(_, high)| high)).ok_or("no worst price")?;
                 let order = Known {
                     account: terms.account.clone(),
@@ -185,6 +235,7 @@ impl Oracle {
                     qty: i128::from(terms.qty.get()),
                     worst: i128::from(worst.e4()),
                     cum: 0,
+                    late: 0,
                     amount: 0,
                     execs: BTreeSet::new(),
                     sends: 0,
@@ -202,6 +253,85 @@ impl Oracle {
             Event::ExternalTraded { account, trade } => self.traded_by_hand(account, trade),
             Event::Adjusted { account, adjustment, .. } => self.adjusted(account, adjustment),
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn planned(
+        &mut self,
+        strategy: &StrategyId,
+        signal: SignalId,
+        symbol: Symbol,
+        leg: &Planned,
+        exit: bool,
+    ) -> Result<(), String> {
+        let known = Leg {
+            signal,
+            strategy: strategy.clone(),
+            symbol,
+            account: leg.account.clone(),
+            side: leg.side,
+            qty: i128::from(leg.qty.get()),
+            cum: 0,
+            over: false,
+            orders: Vec::new(),
+            mode: leg.mode,
+            pursued: leg.pursued,
+            exit,
+            confirmed: false,
+            waits: leg.mode.waits_for().is_some(),
+            shrinks: leg.side == Side::Buy && leg.short_of_cash.shrinks(),
+        };
+        must!(leg.qty.is_positive(), "an empty leg");
+        must!(self.legs.insert(leg.parent, known).is_none(), "leg {} is planned twice", leg.parent);
+        Ok(())
+    }
+
+    /// An order is one that its leg may have now: what may still trade and what has never exceed the leg.
+    fn fits(&self, terms: &OrderTerms) -> Result<(), String> {
+        let (id, qty) = (terms.id, i128::from(terms.qty.get()));
+        let leg = self.legs.get(&id.parent()).ok_or("an order without a leg")?;
+        must!(leg.side == terms.side, "not the leg's side");
+        must!(leg.account == terms.account && leg.symbol == terms.symbol, "not the leg's account or symbol");
+        must!(
+            leg.mode == RouteMode::Auto || (leg.mode == RouteMode::Confirm && leg.confirmed),
+            "order {id} of a leg that is {}, and nobody let it go",
+            leg.mode
+        );
+        if !leg.pursued {
+            must!(leg.orders.is_empty(), "a second order {id} for the leg of {:?}", leg.orders);
+            must!(leg.qty == qty || (leg.shrinks && qty < leg.qty), "not the leg's order");
+            return Ok(());
+        }
+        must!(!leg.over, "order {id} for a leg that has ended");
+        // What came after the proved end of an order can have been on its way when this one was decided.
+        let before = leg.orders.iter().map(|id| &self.orders[id]);
+        let promised: i128 = before.map(|order| order.cum - order.late + order.leaves()).sum();
+        must!(
+            self.lenient || promised + qty <= leg.qty,
+            "order {id} of {qty} beside {promised} for a leg of {}",
+            leg.qty
+        );
+        let execution = self.signals[&id.signal()].execution.as_deref().cloned().unwrap_or_default();
+        let at_last = matches!(execution.policy, Policy::SellUntilDone { market_after: Some(_), .. });
+        let limit = self.signals[&id.signal()].limit_price.filter(|_| execution.price.is_none() && !leg.exit);
+        let worse = match (terms.limit_price, limit) {
+            (_, None) => false,
+            (None, Some(_)) => !at_last,
+            (Some(px), Some(limit)) => {
+                if leg.side == Side::Buy {
+                    px > limit
+                } else {
+                    px < limit
+                }
+            }
+        };
+        must!(!worse, "order {id} at {:?} is worse than the signal's {limit:?}", terms.limit_price);
+        if let (Policy::Iceberg { display }, false) = (execution.policy, leg.exit) {
+            // STAR takes nothing below 200, and what would be left below that goes along.
+            let least = if leg.symbol.as_str().starts_with("688") { 200 } else { 1 };
+            let shown = i128::from(display.get()).max(least) + least - 1;
+            must!(qty <= shown, "{qty} are shown of an iceberg of {shown}");
         }
         Ok(())
     }
@@ -251,7 +381,8 @@ impl Oracle {
         let permitted = self.permits(account, &known.strategy, known.side);
         let alone = !self.one_at_a_time.contains(account) || !self.has_unanswered_beside(id, known);
         let until = self.signals.get(&id.signal()).and_then(|signal| signal.valid_until);
-        let in_time = self.at.zip(until).is_none_or(|(at, until)| at < until);
+        let exit = self.legs.get(&id.parent()).is_some_and(|leg| leg.exit);
+        let in_time = exit || self.at.zip(until).is_none_or(|(at, until)| at < until);
         let order = self.orders.get_mut(&id).ok_or("no order")?;
         let ended = order.ended;
         match fact {
@@ -275,6 +406,7 @@ impl Oracle {
                 must!(due == i128::from(charged.e4()), "the fee is {due} and {charged} was charged");
                 order.unanswered &= order.canceling;
                 order.cum += qty;
+                order.late += if ended { qty } else { 0 };
                 order.amount += qty * px;
                 must!(self.lenient || order.cum <= order.qty, "filled beyond its quantity");
                 let (side, key) = (order.side, (account.clone(), order.symbol));
@@ -316,7 +448,7 @@ impl Oracle {
                 );
                 if let Some(leg) = self.legs.get_mut(&id.parent()) {
                     leg.cum += qty;
-                    leg.over |= full;
+                    leg.over |= full && !leg.pursued;
                 }
             }
             OrderFact::Rejected { .. }
@@ -332,7 +464,7 @@ impl Oracle {
                     "never sent, after it was sent"
                 );
                 if let Some(leg) = self.legs.get_mut(&id.parent()) {
-                    leg.over = true;
+                    leg.over |= !leg.pursued;
                 }
             }
             _ => {
@@ -359,7 +491,7 @@ impl Oracle {
 
     /// Legs that became neither an order nor a denial.
     pub fn forgotten_legs(&self) -> usize {
-        self.legs.values().filter(|leg| leg.order.is_none() && !leg.over).count()
+        self.legs.values().filter(|leg| leg.orders.is_empty() && !leg.over && !leg.waits).count()
     }
 
     fn permits(&self, account: &AccountId, strategy: &StrategyId, side: Side) -> bool {

@@ -31,7 +31,23 @@ pub enum Trouble {
     ClockJumps,
     /// Nobody looks from the middle of the day to the next morning: the process is down, or the machine asleep.
     Night,
+    // What is wanted beyond plain orders. Nothing of it goes wrong by itself.
+    /// Signals have execution policies, price forms and priorities.
+    Policies,
+    /// Signals are held for a price or a time, and what they buy is sold at another.
+    Triggers,
+    /// Routes wait for a person, or tell him only; buys wait for cash in other ways.
+    Manners,
+    /// Somebody moves shares between books.
+    Transfers,
+    /// Prices move.
+    Prices,
+    /// The day ends with its session, and another one follows.
+    Tomorrow,
 }
+
+const BEYOND_PLAIN_ORDERS: [Trouble; 6] =
+    [Trouble::Policies, Trouble::Triggers, Trouble::Manners, Trouble::Transfers, Trouble::Prices, Trouble::Tomorrow];
 
 /// The trouble of one day. Few kinds at a time: a day with all of them never gets far enough to find anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,9 +68,20 @@ pub const DISHONEST: &[Fault] = &[
 ];
 
 impl Faults {
-    /// The trouble of a seed's day: a random few of everything, on a stream of its own.
+    /// What a seed's day has: a random few of everything.
     #[must_use]
     pub fn of(seed: u64) -> Self {
+        let mut all = Self::with_plain_orders(seed);
+        let mut dice = stream(seed, 6);
+        if dice.next_u32().is_multiple_of(2) {
+            all.0.extend(BEYOND_PLAIN_ORDERS.into_iter().filter(|_| dice.next_u32().is_multiple_of(2)));
+        }
+        all
+    }
+
+    /// What goes wrong on a seed's day, and nothing beyond plain orders.
+    #[must_use]
+    pub fn with_plain_orders(seed: u64) -> Self {
         let mut dice = stream(seed, 0);
         // A day in eight goes well.
         if dice.next_u32().is_multiple_of(8) {
@@ -102,9 +129,16 @@ impl Faults {
         self.0.iter().copied()
     }
 
+    /// Whether nothing goes wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(|trouble| BEYOND_PLAIN_ORDERS.contains(trouble))
+    }
+
+    /// Whether more is wanted than plain orders.
+    #[must_use]
+    pub fn beyond_plain_orders(&self) -> bool {
+        self.0.iter().any(|trouble| BEYOND_PLAIN_ORDERS.contains(trouble))
     }
 
     /// Whether the broker does what nobody asked for, or no more.

@@ -136,7 +136,7 @@ pub struct World {
 impl World {
     pub fn new(market: Rc<Market>) -> Self {
         let brokers = Brokers { levels: [Level::L4, Level::L2, Level::L4], lists: false, doubt: DoubtConf::default() };
-        let desk = house::open(market, &brokers);
+        let desk = house::open(market, &brokers, None);
         let mut world = Self {
             desk,
             oracle: oracle(),

@@ -58,6 +58,8 @@ pub(super) struct Lists {
     pub(super) misread: BTreeSet<OrderId>,
     /// Orders whose numbers a person gave: he has seen them.
     pub(super) vouched: BTreeSet<OrderId>,
+    /// Of these, orders that are rows of a later day than their own: the request came late.
+    pub(super) taken_late: BTreeSet<OrderId>,
     pub(super) absences: BTreeMap<OrderId, super::lookup::Absence>,
     /// Of these the broker said something that only its lists can confirm.
     pub(super) said: BTreeMap<OrderId, Timestamp>,
@@ -100,8 +102,11 @@ impl Account {
                     self.lists.seen.saw(china_date_time(row.at).0, row, exception.opened_at);
                     self.lists.external.insert(number_of(row), exception);
                 }
-            } else if exception.decision.as_ref().is_some_and(|decision| &*decision.what == BIND) {
+            } else if let Some(how) = exception.decision.as_ref().map(|decision| &*decision.what)
+                && (how == BIND || how == BIND_LATE)
+            {
                 self.lists.vouched.extend(exception.order);
+                self.lists.taken_late.extend(exception.order.filter(|_| how == BIND_LATE));
             } else if exception.is_open() {
                 self.lists.exceptions.insert(exception.key.clone(), exception);
             }
@@ -854,6 +859,7 @@ impl Account {
 
 /// What a person decided who gave an order its number.
 pub(super) const BIND: &str = "bind";
+pub(super) const BIND_LATE: &str = "bind_late";
 
 /// Broker's numbers are unique within a day.
 pub(super) fn number_of(row: &ListedOrder) -> (TradeDate, BrokerOrderId) {

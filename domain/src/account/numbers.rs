@@ -20,7 +20,7 @@ impl Account {
     pub(super) fn claim(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return true };
         if self.knows_numbers() && !seeded(SeededBug::ClaimNotUnique) {
-            let key = (self.broker_day(order), no.clone());
+            let key = (self.claims_on(at, order), no.clone());
             if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(&key) {
                 return false;
             }
@@ -39,9 +39,9 @@ impl Account {
 
     /// A person has seen whose number it is: an order that has ended without a fill, and has it by the broker's word alone,
     /// lets go of it.
-    pub(super) fn yields(&mut self, id: OrderId, no: &BrokerOrderId) -> bool {
+    pub(super) fn yields(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
         let Some(order) = self.orders.get(&id) else { return false };
-        let key = (self.broker_day(order), no.clone());
+        let key = (self.claims_on(at, order), no.clone());
         let Some(owner) = self.lists.claims.get(&key) else { return false };
         let empty = self.ended.get(*owner).is_some_and(|owner| owner.cum_qty.is_zero());
         let yields = empty && !self.lists.vouched.contains(owner);
@@ -51,10 +51,17 @@ impl Account {
         yields
     }
 
+    /// The day of the number that it is given now.
+    fn claims_on(&self, at: Timestamp, order: &Order) -> TradeDate {
+        let late = order.acked_at.is_none() && self.lists.taken_late.contains(&order.id());
+        if late { china_date_time(at).0.max(order.approval.trade_date) } else { self.broker_day(order) }
+    }
+
     /// The day in whose lists the broker shows it: that of its approval, unless it was acknowledged on a later one only. What
-    /// a person binds after its day is of its own day.
+    /// a person binds after its day is of its own day, unless what he binds is a row of the later one.
     pub(super) fn broker_day(&self, order: &Order) -> TradeDate {
-        let acked = order.acked_at.filter(|_| !self.lists.vouched.contains(&order.id()));
+        let own = |id| self.lists.vouched.contains(&id) && !self.lists.taken_late.contains(&id);
+        let acked = order.acked_at.filter(|_| !own(order.id()));
         acked.map_or(order.approval.trade_date, |at| china_date_time(at).0.max(order.approval.trade_date))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::doubt::{BIND, doubt_key};
+use super::doubt::{BIND, BIND_LATE, doubt_key};
 use super::{Account, AccountEffects};
 use crate::broker::ListedOrder;
 use crate::ids::{BrokerOrderId, OrderId};
@@ -68,14 +68,21 @@ impl Account {
                 if listed.is_some_and(unfit) {
                     return Err(Unresolvable::Unfit(no.clone()));
                 }
-                let claimed = self.claim(at, id, no) || (self.yields(id, no) && self.claim(at, id, no));
+                // The request of an earlier day can have come on the day that lists it.
+                let listed_on = listed.and(self.lists.last.as_ref()).map(|snapshot| snapshot.trade_date);
+                let late = listed_on > Some(order.approval.trade_date);
+                if late {
+                    self.lists.taken_late.insert(id);
+                }
+                let claimed = self.claim(at, id, no) || (self.yields(at, id, no) && self.claim(at, id, no));
                 if !claimed {
+                    self.lists.taken_late.remove(&id);
                     return Err(Unresolvable::Claimed(no.clone()));
                 }
                 self.lists.vouched.insert(id);
                 self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
                 self.send_cancel(at, id, fx);
-                BIND
+                if late { BIND_LATE } else { BIND }
             }
             Resolution::Absent => {
                 let evidence = format!("decided by {by}: {note}").into();

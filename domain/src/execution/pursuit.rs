@@ -459,8 +459,16 @@ impl Pursuit {
         }
         let price = decision.place.first().and_then(|piece| piece.price);
         if !decision.place.is_empty() {
-            let sellable = now.sellable.max(self.rest(goal));
-            let tip = pieces(&now.seen.rules, ord_type(price), goal.side, display.min(self.rest(goal)), sellable);
+            let (rest, sellable) = (self.rest(goal), now.sellable.max(self.rest(goal)));
+            let rules = &now.seen.rules;
+            let (min, step) = match goal.side {
+                Side::Buy => (rules.buy_min, rules.buy_step),
+                Side::Sell => (rules.sell_min, rules.sell_step),
+            };
+            // The board takes nothing below its minimum (STAR: 200): what would be left below it goes along.
+            let shown = display.max(min).min(rest);
+            let shown = if min > step && rest - shown < min { rest } else { shown };
+            let tip = pieces(rules, ord_type(price), goal.side, shown, sellable);
             let first = tip.first().copied().or(decision.place.first().map(|piece| piece.qty));
             decision.place = first.map(|qty| Piece { qty, price }).into_iter().collect();
         }

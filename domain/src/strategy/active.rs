@@ -30,6 +30,12 @@ impl Active {
         self.parents.get(index)
     }
 
+    /// Whether every leg that has not ended comes to its end by itself.
+    pub(super) fn is_pursued(&self) -> bool {
+        let ends = |p: &Parent| p.status.is_final() || self.pursuits.contains_key(&p.leg.parent);
+        self.waiting == 0 && self.parents.iter().all(ends)
+    }
+
     /// Counted, because folding ten thousand legs at each of their ends would be a square.
     pub(super) fn recount(&mut self, before: &Parent, now: &Parent) {
         let open = |parent: &Parent| usize::from(!parent.status.is_final());

@@ -42,11 +42,12 @@ impl Strategy {
         };
         for parent in parents {
             let step = Step { at, view, parent };
-            let Some(decision) = self.follows(&step, id) else { continue };
+            // A leg that has ended, or waits for a person, wants nothing at any time.
+            let decision = self.follows(&step, id).unwrap_or_default();
             self.carry_out(&step, id, decision, fx);
         }
         let Some(active) = self.active.get(&id) else { return };
-        if active.pursuits.len() < active.parents.len() || active.waiting > 0 {
+        if !active.is_pursued() {
             return self.look_again(id); // other legs have times of their own
         }
         let next = active.pursuits.values().filter_map(|pursuit| pursuit.wake_at).min();

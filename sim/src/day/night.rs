@@ -48,7 +48,7 @@ impl Day {
         self.run_until(self.now.plus(Span::from_secs(350)))
     }
 
-    fn sleeps_until(&mut self, at: Timestamp) {
+    pub(super) fn sleeps_until(&mut self, at: Timestamp) {
         let span = at.since(self.now);
         if span.us() > 0 {
             self.world_goes_on(span);
