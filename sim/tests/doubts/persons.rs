@@ -196,6 +196,33 @@ fn f67_what_a_person_binds_after_its_day_is_not_cancelled_any_more_and_never_abs
 }
 
 #[test]
+fn f67_what_came_on_the_next_day_only_and_is_bound_to_its_row_works_on_that_day() {
+    for restarted in [false, true] {
+        let mut bench = Bench::at(Level::L1);
+        let order = bench.buy(100);
+        bench.lose(order);
+        let day = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+        bench.desk.set_clock(china_instant(day, 9, 31, 0));
+        bench.tell(AccountInput::DayStart(day));
+        bench.lists.trade_date = day;
+        bench.list("N1", Side::Buy, 100, 100_000);
+        bench.pass(60);
+        assert_eq!(bench.status(order), "parked");
+        assert_eq!(bench.resolve(order, Resolution::Bind(no("N1"))), Ok(()));
+        if restarted {
+            bench.desk.restart();
+        }
+        bench.pass(120);
+        assert_eq!(bench.status(order), "new", "restarted: {restarted}");
+        let by_hand = bench.exceptions().into_iter().filter(|e| e.kind == ExceptionKind::External).count();
+        assert_eq!(by_hand, 0, "its row is nobody else's");
+        bench.trade("N1", 100, 100_000);
+        bench.pass(120);
+        assert_eq!(bench.status(order), "filled");
+    }
+}
+
+#[test]
 fn f67_a_cancel_that_finds_no_order_on_the_next_day_proves_nothing() {
     let mut bench = Bench::at(Level::L4);
     let order = bench.buy(100);
