@@ -16,7 +16,19 @@
 //!   the size shown at our price when we came, or when the price is first shown after that; if it was never shown, the
 //!   first print there counts as that queue. Cancels in the queue are taken to be behind us. An auction print hits
 //!   both sides.
-//! - **With prints only.** No opposite price is known, so an order that could trade at the last price waits for the
+//! - **Against ticks.** Where a quote shows a side and tells the day's volume, what was traded since the quote before it
+//!   counts as one print at its last price. Whose price that was, the quote before tells; between the two sides it was
+//!   nobody's, and reaches only who offered more. Where two sides were shown, half of the volume is taken to have been
+//!   at the other one. Once a print or a bar of the day was seen, they alone tell what was traded.
+//! - **Against bars.** A bar fills orders that its extremes went through, together at most participation times its volume.
+//!   How much was traded at an extreme is not known, so who stands there gets nothing, unless the bar has one price: then
+//!   it is a print without an aggressor. Whoever takes gets the worse of open and close.
+//! - **At the day's limit price** (涨停价, 跌停价) the queue is longer than any guess: where it was not shown, an order that
+//!   joins it waits until it is, or until the market goes through.
+//! - **In a call auction** orders are collected from `Collect` to `Continue`, and nothing trades but at its recorded price:
+//!   an auction print, the volume of a tick, or a bar, which then counts as a whole at its close. The queue at this very
+//!   price is not known, so it serves those who offered more, and those whose queue was shown.
+//! - **With prints or bars only.** No opposite price is known, so an order that could trade at the last price waits for the
 //!   prints that follow, and takes its share of them whoever was the aggressor.
 //! - **At which price.** An order that waited for the market gets its own limit: whoever came to it would have met it
 //!   there, so a better price would be a gift. An order that could trade when it came, and still can, and a market
@@ -27,7 +39,7 @@
 
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId};
 use crate::order::{OrdType, Side, TimeInForce};
-use crate::quote::{Print, Quote};
+use crate::quote::{Bar, Print, Quote};
 use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Ratio, Timestamp};
 
@@ -108,6 +120,17 @@ pub enum VenueInput<'a> {
     },
     Quote(&'a Quote),
     Print(&'a Print),
+    Bar(&'a Bar),
+    /// From now on the symbol's orders are collected for a call auction. `opening` when nothing can have traded before it
+    /// on this day: then all volume is the auction's.
+    Collect {
+        symbol: Symbol,
+        opening: bool,
+    },
+    /// From now on they trade as they come. What was shown before counts no more.
+    Continue {
+        symbol: Symbol,
+    },
     /// All resting orders expire, in the order of their arrival, and the market is forgotten.
     EndOfDay,
 }
@@ -228,12 +251,18 @@ impl PaperVenue {
             VenueInput::Cancel { account, order } => self.cancel(account, order, out),
             VenueInput::Quote(quote) => {
                 let book = self.books.entry(quote.symbol).or_default();
-                book.quote(quote, &mut Effects { at, register: &mut self.register, out });
+                book.quote(quote, self.conf, &mut Effects { at, register: &mut self.register, out });
             }
             VenueInput::Print(print) => {
                 let book = self.books.entry(print.symbol).or_default();
                 book.print(print, self.conf, &mut Effects { at, register: &mut self.register, out });
             }
+            VenueInput::Bar(bar) => {
+                let book = self.books.entry(bar.symbol).or_default();
+                book.bar(bar, self.conf, &mut Effects { at, register: &mut self.register, out });
+            }
+            VenueInput::Collect { symbol, opening } => self.books.entry(symbol).or_default().collect(opening),
+            VenueInput::Continue { symbol } => self.books.entry(symbol).or_default().go_on(),
             VenueInput::EndOfDay => self.end_of_day(out),
         }
     }

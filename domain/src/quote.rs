@@ -45,6 +45,20 @@ pub struct Print {
     pub aggressor: Aggressor,
 }
 
+/// What was traded in a stretch of time, in one line: in which order is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bar {
+    pub symbol: Symbol,
+    /// The end of the stretch: nothing of it is known earlier.
+    pub at: Timestamp,
+    pub open: Price,
+    pub high: Price,
+    pub low: Price,
+    pub close: Price,
+    /// In shares or lots; zero when nothing was traded.
+    pub volume: Qty,
+}
+
 /// Which side took the other's price, or that an auction matched both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]

@@ -6,7 +6,7 @@ use super::register::Place;
 use super::resting::{Effects, Resting, Wait, rank};
 use super::{VenueConf, VenueEvent, VenueStatus};
 use crate::order::Side;
-use crate::quote::{Aggressor, Print, Quote};
+use crate::quote::{Aggressor, Bar, Print, Quote};
 use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Ratio, Timestamp, mul_div_floor};
 
@@ -20,6 +20,12 @@ pub(super) struct Book {
     ask: Option<Shown>,
     buys: Half,
     sells: Half,
+    /// A call auction: nothing trades but at its one price.
+    collecting: bool,
+    /// The day's volume as the newest quote told it.
+    volume: Option<Qty>,
+    /// Prints or bars tell what is traded, so that the volume of quotes would tell it again.
+    traded_told: bool,
 }
 
 /// Where our knowledge of the market comes from.
@@ -32,6 +38,8 @@ enum Source {
     LastOnly,
     /// A quote with a bid or an ask. A side that is not shown is empty.
     Sides,
+    /// Quotes, and a call auction since the newest that counts.
+    Auction,
 }
 
 /// One side of the newest quote.
@@ -47,7 +55,7 @@ struct Shown {
 /// What an order of one side could trade at before an input.
 #[derive(Debug, Clone, Copy)]
 enum Touch {
-    /// Nothing was known yet. Who comes before the market takes the first price that is seen, as at an opening.
+    /// Nothing was known yet, or nothing since an auction. Who comes before the market takes the first price that is seen.
     Anywhere,
     Nowhere,
     /// At this price: the opposite side was shown there.
@@ -60,7 +68,17 @@ impl Default for Book {
     fn default() -> Self {
         let half = |side| Half { side, levels: BTreeMap::new() };
         let (buys, sells) = (half(Side::Buy), half(Side::Sell));
-        Self { source: Source::Nothing, last: Price::ZERO, bid: None, ask: None, buys, sells }
+        Self {
+            source: Source::Nothing,
+            last: Price::ZERO,
+            bid: None,
+            ask: None,
+            buys,
+            sells,
+            collecting: false,
+            volume: None,
+            traded_told: false,
+        }
     }
 }
 
@@ -109,8 +127,40 @@ impl Book {
         levels.flat_map(|level| level.queue)
     }
 
-    pub(super) fn quote(&mut self, quote: &Quote, fx: &mut Effects<'_>) {
+    pub(super) fn collect(&mut self, opening: bool) {
+        self.turn(true);
+        if opening {
+            self.volume.get_or_insert(Qty::ZERO);
+        }
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.turn(false);
+    }
+
+    /// What was shown is gone, so that nobody who comes now passes those who were there.
+    fn turn(&mut self, collecting: bool) {
+        if self.collecting != collecting {
+            self.collecting = collecting;
+            self.forget_shown();
+        }
+    }
+
+    fn forget_shown(&mut self) {
+        (self.bid, self.ask) = (None, None);
+        if matches!(self.source, Source::Sides | Source::LastOnly) {
+            self.source = Source::Auction;
+        }
+    }
+
+    pub(super) fn quote(&mut self, quote: &Quote, conf: VenueConf, fx: &mut Effects<'_>) {
         let touches = (self.touch(Side::Buy), self.touch(Side::Sell));
+        let traded = self.traded_since(quote);
+        if traded.is_positive() && quote.last.is_positive() {
+            let trade =
+                if self.collecting { Trade::auction(quote.last, traded) } else { self.tick(quote.last, traded) };
+            self.share_out(&trade, conf, touches, fx);
+        }
         self.show(quote);
         if self.buys.levels.is_empty() && self.sells.levels.is_empty() {
             return;
@@ -131,13 +181,11 @@ impl Book {
         if !print.qty.is_positive() || !print.price.is_positive() {
             return;
         }
-        let touches = (self.touch(Side::Buy), self.touch(Side::Sell));
-        self.last = print.price;
-        if matches!(self.source, Source::Nothing | Source::LastOnly) {
-            self.source = Source::Prints;
-            (self.bid, self.ask) = (None, None);
+        let touches = self.trades_are_told(print.price);
+        let auction = print.aggressor == Aggressor::Auction;
+        if self.collecting && !auction {
+            return;
         }
-        let budget = Qty::new(mul_div_floor(print.qty.get(), conf.participation.e6(), Ratio::ONE.e6()));
         // While no quote shows the sides, an order that is through the market has nothing but prints to trade against.
         let either_side = self.source == Source::Prints;
         let hits = |side| match (side, print.aggressor) {
@@ -145,27 +193,85 @@ impl Book {
             _ if either_side => Hit::Through,
             _ => Hit::Nothing,
         };
-        let (hit_buys, hit_sells) = (hits(Side::Buy), hits(Side::Sell));
+        let hits = (hits(Side::Buy), hits(Side::Sell));
+        let (reach, paid) = ((print.price, print.price), (print.price, print.price));
+        self.share_out(&Trade { qty: print.qty, reach, paid, hits, auction }, conf, touches, fx);
+    }
+
+    pub(super) fn bar(&mut self, bar: &Bar, conf: VenueConf, fx: &mut Effects<'_>) {
+        let Bar { open, high, low, close, volume, .. } = *bar;
+        if !volume.is_positive() || !low.is_positive() || low > open.min(close) || high < open.max(close) {
+            return;
+        }
+        let touches = self.trades_are_told(close);
+        let trade = if self.collecting {
+            Trade::auction(close, volume)
+        } else {
+            let hit = if low == high { Hit::AtOrThrough } else { Hit::Through };
+            let paid = (open.max(close), open.min(close));
+            Trade { qty: volume, reach: (low, high), paid, hits: (hit, hit), auction: false }
+        };
+        self.share_out(&trade, conf, touches, fx);
+    }
+
+    /// Prints or bars have come; returns what orders could trade at before.
+    fn trades_are_told(&mut self, last: Price) -> (Touch, Touch) {
+        let touches = (self.touch(Side::Buy), self.touch(Side::Sell));
+        (self.last, self.traded_told) = (last, true);
+        if matches!(self.source, Source::Nothing | Source::LastOnly) {
+            self.source = Source::Prints;
+            (self.bid, self.ask) = (None, None);
+        }
+        touches
+    }
+
+    /// What was traded since the quote before, where this one shows the sides between which that was. A volume that falls
+    /// is counted anew from there.
+    fn traded_since(&mut self, quote: &Quote) -> Qty {
+        let Some(volume) = quote.volume else { return Qty::ZERO };
+        let before = self.volume.replace(volume).unwrap_or(volume);
+        let told = self.traded_told || !(self.collecting || quote.bid.is_some() || quote.ask.is_some());
+        if told { Qty::ZERO } else { (volume - before).max(Qty::ZERO) }
+    }
+
+    /// What a tick's volume is to us, by the sides that were shown before it.
+    fn tick(&self, px: Price, traded: Qty) -> Trade {
+        let at_bid = self.bid.is_some_and(|bid| px <= bid.price);
+        let at_ask = self.ask.is_some_and(|ask| px >= ask.price);
+        let hit = |own, other| match (own, other) {
+            (true, _) => Hit::AtOrThrough,
+            (false, true) => Hit::Nothing,
+            (false, false) => Hit::Through,
+        };
+        // One side alone is a market locked at its limit price: everything was traded there.
+        let locked = (at_bid && self.ask.is_none()) || (at_ask && self.bid.is_none());
+        let qty = if locked { traded } else { Qty::new(traded.get() / 2) };
+        let hits = (hit(at_bid, at_ask), hit(at_ask, at_bid));
+        Trade { qty, reach: (px, px), paid: (px, px), hits, auction: false }
+    }
+
+    fn share_out(&mut self, trade: &Trade, conf: VenueConf, touches: (Touch, Touch), fx: &mut Effects<'_>) {
+        let budget = Qty::new(mul_div_floor(trade.qty.get(), conf.participation.e6(), Ratio::ONE.e6()));
+        let (reach, hits) = (trade.reach, trade.hits);
         let mut given = Qty::ZERO;
         // One budget for both sides: the earlier of the two front orders goes first.
         while given < budget {
-            let buy = self.buys.front_share(print, hit_buys, conf.queue, given);
-            let sell = self.sells.front_share(print, hit_sells, conf.queue, given);
-            let (half, touch, share) = match (buy, sell) {
+            let buy = self.buys.front_share(trade.qty, reach.0, hits.0, conf.queue, given);
+            let sell = self.sells.front_share(trade.qty, reach.1, hits.1, conf.queue, given);
+            let (half, touch, paid, share) = match (buy, sell) {
                 (None, None) => break,
-                (Some(buy), Some(sell)) if sell.seq < buy.seq => (&mut self.sells, touches.1, sell),
-                (None, Some(sell)) => (&mut self.sells, touches.1, sell),
-                (Some(buy), _) => (&mut self.buys, touches.0, buy),
+                (Some(buy), Some(sell)) if sell.seq < buy.seq => (&mut self.sells, touches.1, trade.paid.1, sell),
+                (None, Some(sell)) => (&mut self.sells, touches.1, trade.paid.1, sell),
+                (Some(buy), _) => (&mut self.buys, touches.0, trade.paid.0, buy),
             };
-            let auction = print.aggressor == Aggressor::Auction;
-            let takes = |order: &Resting| auction || touch.is_taken_by(order);
-            given += half.fill_front(share.qty.min(budget - given), print.price, takes, share.through, fx);
+            let takes = |order: &Resting| trade.auction || touch.is_taken_by(order);
+            given += half.fill_front(share.qty.min(budget - given), paid, takes, share.through, fx);
         }
-        for (half, hit) in [(&mut self.buys, hit_buys), (&mut self.sells, hit_sells)] {
+        for (half, hit, px) in [(&mut self.buys, hits.0, reach.0), (&mut self.sells, hits.1, reach.1)] {
             if hit == Hit::AtOrThrough
-                && let Some(level) = half.levels.get_mut(&rank(half.side, print.price))
+                && let Some(level) = half.levels.get_mut(&rank(half.side, px))
             {
-                level.traded += print.qty;
+                level.traded += trade.qty;
             }
         }
     }
@@ -200,13 +306,16 @@ impl Book {
             // An auction's indication. Without sizes it is a bar or a last price written twice, which may be taken.
             (self.bid, self.ask) = (None, None);
         }
+        if self.collecting {
+            self.forget_shown();
+        }
     }
 
     fn touch(&self, side: Side) -> Touch {
         let opposite = if side == Side::Buy { self.ask } else { self.bid };
         match (opposite, self.source) {
             (Some(shown), _) => Touch::At(shown.price),
-            (None, Source::Nothing) => Touch::Anywhere,
+            (None, Source::Nothing | Source::Auction) => Touch::Anywhere,
             (None, Source::Prints) => Touch::Beyond(self.last),
             (None, _) => Touch::Nowhere,
         }
@@ -225,6 +334,24 @@ impl Book {
             // A market that shows only its other side has nobody on ours.
             None => opposite.map(|_| Qty::ZERO),
         }
+    }
+}
+
+/// What others traded, as it concerns our buys and our sells.
+struct Trade {
+    qty: Qty,
+    /// The price that reached furthest into each side.
+    reach: (Price, Price),
+    /// What each side's takers pay.
+    paid: (Price, Price),
+    hits: (Hit, Hit),
+    auction: bool,
+}
+
+impl Trade {
+    /// Everyone gets the one price.
+    fn auction(px: Price, qty: Qty) -> Self {
+        Self { qty, reach: (px, px), paid: (px, px), hits: (Hit::AtOrThrough, Hit::AtOrThrough), auction: true }
     }
 }
 
@@ -332,22 +459,22 @@ impl Half {
         }
     }
 
-    /// What a print has for the first order of this side after `given` of it went to orders before.
-    fn front_share(&self, print: &Print, hit: Hit, queue: bool, given: Qty) -> Option<Share> {
+    /// What `qty` traded at a price have for the first order of this side after `given` of it went to orders before.
+    fn front_share(&self, qty: Qty, px: Price, hit: Hit, queue: bool, given: Qty) -> Option<Share> {
         if hit == Hit::Nothing {
             return None;
         }
         let (best, level) = self.levels.first_key_value()?;
         let (seq, order) = level.queue.first_key_value()?;
-        let print_rank = rank(self.side, print.price);
+        let print_rank = rank(self.side, px);
         let through = *best < print_rank;
         if *best > print_rank || !through && hit == Hit::Through {
             return None;
         }
         let reached = match order.wait {
-            _ if through || !queue || *seq <= level.cleared_to => print.qty,
-            Wait::Until(count) => print.qty.min(level.traded + print.qty - count),
-            Wait::Unknown(since) if level.traded > since => print.qty,
+            _ if through || !queue || *seq <= level.cleared_to => qty,
+            Wait::Until(count) => qty.min(level.traded + qty - count),
+            Wait::Unknown(since) if level.traded > since && !order.is_at_day_limit() => qty,
             Wait::Unknown(_) => Qty::ZERO,
         };
         let qty = reached - given;

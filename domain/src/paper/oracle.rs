@@ -36,6 +36,18 @@ struct Market {
     last: i64,
     bid: Option<Side1>,
     ask: Option<Side1>,
+    in_auction: bool,
+    day_volume: Option<i64>,
+    tape: bool,
+}
+
+/// What the market's trades offer the orders of one side.
+#[derive(Debug, Clone, Copy)]
+struct Offer {
+    px: i64,
+    to_takers: i64,
+    at_px: bool,
+    beyond_px: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -45,6 +57,7 @@ enum Mode {
     Prints,
     Last,
     Sides,
+    Auction,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +81,14 @@ impl Known {
         if self.buys() { self.limit - px > by } else { px - self.limit > by }
     }
 
+    /// A buy at the highest price of the day, a sell at the lowest.
+    fn at_the_far_end(&self) -> bool {
+        match self.terms.band {
+            None => false,
+            Some((low, high)) => self.limit == if self.buys() { high.e4() } else { low.e4() },
+        }
+    }
+
     fn works_in(&self, symbol: Symbol, side: Side) -> bool {
         self.status == VenueStatus::Working && self.terms.symbol == symbol && self.terms.side == side
     }
@@ -79,6 +100,8 @@ impl Known {
             _ => px,
         };
         let takes = takes || self.terms.ord_type == OrdType::Market;
+        // What a taker pays may be above his limit, he does not pay it then.
+        let market_px = if self.buys() { self.limit.min(market_px) } else { self.limit.max(market_px) };
         self.cum += qty;
         self.fills += 1;
         if self.leaves() == 0 {
@@ -96,10 +119,18 @@ impl Known {
 }
 
 impl Market {
+    fn without_quote(self) -> Self {
+        let quoted = self.mode == Mode::Sides || self.mode == Mode::Last;
+        Self { bid: None, ask: None, mode: if quoted { Mode::Auction } else { self.mode }, ..self }
+    }
+
     fn could_trade(&self, order: &Known) -> bool {
         match if order.buys() { self.ask } else { self.bid } {
             Some(shown) => order.beyond(shown.px, -1),
-            None => self.mode == Mode::Unseen || self.mode == Mode::Prints && order.beyond(self.last, 0),
+            None => {
+                matches!(self.mode, Mode::Unseen | Mode::Auction)
+                    || self.mode == Mode::Prints && order.beyond(self.last, 0)
+            }
         }
     }
 }
@@ -127,6 +158,24 @@ impl Oracle {
             }
             VenueInput::Quote(quote) => self.quote(at, quote, out),
             VenueInput::Print(print) => self.print(at, print, out),
+            VenueInput::Bar(bar) => self.bar(at, bar, out),
+            VenueInput::Collect { symbol, opening } => {
+                let mut market = self.market(symbol);
+                if !market.in_auction {
+                    market = Market { in_auction: true, ..market.without_quote() };
+                }
+                if opening && market.day_volume.is_none() {
+                    market.day_volume = Some(0);
+                }
+                self.set_market(symbol, market);
+            }
+            VenueInput::Continue { symbol } => {
+                let mut market = self.market(symbol);
+                if market.in_auction {
+                    market = Market { in_auction: false, ..market.without_quote() };
+                }
+                self.set_market(symbol, market);
+            }
             VenueInput::EndOfDay => {
                 for order in self.orders.iter_mut() {
                     order.days_ended += 1;
@@ -211,7 +260,15 @@ impl Oracle {
     }
 
     fn quote(&mut self, at: Timestamp, quote: &Quote, out: &mut Vec<VenueEvent>) {
-        let before = self.market(quote.symbol);
+        let mut before = self.market(quote.symbol);
+        if let Some(volume) = quote.volume.map(Qty::get) {
+            let more = before.day_volume.map_or(0, |known| volume - known);
+            before.day_volume = Some(volume);
+            let sides = quote.bid.is_some() || quote.ask.is_some();
+            if more > 0 && !before.tape && quote.last.is_positive() && (sides || before.in_auction) {
+                self.tick(at, quote.symbol, quote.last.e4(), more, before, out);
+            }
+        }
         let side = |px: Option<Price>, size: Option<Qty>| match (px.map_or(0, Price::e4), size.map(Qty::get)) {
             (px, size) if px > 0 && size != Some(0) => Some(Side1 { px, size, used: 0 }),
             _ => None,
@@ -235,6 +292,9 @@ impl Oracle {
         {
             now.bid = None;
             now.ask = None;
+        }
+        if now.in_auction {
+            now = now.without_quote();
         }
         for side in [Side::Buy, Side::Sell] {
             let shown = if side == Side::Buy { &mut now.ask } else { &mut now.bid };
@@ -263,34 +323,94 @@ impl Oracle {
         self.set_market(quote.symbol, now);
     }
 
-    fn print(&mut self, at: Timestamp, print: &Print, out: &mut Vec<VenueEvent>) {
-        let before = self.market(print.symbol);
-        let mut now = Market { last: print.price.e4(), ..before };
-        if before.mode != Mode::Sides {
-            now = Market { last: now.last, mode: Mode::Prints, ..Market::default() };
+    fn tick(&mut self, at: Timestamp, symbol: Symbol, px: i64, more: i64, before: Market, out: &mut Vec<VenueEvent>) {
+        let offer = Offer { px, to_takers: px, at_px: true, beyond_px: true };
+        if before.in_auction {
+            return self.deal(at, symbol, more, [offer, offer], true, before, out);
         }
-        self.set_market(print.symbol, now);
-        let (px, qty) = (print.price.e4(), print.qty.get());
-        let hits = |side| match print.aggressor {
-            Aggressor::Auction => true,
-            Aggressor::Buy => side == Side::Sell,
-            Aggressor::Sell => side == Side::Buy,
+        let (bid, ask) = (before.bid.map(|s| s.px), before.ask.map(|s| s.px));
+        let (sold, bought) = (bid.is_some_and(|bid| px <= bid), ask.is_some_and(|ask| px >= ask));
+        let one_side = (sold && ask.is_none()) || (bought && bid.is_none());
+        let counted = if one_side { more } else { more / 2 };
+        let to_buys = Offer { at_px: sold, beyond_px: sold || !bought, ..offer };
+        let to_sells = Offer { at_px: bought, beyond_px: bought || !sold, ..offer };
+        self.deal(at, symbol, counted, [to_buys, to_sells], false, before, out);
+    }
+
+    fn bar(&mut self, at: Timestamp, bar: &Bar, out: &mut Vec<VenueEvent>) {
+        let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(Price::e4);
+        let inside = |px| low <= px && px <= high;
+        if bar.volume.get() <= 0 || low <= 0 || !inside(open) || !inside(close) {
+            return;
+        }
+        let before = self.see_tape(bar.symbol, close);
+        if before.in_auction {
+            let offer = Offer { px: close, to_takers: close, at_px: true, beyond_px: true };
+            return self.deal(at, bar.symbol, bar.volume.get(), [offer, offer], true, before, out);
+        }
+        let to_buys = Offer { px: low, to_takers: open.max(close), at_px: low == high, beyond_px: true };
+        let to_sells = Offer { px: high, to_takers: open.min(close), ..to_buys };
+        self.deal(at, bar.symbol, bar.volume.get(), [to_buys, to_sells], false, before, out);
+    }
+
+    fn print(&mut self, at: Timestamp, print: &Print, out: &mut Vec<VenueEvent>) {
+        let before = self.see_tape(print.symbol, print.price.e4());
+        let auction = print.aggressor == Aggressor::Auction;
+        if before.in_auction && !auction {
+            return;
+        }
+        let tape_only = !matches!(before.mode, Mode::Sides | Mode::Auction);
+        let offer = |side| {
+            let hit = match print.aggressor {
+                Aggressor::Auction => true,
+                Aggressor::Buy => side == Side::Sell,
+                Aggressor::Sell => side == Side::Buy,
+            };
+            let px = print.price.e4();
+            Offer { px, to_takers: px, at_px: hit, beyond_px: hit || tape_only }
         };
+        let offers = [offer(Side::Buy), offer(Side::Sell)];
+        self.deal(at, print.symbol, print.qty.get(), offers, auction, before, out);
+    }
+
+    /// The market as it was before a print or a bar of today.
+    fn see_tape(&mut self, symbol: Symbol, last: i64) -> Market {
+        let before = self.market(symbol);
+        let mut now = Market { last, tape: true, ..before };
+        if before.mode == Mode::Unseen || before.mode == Mode::Last {
+            now = Market { mode: Mode::Prints, bid: None, ask: None, ..now };
+        }
+        self.set_market(symbol, now);
+        before
+    }
+
+    /// Gives out what was traded, `offers` to buys and to sells.
+    #[expect(clippy::too_many_arguments, reason = "plain")]
+    fn deal(
+        &mut self,
+        at: Timestamp,
+        symbol: Symbol,
+        qty: i64,
+        offers: [Offer; 2],
+        auction: bool,
+        before: Market,
+        out: &mut Vec<VenueEvent>,
+    ) {
         let mut left = qty * self.participation / 1_000_000;
         let mut gone = 0;
         loop {
-            // What each side's first order could have of this print, the earlier arrival first.
+            // What each side's first order could have of it, the earlier arrival first.
             let mut shares: Vec<(usize, i64)> = Vec::new();
-            for side in [Side::Buy, Side::Sell] {
-                let Some(index) = self.first(print.symbol, side) else { continue };
+            for (side, offer) in [Side::Buy, Side::Sell].into_iter().zip(offers) {
+                let Some(index) = self.first(symbol, side) else { continue };
                 let order = &self.orders[index];
-                let through = order.beyond(px, 0) && (hits(side) || now.mode == Mode::Prints);
-                let at_price = order.limit == px && hits(side);
+                let through = order.beyond(offer.px, 0) && offer.beyond_px;
+                let at_price = order.limit == offer.px && offer.at_px;
                 let passed_queue = match order.ahead {
                     _ if through || !self.queue => qty,
                     Ahead::Shown(ahead) => qty - ahead,
-                    Ahead::NeverShown { printed: true } => qty,
-                    Ahead::NeverShown { printed: false } => 0,
+                    Ahead::NeverShown { printed } if printed && !order.at_the_far_end() => qty,
+                    Ahead::NeverShown { .. } => 0,
                 };
                 let share = (passed_queue - gone).min(left).min(order.leaves());
                 if (through || at_price) && share > 0 {
@@ -299,17 +419,19 @@ impl Oracle {
             }
             let Some((index, share)) = shares.into_iter().min() else { break };
             let order = &mut self.orders[index];
-            let takes = print.aggressor == Aggressor::Auction || order.taker && before.could_trade(order);
-            let through = order.beyond(px, 0);
-            order.fill(share, px, takes, at, out);
+            let offer = offers[usize::from(!order.buys())];
+            let takes = auction || order.taker && before.could_trade(order);
+            let through = order.beyond(offer.px, 0);
+            order.fill(share, offer.to_takers, takes, at, out);
             left -= share;
             gone += share;
             if through {
                 self.nobody_ahead(index);
             }
         }
-        for order in self.orders.iter_mut().filter(|o| o.terms.symbol == print.symbol && o.limit == px) {
-            if hits(order.terms.side) {
+        for order in self.orders.iter_mut().filter(|o| o.terms.symbol == symbol) {
+            let offer = offers[usize::from(!order.buys())];
+            if offer.at_px && order.limit == offer.px {
                 order.ahead = match order.ahead {
                     Ahead::Shown(ahead) => Ahead::Shown((ahead - qty).max(0)),
                     Ahead::NeverShown { .. } => Ahead::NeverShown { printed: true },

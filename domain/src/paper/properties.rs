@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::oracle::Oracle;
 use super::*;
+use crate::cases;
 use crate::quote::Aggressor;
 
 /// One step of a random day, owned.
@@ -15,6 +16,9 @@ enum Step {
     Cancel(AccountId, OrderId),
     Quote(Quote),
     Print(Print),
+    Bar(Bar),
+    Collect(Symbol, bool),
+    Continue(Symbol),
     EndOfDay,
 }
 
@@ -25,6 +29,9 @@ impl Step {
             Self::Cancel(account, order) => VenueInput::Cancel { account: account.clone(), order: *order },
             Self::Quote(quote) => VenueInput::Quote(quote),
             Self::Print(print) => VenueInput::Print(print),
+            Self::Bar(bar) => VenueInput::Bar(bar),
+            Self::Collect(symbol, opening) => VenueInput::Collect { symbol: *symbol, opening: *opening },
+            Self::Continue(symbol) => VenueInput::Continue { symbol: *symbol },
             Self::EndOfDay => VenueInput::EndOfDay,
         }
     }
@@ -54,7 +61,7 @@ impl Draw {
     }
 
     fn symbol(&mut self) -> Symbol {
-        Symbol::parse(if self.in_ten(2) { "000001.SZ" } else { "600000.SH" }).expect("a symbol")
+        Symbol::parse(if self.in_ten(4) { "000001.SZ" } else { "600000.SH" }).expect("a symbol")
     }
 
     fn account(&mut self) -> AccountId {
@@ -62,7 +69,7 @@ impl Draw {
     }
 
     fn step(&mut self) -> Step {
-        match self.below(20) {
+        match self.below(24) {
             0..=6 => Step::New(self.order()),
             7..=8 => Step::Cancel(self.account(), OrderId::new(1 + self.below(12))),
             9..=13 => Step::Quote(self.quote()),
@@ -70,8 +77,15 @@ impl Draw {
                 let aggressor = [Aggressor::Sell, Aggressor::Buy, Aggressor::Auction];
                 let aggressor = aggressor[if self.in_ten(1) { 2 } else { self.below(2) as usize }];
                 let (symbol, price, qty) = (self.symbol(), self.px(), self.qty());
+                // One symbol's prints are rare, so that the volume of its quotes counts.
+                if symbol.code() == "000001" && !self.in_ten(1) {
+                    return Step::Quote(self.quote());
+                }
                 Step::Print(Print { symbol, at: Timestamp::default(), price, qty, aggressor })
             }
+            19..=20 => Step::Bar(self.bar()),
+            21 => Step::Collect(self.symbol(), self.in_ten(5)),
+            22 => Step::Continue(self.symbol()),
             _ if self.in_ten(2) => Step::EndOfDay,
             _ => Step::Quote(self.quote()),
         }
@@ -92,6 +106,18 @@ impl Draw {
         }
     }
 
+    fn bar(&mut self) -> Bar {
+        let symbol = Symbol::parse("600000.SH").expect("a symbol");
+        let mut prices = [self.px(), self.px(), self.px(), self.px()];
+        if self.in_ten(2) {
+            prices = [prices[0]; 4];
+        }
+        let (open, close) = (prices[0], prices[1]);
+        let at = Timestamp::default();
+        prices.sort_unstable();
+        Bar { symbol, at, open, high: prices[3], low: prices[0], close, volume: self.qty() }
+    }
+
     fn quote(&mut self) -> Quote {
         let bid = self.px();
         let ask = if self.in_ten(1) { self.px() } else { bid + Price::from_e4(100 + 100 * self.below(2) as i64) };
@@ -105,7 +131,8 @@ impl Draw {
             ask: (which < 8 || which == 9).then_some(ask),
             bid_size: with_sizes.then_some(bid_size),
             ask_size: with_sizes.then_some(if self.in_ten(1) { Qty::ZERO } else { ask_size }),
-            volume: None,
+            // Mostly more than before.
+            volume: (!self.in_ten(2)).then(|| Qty::new(self.below(40) as i64 * 50)),
             prev_close: None,
             at: Timestamp::default(),
         }
@@ -122,7 +149,7 @@ fn confs() -> impl Strategy<Value = VenueConf> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases::config())]
 
     #[test]
     fn it_does_what_its_plain_twin_does(conf in confs(), steps in days(1..50)) {
@@ -155,7 +182,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases::config())]
 
     /// A restart in the middle loses queues and takers, so there is no queue here and prices are not compared.
     #[test]
@@ -163,7 +190,9 @@ proptest! {
         let conf = VenueConf { participation: Ratio::from_percent(50), queue: false };
         let mut venue = PaperVenue::new(conf);
         let mut accepted: Vec<VenueOrder> = Vec::new();
-        let before: Vec<&Step> = before.iter().filter(|step| !matches!(step, Step::EndOfDay)).collect();
+        // Whoever feeds the venue tells it again whether it collects; and of a volume it only knows what is told twice.
+        let lost = |step: &Step| matches!(step, Step::EndOfDay | Step::Collect(..) | Step::Continue(_));
+        let before: Vec<&Step> = before.iter().filter(|step| !lost(step)).collect();
         for step in before {
             let known = |order: &VenueOrder| venue.find(&order.account, order.order).is_some();
             if let Step::New(order) = step && !known(order) {
@@ -196,6 +225,7 @@ proptest! {
             match &mut step {
                 Step::New(terms) => terms.order = old_or_new(&terms.account, terms.order),
                 Step::Cancel(account, order) => *order = old_or_new(account, *order),
+                Step::Quote(quote) => quote.volume = None,
                 _ => {}
             }
             let (mut told, mut expected) = (Vec::new(), Vec::new());
@@ -217,8 +247,17 @@ struct Watch {
     orders: BTreeMap<(AccountId, OrderId), Seen>,
     /// What the newest quote of a symbol still has for buys and for sells; no entry when it has no end or no quote.
     shown: BTreeMap<(Symbol, Side), i64>,
+    tapes: BTreeMap<Symbol, Tape>,
     arrivals: usize,
     days_ended: usize,
+}
+
+/// What a symbol's inputs told of what was traded.
+#[derive(Default, Clone, Copy)]
+struct Tape {
+    collects: bool,
+    volume: Option<i64>,
+    traded_told: bool,
 }
 
 struct Seen {
@@ -231,11 +270,20 @@ struct Seen {
 
 impl Watch {
     fn new(conf: VenueConf) -> Self {
-        Self { conf, orders: BTreeMap::new(), shown: BTreeMap::new(), arrivals: 0, days_ended: 0 }
+        Self {
+            conf,
+            orders: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            tapes: BTreeMap::new(),
+            arrivals: 0,
+            days_ended: 0,
+        }
     }
 
     fn see(&mut self, step: &Step, told: &[VenueEvent], venue: &PaperVenue) -> Result<(), TestCaseError> {
         let mut repeated = false;
+        // The price and volume of the trades that this input tells of.
+        let mut traded = (None, 0);
         match step {
             Step::New(terms) => {
                 self.arrivals += 1;
@@ -247,6 +295,13 @@ impl Watch {
                 }
             }
             Step::Quote(quote) => {
+                let tape = self.tapes.entry(quote.symbol).or_default();
+                if let Some(volume) = quote.volume {
+                    let before = tape.volume.replace(volume.get()).unwrap_or(volume.get());
+                    if !tape.traded_told {
+                        traded = (Some((quote.last, quote.last)), (volume.get() - before).max(0));
+                    }
+                }
                 for (side, size) in [(Side::Buy, quote.ask_size), (Side::Sell, quote.bid_size)] {
                     let both = quote.bid.is_some() || quote.ask.is_some();
                     match size {
@@ -258,8 +313,23 @@ impl Watch {
             Step::EndOfDay => {
                 self.days_ended += 1;
                 self.shown.clear();
+                self.tapes.clear();
             }
-            Step::Cancel(..) | Step::Print(_) => {}
+            Step::Print(print) => {
+                self.tapes.entry(print.symbol).or_default().traded_told = true;
+                traded = (Some((print.price, print.price)), print.qty.get());
+            }
+            Step::Bar(bar) => {
+                self.tapes.entry(bar.symbol).or_default().traded_told = true;
+                traded = (Some((bar.low, bar.high)), bar.volume.get());
+            }
+            Step::Collect(symbol, opening) => {
+                let tape = self.tapes.entry(*symbol).or_default();
+                tape.collects = true;
+                tape.volume = tape.volume.or(opening.then_some(0));
+            }
+            Step::Continue(symbol) => self.tapes.entry(*symbol).or_default().collects = false,
+            Step::Cancel(..) => {}
         }
         if repeated {
             let [VenueEvent::Accepted { .. } | VenueEvent::Rejected { .. }] = told else {
@@ -267,17 +337,36 @@ impl Watch {
             };
             return Ok(());
         }
-        let mut printed = 0;
+        // Beyond what a quote showed, fills are of what was traded.
+        let (mut beyond_shown, mut auction_px) = (0, None);
+        let share = traded.1 * self.conf.participation.e6() / 1_000_000;
         for event in told {
             match event {
                 VenueEvent::Filled { account, order, exec_id, qty, px, .. } => {
                     self.filled(account, *order, exec_id, *qty, *px)?;
                     let Seen { terms, .. } = &self.orders[&(account.clone(), *order)];
-                    if let Step::Print(_) = step {
-                        printed += qty.get();
-                    } else if let Some(left) = self.shown.get_mut(&(terms.symbol, terms.side)) {
-                        *left -= qty.get();
-                        prop_assert!(*left >= 0, "more than the quote showed");
+                    let shown = self.shown.get_mut(&(terms.symbol, terms.side));
+                    match (step, shown) {
+                        (Step::Print(_) | Step::Bar(_), _) => beyond_shown += qty.get(),
+                        // What was traded comes first.
+                        (Step::Quote(_), _) if beyond_shown + qty.get() <= share => beyond_shown += qty.get(),
+                        (_, Some(left)) => {
+                            *left -= qty.get() - (share - beyond_shown).max(0);
+                            beyond_shown = beyond_shown.max(share);
+                            prop_assert!(*left >= 0, "more than the quote showed");
+                        }
+                        (_, None) => {}
+                    }
+                    if let (Step::Print(_) | Step::Bar(_), Some((low, high))) = (step, traded.0) {
+                        let better = if terms.side == Side::Buy { *px < low } else { *px > high };
+                        prop_assert!(!better, "{px} is better than everything that was traded");
+                    }
+                    if self.tapes.get(&terms.symbol).is_some_and(|tape| tape.collects) {
+                        prop_assert!(traded.1 > 0, "nothing was traded in the auction");
+                        if terms.band.is_none() {
+                            let one = *auction_px.get_or_insert(*px);
+                            prop_assert!(*px == one, "an auction has one price");
+                        }
                     }
                 }
                 VenueEvent::Canceled { account, order, cum_qty } | VenueEvent::Expired { account, order, cum_qty } => {
@@ -288,8 +377,8 @@ impl Watch {
                 VenueEvent::Accepted { .. } | VenueEvent::CancelRejected { .. } => {}
             }
         }
-        if let Step::Print(print) = step {
-            prop_assert!(printed * 1_000_000 <= print.qty.get() * self.conf.participation.e6(), "more than our share");
+        if let Step::Print(_) | Step::Bar(_) = step {
+            prop_assert!(beyond_shown <= share, "more than our share");
         }
         self.nobody_was_passed(told)?;
         for ((account, order), seen) in self.orders.iter().filter(|_| self.days_ended < 2) {

@@ -68,16 +68,23 @@ impl Resting {
     }
 
     /// The price of a fill that the market offers at `px`. `takes` when the order takes this price instead of having
-    /// waited for it. A price better than the band allows is not believed: the band's edge is the best there is.
+    /// waited for it. A price better than the band allows is not believed: the band's edge is the best there is. Nobody
+    /// pays more than the limit, whatever a bar's prices say.
     pub(super) fn fill_price(&self, px: Price, takes: bool) -> Price {
         if !takes && !self.is_market {
             return self.limit;
         }
-        match (self.side, self.band) {
+        let px = match (self.side, self.band) {
             (Side::Buy, Some((low, _))) => px.max(low),
             (Side::Sell, Some((_, high))) => px.min(high),
             (_, None) => px,
-        }
+        };
+        if self.side == Side::Buy { px.min(self.limit) } else { px.max(self.limit) }
+    }
+
+    /// Whether it stands at the best price that may be offered today.
+    pub(super) fn is_at_day_limit(&self) -> bool {
+        self.band.is_some_and(|(low, high)| self.limit == if self.side == Side::Buy { high } else { low })
     }
 
     pub(super) fn fill(&mut self, qty: Qty, px: Price, at: Timestamp, out: &mut Vec<VenueEvent>) {

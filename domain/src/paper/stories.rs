@@ -413,6 +413,167 @@ fn a_restored_order_works_on_without_a_second_acceptance_and_goes_on_counting_it
 }
 
 #[test]
+fn half_of_a_ticks_volume_serves_the_queue_at_its_last_price() {
+    check(
+        QUEUED,
+        "quote last 10.01 bid 10.00 500 ask 10.01 300 volume 1000
+         buy a 1 100 10.00
+         -> a P1 accepted
+         quote last 10.00 bid 10.00 300 ask 10.01 300 volume 1900
+         quote last 10.01 bid 10.00 300 ask 10.01 100 volume 2900
+         quote last 10.00 bid 10.00 300 ask 10.01 100 volume 3100
+         -> a P1-1 filled 50 at 10.00
+         quote last 9.99 bid 9.98 300 ask 10.00 10 volume 3140
+         -> a P1-2 filled 20 at 10.00
+         -> a P1-3 filled 10 at 10.00",
+    );
+}
+
+#[test]
+fn the_first_volume_of_a_day_is_where_counting_begins_and_a_last_price_alone_serves_nobody() {
+    check(
+        CALM,
+        "buy a 1 100 10.00
+         -> a P1 accepted
+         quote last 10.00 bid 9.99 500 ask 10.01 300 volume 5000
+         quote last 10.00 bid 9.99 500 ask 10.01 300 volume 5000
+         sell b 2 100 10.00
+         -> b P2 accepted
+         quote last 10.00 bid 9.99 500 ask 10.01 300 volume 6000
+         quote last 9.99 bid 9.98 500 ask 10.01 300 volume 6060
+         -> a P1-1 filled 30 at 10.00",
+    );
+}
+
+#[test]
+fn where_prints_are_told_the_volume_of_quotes_tells_nothing() {
+    check(
+        CALM,
+        "quote last 10.01 bid 10.00 500 ask 10.01 300 volume 1000
+         buy a 1 100 10.00
+         -> a P1 accepted
+         print 10.00 40 sell
+         -> a P1-1 filled 40 at 10.00
+         quote last 10.00 bid 10.00 460 ask 10.01 300 volume 1040",
+    );
+}
+
+#[test]
+fn at_the_limit_price_an_order_waits_behind_all_that_is_shown_there() {
+    check(
+        QUEUED,
+        "quote last 11.00 bid 11.00 500 volume 1000
+         buy a 1 100 11.00 band 9.00 11.00
+         -> a P1 accepted
+         quote last 11.00 bid 11.00 100 volume 1400
+         quote last 11.00 bid 11.00 100 volume 1550
+         -> a P1-1 filled 50 at 11.00
+         quote last 10.98 bid 10.98 100 ask 10.99 50 volume 1600
+         -> a P1-2 filled 50 at 11.00",
+    );
+}
+
+#[test]
+fn an_order_at_the_limit_price_whose_queue_nobody_showed_gets_nothing_until_the_market_goes_through() {
+    check(
+        QUEUED,
+        "print 11.00 500 buy
+         buy a 1 100 11.00 band 9.00 11.00
+         -> a P1 accepted
+         print 11.00 50000 sell
+         print 11.00 50000 sell
+         bar 11.00 11.00 11.00 11.00 90000
+         bar 11.00 11.00 10.99 11.00 60
+         -> a P1-1 filled 60 at 11.00",
+    );
+}
+
+#[test]
+fn a_bar_fills_what_its_extremes_went_through_and_takers_get_the_worse_of_open_and_close() {
+    check(
+        QUEUED,
+        "bar 10.00 10.00 10.00 10.00 100
+         buy a 1 100 market
+         -> a P1 accepted
+         buy b 2 50 9.98
+         -> b P2 accepted
+         buy c 3 50 9.97
+         -> c P3 accepted
+         buy d 4 50 10.02
+         -> d P4 accepted
+         sell e 5 30 10.05
+         -> e P5 accepted
+         bar 10.01 10.06 9.97 10.04 1000
+         -> a P1-1 filled 100 at 10.04
+         -> d P4-1 filled 50 at 10.02
+         -> b P2-1 filled 50 at 9.98
+         -> e P5-1 filled 30 at 10.05
+         bar 10.04 10.04 10.04 10.04 0",
+    );
+}
+
+#[test]
+fn bars_share_their_volume_once() {
+    check(
+        QUEUED,
+        "buy a 1 100 10.00
+         -> a P1 accepted
+         buy b 2 100 10.00
+         -> b P2 accepted
+         bar 9.99 9.99 9.98 9.98 130
+         -> a P1-1 filled 100 at 9.99
+         -> b P2-1 filled 30 at 9.99",
+    );
+}
+
+#[test]
+fn a_call_auction_collects_and_trades_once_at_its_recorded_price() {
+    check(
+        QUEUED,
+        "collect opening
+         buy a 1 100 10.05
+         -> a P1 accepted
+         buy b 2 100 10.00
+         -> b P2 accepted
+         quote last 9.90 bid 10.02 500 ask 10.02 500
+         print 9.95 700 sell
+         sell c 3 100 9.90
+         -> c P3 accepted
+         buy d 4 100 10.01
+         -> d P4 accepted
+         print 10.00 250 auction
+         -> a P1-1 filled 100 at 10.00
+         -> c P3-1 filled 100 at 10.00
+         -> d P4-1 filled 50 at 10.00
+         continue
+         buy e 5 100 10.10
+         -> e P5 accepted
+         quote last 10.00 bid 9.99 500 ask 10.00 120
+         -> e P5-1 filled 100 at 10.00
+         -> d P4-2 filled 20 at 10.00",
+    );
+}
+
+#[test]
+fn the_volume_of_the_first_tick_is_the_opening_auctions() {
+    check(
+        QUEUED,
+        "collect opening
+         buy a 1 100 10.05
+         -> a P1 accepted
+         quote last 10.02 bid 10.01 20 ask 10.02 30 volume 60
+         -> a P1-1 filled 60 at 10.02
+         continue
+         quote last 10.02 bid 10.01 20 ask 10.02 30 volume 60
+         -> a P1-2 filled 30 at 10.02
+         collect
+         quote last 10.03 bid 10.04 20 ask 10.04 30 volume 60
+         bar 10.04 10.04 10.04 10.04 5
+         -> a P1-3 filled 5 at 10.04",
+    );
+}
+
+#[test]
 fn ten_thousand_accounts_share_one_print() {
     let mut venue = PaperVenue::new(CALM);
     let mut out = Vec::new();
@@ -457,7 +618,7 @@ fn play(venue: &mut PaperVenue, story: &str) -> Vec<String> {
                     ask: after("ask", 1).map(px),
                     bid_size: size("bid"),
                     ask_size: size("ask"),
-                    volume: None,
+                    volume: after("volume", 1).map(qty),
                     prev_close: None,
                     at,
                 };
@@ -469,6 +630,16 @@ fn play(venue: &mut PaperVenue, story: &str) -> Vec<String> {
                 let print = Print { symbol: symbol(), at, price, qty, aggressor };
                 venue.handle(at, VenueInput::Print(&print), &mut out);
             }
+            "bar" => {
+                let [open, high, low, close] = [1, 2, 3, 4].map(|n| px(words[n]));
+                let bar = Bar { symbol: symbol(), at, open, high, low, close, volume: qty(words[5]) };
+                venue.handle(at, VenueInput::Bar(&bar), &mut out);
+            }
+            "collect" => {
+                let opening = words.contains(&"opening");
+                venue.handle(at, VenueInput::Collect { symbol: symbol(), opening }, &mut out);
+            }
+            "continue" => venue.handle(at, VenueInput::Continue { symbol: symbol() }, &mut out),
             "cancel" => {
                 let order = OrderId::new(words[2].parse().expect("a number"));
                 venue.handle(at, VenueInput::Cancel { account: account(words[1]), order }, &mut out);
