@@ -331,11 +331,12 @@ impl RawAccount {
                     .transpose()?,
             });
         }
-        let limits = self.risk.check(index)?;
+        let mut limits = self.risk.check(index)?;
         let currency = match &self.currency {
             None => Currency::Cny,
             Some(text) => text.parse().map_err(|_| field(at("currency"), "is not CNY, HKD or USD"))?,
         };
+        limits.currency = currency;
         let cash = money(at("cash"), &self.cash)?;
         if cash.is_negative() {
             return Err(field(at("cash"), "is negative"));

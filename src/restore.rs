@@ -47,7 +47,11 @@ pub async fn rest(store: &Store) -> Result<Rest, StoreError> {
         strategies: strategies.collect(),
         accounts: restored.accounts.into_iter().map(|a| (a.row.account.clone(), account_rest(a))).collect(),
         states,
-        risk: RiskRest { limits: restored.limits.into_iter().map(Into::into).collect(), warnings: restored.warnings },
+        risk: RiskRest {
+            limits: restored.limits.into_iter().map(Into::into).collect(),
+            warnings: restored.warnings,
+            marks: restored.marks,
+        },
         last_at: restored.last_at,
     })
 }

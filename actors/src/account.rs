@@ -10,6 +10,7 @@ use signalbox_domain::account::{
     Unsettleable,
 };
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
+use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
 use signalbox_domain::ledger::Ledger;
 use signalbox_domain::order::{Order, Side};
@@ -126,6 +127,11 @@ impl AccountActor {
                 self.held.back().map(|held| held.ticket)
             } else {
                 let (events, rows) = (std::mem::take(&mut fx.events), std::mem::take(&mut fx.rows));
+                if events.iter().any(Event::rebooks)
+                    && let Some(risk) = self.board.directory.risk.borrow().as_ref()
+                {
+                    tell(risk, risk::Rebooked(self.id.clone()));
+                }
                 crash_point("account.before_append");
                 let ticket = self.board.journal.append(Entry {
                     at,

@@ -42,6 +42,8 @@ pub struct Board {
     /// The symbols whose prices strategies wait for, and those of them that were rung for and have not looked yet.
     pub watched: RefCell<BTreeMap<StrategyId, Vec<Symbol>>>,
     pub rung: RefCell<BTreeSet<StrategyId>>,
+    /// Risk was rung for new prices, and has not looked yet.
+    pub watch_rung: Cell<bool>,
     /// Set once the system drains: nothing new is taken up.
     pub draining: Cell<bool>,
 }

@@ -10,7 +10,7 @@ use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
-use signalbox_domain::risk::{Check, LimitSet};
+use signalbox_domain::risk::{Check, LimitSet, Worth};
 use signalbox_domain::strategy::{Say, StrategyConf, StrategyState, Undecidable};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
@@ -187,6 +187,11 @@ impl Desk {
         self.ask(|answer| Command::Explain(risk::Explain { terms, answer })).await
     }
 
+    /// What accounts, strategies and all together are worth, and have lost.
+    pub async fn worth(&self) -> Result<Vec<Worth>, DeskError> {
+        self.ask(|answer| Command::Worth(risk::TellWorth(answer))).await
+    }
+
     pub async fn quotes(&self, quotes: Vec<Quote>) -> Result<(), DeskError> {
         self.ask(|answer| Command::Quotes(market::Quotes { quotes, answer: Some(answer) })).await
     }
@@ -246,6 +251,7 @@ enum Command {
     SetState { strategy: StrategyId, message: strategy::SetState },
     Configure(strategy::Configure),
     Explain(risk::Explain),
+    Worth(risk::TellWorth),
     Quotes(market::Quotes),
     Prints { prints: Vec<Print>, answer: oneshot::Sender<()> },
     Observe { account: AccountId, answer: oneshot::Sender<AccountHealth> },
@@ -327,6 +333,11 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::Configure(message) => self.root.configure(message),
+            Command::Worth(message) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, message);
+                }
+            }
             Command::Explain(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);

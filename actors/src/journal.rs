@@ -9,7 +9,7 @@ use signalbox_domain::account::OrdersRest;
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::ledger::Ledger;
-use signalbox_domain::risk::{LimitFact, LimitWarning};
+use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState, Unfinished};
@@ -96,6 +96,7 @@ pub struct RiskRest {
     /// The newest of each scope.
     pub limits: Vec<Arc<LimitFact>>,
     pub warnings: Vec<LimitWarning>,
+    pub marks: Vec<EquityMark>,
 }
 
 impl StrategyRest {

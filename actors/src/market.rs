@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::board::Board;
 use crate::port::tell;
-use crate::{account, strategy};
+use crate::{account, risk, strategy};
 
 /// Feeds quotes and prints to everyone on this thread.
 #[derive(Debug)]
@@ -44,6 +44,11 @@ impl MarketActor {
 impl MarketActor {
     /// Rings for the strategies that wait for these prices.
     fn ring(&self, shown: &BTreeSet<Symbol>) {
+        if let Some(risk) = self.board.directory.risk.borrow().as_ref()
+            && !self.board.watch_rung.replace(true)
+        {
+            tell(risk, risk::Shown);
+        }
         for id in self.board.rings(|symbol| shown.contains(&symbol)) {
             match self.board.directory.strategy(&id) {
                 Some(strategy) => tell(&strategy, strategy::Quoted),

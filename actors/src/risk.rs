@@ -9,7 +9,8 @@ use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::risk::{self, Check, LimitFact, LimitSet, LimitsRefused, Risk, RiskEffects, RiskInput};
+use signalbox_domain::risk::{self, Check, LimitFact, LimitSet, LimitsRefused, Risk, RiskEffects, RiskInput, Worth};
+use signalbox_domain::units::Span;
 use tokio::sync::oneshot;
 use tracing::error;
 
@@ -70,8 +71,8 @@ impl RiskActor {
         self.board.with_view(|view| self.core.handle(at, view, input, &mut fx));
         for event in &fx.events {
             if let Event::TradingStateSet { scope, state, who, reason } = event {
-                if &**who == risk::HOLDER {
-                    error!(?scope, "{scope:?} is {state} until a person lets it go: {reason}");
+                if &**who == risk::HOLDER && *state != TradingState::Active {
+                    error!(?scope, "{scope:?} is {state}: {reason}");
                 }
                 self.board.states.borrow_mut().set(scope, *state);
                 for account in self.board.directory.accounts.borrow().values() {
@@ -239,6 +240,66 @@ impl Handler<SetLimits> for RiskActor {
         if let Some(set) = self.step(RiskInput::SetLimits { scope, set, expected, who, reason }, "set_limits") {
             self.board.answer_when_durable(answer, set);
         }
+    }
+}
+
+/// Prices were shown. They are looked at together, a moment later.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Shown;
+
+/// How long prices are gathered before risk looks at what everything is worth.
+const GATHERED: Span = Span::from_secs(1);
+
+impl Handler<Shown> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Shown, ctx: &mut Self::Context) {
+        ctx.run_later(self.board.clock.real(GATHERED), |actor, _| {
+            actor.board.watch_rung.set(false);
+            actor.step(RiskInput::Watch, "watch");
+        });
+    }
+}
+
+/// What is everything worth?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Watch;
+
+impl Handler<Watch> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Watch, _: &mut Self::Context) {
+        self.step(RiskInput::Watch, "watch");
+    }
+}
+
+/// A person has changed the account's books.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Rebooked(pub AccountId);
+
+impl Handler<Rebooked> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Rebooked, _: &mut Self::Context) {
+        self.step(RiskInput::Rebooked(message.0), "rebooked");
+    }
+}
+
+/// What accounts, strategies and all together are worth, for people; nothing is recorded.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TellWorth(pub oneshot::Sender<Vec<Worth>>);
+
+impl Handler<TellWorth> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: TellWorth, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let worth = self.board.with_view(|view| self.core.worth(at, view));
+        let _ = message.0.send(worth);
     }
 }
 

@@ -138,6 +138,7 @@ pub async fn boot(boot: Boot) -> Root {
         watched: RefCell::default(),
         rung: RefCell::default(),
         directory: Directory::default(),
+        watch_rung: false.into(),
         draining: false.into(),
     });
     rely_on("the gate", crate::gate::keep_open(board.clone(), committed), on_fatal.clone());
@@ -162,6 +163,7 @@ pub async fn boot(boot: Boot) -> Root {
     core.restore_orders(&board.market, orders);
     core.restore_limits(risk.limits);
     core.restore_warnings(&risk.warnings);
+    core.restore_marks(risk.marks.into_iter().map(Arc::new));
     for (conf, ..) in &mut lives {
         // What conf says of the pace holds for as long as no limits were set.
         let (conf_says, in_force) = (limits.get(&conf.id), core.limits(&conf.id));
@@ -439,6 +441,9 @@ impl Root {
     fn mark_now(&self) {
         for account in self.board.directory.accounts.borrow().values() {
             tell(account, MarkBooks);
+        }
+        if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
+            tell(risk, crate::risk::Watch);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::ledger::{Adjustment, Imported, Mark, OpeningHolding, Transfer};
 use crate::order::{Approval, OrderFact, OrderTerms};
 use crate::parent::{Leg, ParentStatus};
 use crate::reconcile::exception::Exception;
-use crate::risk::{LimitFact, LimitWarning};
+use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::signal::{Signal, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
 use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
@@ -140,6 +140,8 @@ pub enum Event {
     },
     LimitsSet(Arc<LimitFact>),
     LimitWarned(Arc<LimitWarning>),
+    /// What an account, a strategy or all together are worth, and how far they are from their limits of loss.
+    EquityMarked(Arc<EquityMark>),
     /// An attempt is pending and its cash or shares are set aside: one fact, since neither can exist without the other.
     OrderApproved {
         terms: Arc<OrderTerms>,
@@ -250,6 +252,10 @@ impl Event {
                 Scope::Global | Scope::Strategy(_) => None,
             },
             Self::LimitWarned(warning) => Some(&warning.account),
+            Self::EquityMarked(mark) => match &mark.scope {
+                Scope::Account(account) => Some(account),
+                Scope::Global | Scope::Strategy(_) => None,
+            },
             Self::SignalAccepted(signal) => signal.account.as_ref(),
             Self::Exception(exception) => Some(&exception.account),
             Self::LegCompleted { account, .. }
@@ -260,6 +266,12 @@ impl Event {
             | Self::BookTransferred { account, .. } => Some(account),
             _ => None,
         }
+    }
+
+    /// Whether a person has changed the books of its account by it.
+    #[must_use]
+    pub const fn rebooks(&self) -> bool {
+        matches!(self, Self::BooksImported { .. } | Self::BookTransferred { .. } | Self::Adjusted { .. })
     }
 
     /// The strategy whose readers may see the fact, if it belongs to one and to no single account.
@@ -289,6 +301,10 @@ impl Event {
                 Scope::Global | Scope::Account(_) => None,
             },
             Self::LimitWarned(warning) => Some(&warning.strategy),
+            Self::EquityMarked(mark) => match &mark.scope {
+                Scope::Strategy(strategy) => Some(strategy),
+                Scope::Global | Scope::Account(_) => None,
+            },
             Self::OrderApproved { terms, .. } | Self::OrderDenied { terms, .. } => Some(&terms.strategy),
             _ => None,
         }

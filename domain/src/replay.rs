@@ -15,7 +15,7 @@ use crate::ledger::{Ledger, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
-use crate::risk::{LimitFact, LimitWarning};
+use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{Held, StrategyConf, StrategyState};
 use crate::tables::Tables;
@@ -87,6 +87,7 @@ pub struct Replay {
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
+    pub marks: BTreeMap<Scope, Arc<EquityMark>>,
     pub fx_rates: FxRates,
 }
 
@@ -199,6 +200,9 @@ impl Replay {
                 let key = (warning.account.clone(), warning.trade_date, warning.code);
                 self.warnings.insert(key, warning.clone());
             }
+            Event::EquityMarked(mark) => {
+                self.marks.insert(mark.scope.clone(), mark.clone());
+            }
             Event::OrderApproved { terms, approval } => {
                 if self.orders.contains_key(&terms.id) {
                     return Err(ReplayError::OrderTwice(terms.id));
@@ -300,6 +304,9 @@ impl Replay {
         for key in keys(&self.warnings, &rows.warnings) {
             let what = format!("warning {} of {} on {}", key.2, key.0, key.1);
             compare(&mut found, what, &self.warnings.get(key), &rows.warnings.get(key));
+        }
+        for scope in keys(&self.marks, &rows.marks) {
+            compare(&mut found, format!("worth of {scope:?}"), &self.marks.get(scope), &rows.marks.get(scope));
         }
         for id in keys(&self.parents, &rows.parents) {
             compare(&mut found, format!("parent {id}"), &self.parents.get(id), &rows.parents.get(id));

@@ -8,6 +8,7 @@ mod check;
 mod contracts;
 mod counters;
 pub mod limits;
+pub mod losses;
 mod warnings;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use check::{Check, Outcome};
 pub use limits::{LimitFact, LimitSet, Limits, LimitsRefused};
+pub use losses::{EquityMark, Worth};
 pub use warnings::LimitWarning;
 
 use crate::account::Pacing;
@@ -32,6 +34,7 @@ use crate::view::{View, usable};
 
 use counters::{Counted, Counters};
 use limits::LimitBook;
+use losses::Losses;
 use warnings::Warned;
 
 /// Proof that risk approved: only this module can make one.
@@ -69,6 +72,10 @@ pub enum RiskInput {
     Judge(Vec<Arc<OrderTerms>>),
     /// An order that was approved has changed.
     Observed(Arc<Order>),
+    /// Prices were shown, or a while has gone by: what is everything worth?
+    Watch,
+    /// A person has changed the account's books.
+    Rebooked(AccountId),
     SetTradingState {
         scope: Scope,
         state: TradingState,
@@ -144,6 +151,7 @@ struct Recent {
 pub struct Risk {
     limits: LimitBook,
     warned: Warned,
+    losses: Losses,
     counters: Counters,
     reserved: QuickMap<AccountId, Reserved>,
     held: QuickMap<OrderId, Held>,
@@ -158,6 +166,7 @@ impl Risk {
         let mut risk = Self {
             limits: LimitBook::new(limits),
             warned: Warned::default(),
+            losses: Losses::default(),
             counters: Counters::default(),
             reserved: QuickMap::default(),
             held: QuickMap::default(),
@@ -192,7 +201,10 @@ impl Risk {
                 }
             }
             RiskInput::Observed(order) => self.observed(view, &order),
+            RiskInput::Watch => self.losses.watch(at, view, &self.limits, fx),
+            RiskInput::Rebooked(account) => self.losses.rebooked(at, view, &account, &self.limits),
             RiskInput::SetTradingState { scope, state, who, reason } => {
+                self.losses.decided(at, &scope, state, fx);
                 fx.events.push(Event::TradingStateSet {
                     scope: scope.clone(),
                     state,
@@ -238,6 +250,17 @@ impl Risk {
         for warning in warnings {
             self.warned.first(&warning.account, warning.trade_date, warning.code);
         }
+    }
+
+    /// What was known of everything's worth.
+    pub fn restore_marks(&mut self, marks: impl IntoIterator<Item = Arc<EquityMark>>) {
+        marks.into_iter().for_each(|mark| self.losses.restore(mark));
+    }
+
+    /// What accounts, strategies and all together are worth now, and have lost.
+    #[must_use]
+    pub fn worth(&self, at: Timestamp, view: View<'_>) -> Vec<Worth> {
+        self.losses.now(at, view, &self.limits)
     }
 
     /// What is in force for the account, without the limits of strategies.
@@ -303,7 +326,7 @@ impl Risk {
         }
         let Some(decided) = decided.filter(|_| denials.is_empty()) else {
             if denials.iter().any(|denial| denial.code == DenialCode::StrategyOrders) {
-                Self::hold_strategy(at, view, &terms.strategy, fx);
+                self.hold_strategy(at, view, &terms.strategy, fx);
             }
             let denials: Arc<[Denial]> = denials.into();
             fx.events.push(Event::OrderDenied { terms: terms.clone(), denials: denials.clone() });
@@ -334,8 +357,9 @@ impl Risk {
     }
 
     /// Only a person lets it open again.
-    fn hold_strategy(at: Timestamp, view: View<'_>, strategy: &StrategyId, fx: &mut RiskEffects) {
+    fn hold_strategy(&mut self, at: Timestamp, view: View<'_>, strategy: &StrategyId, fx: &mut RiskEffects) {
         let scope = Scope::Strategy(strategy.clone());
+        self.losses.held_otherwise(at, &scope, fx);
         let told = |event: &Event| matches!(event, Event::TradingStateSet { scope: of, .. } if *of == scope);
         if view.states.at(&scope) != TradingState::Active || fx.events.iter().any(told) {
             return;
@@ -464,7 +488,7 @@ impl Risk {
     }
 }
 
-/// Who it is that holds a strategy.
+/// Who it is that holds a strategy, or whatever has lost too much.
 pub const HOLDER: &str = "risk";
 /// The longest window in which a repeat counts as a duplicate.
 const RECENT_SPAN: Span = Span::from_secs(60);

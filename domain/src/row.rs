@@ -13,7 +13,7 @@ use crate::ledger::{Book, ContractBook};
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
-use crate::risk::{LimitFact, LimitWarning};
+use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{Held, StrategyConf, StrategyState};
 use crate::symbol::Symbol;
@@ -60,6 +60,8 @@ pub enum Row {
     /// One version of the limits of a scope. All of them are kept.
     Limits(Arc<LimitFact>),
     LimitWarning(Arc<LimitWarning>),
+    /// The newest of each scope.
+    EquityMark(Arc<EquityMark>),
 }
 
 /// What became of a signal so far.

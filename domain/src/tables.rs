@@ -15,7 +15,7 @@ use crate::ledger::{Book, ContractBook, Ledger};
 use crate::order::{Order, OrderTerms};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
-use crate::risk::{LimitFact, LimitWarning};
+use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::row::{AccountRow, Fill, Row, SignalRow};
 use crate::signal::Signal;
 use crate::strategy::{StrategyConf, StrategyState, Unfinished};
@@ -47,6 +47,7 @@ pub struct Tables {
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
+    pub marks: BTreeMap<Scope, Arc<EquityMark>>,
     pub fx_rates: FxRates,
     fills_of: BTreeMap<OrderId, Vec<ExecId>>,
 }
@@ -100,6 +101,9 @@ impl Tables {
             }
             Row::LimitWarning(row) => {
                 self.warnings.insert((row.account.clone(), row.trade_date, row.code), row);
+            }
+            Row::EquityMark(mark) => {
+                self.marks.insert(mark.scope.clone(), mark);
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ mod m20261121_000031_create_fx_rates;
 mod m20261121_000040_wait_for_people;
 mod m20261121_000050_create_progress;
 mod m20261121_000060_create_contract_books;
+mod m20261121_000080_create_equity_marks;
 mod sql;
 
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000040_wait_for_people::Migration),
             Box::new(m20261121_000050_create_progress::Migration),
             Box::new(m20261121_000060_create_contract_books::Migration),
+            Box::new(m20261121_000080_create_equity_marks::Migration),
         ]
     }
 }

@@ -346,6 +346,7 @@ impl Desk {
 
     /// Prices were shown: whoever waits for one looks at them.
     pub fn quoted(&mut self) {
+        self.tell_risk(RiskInput::Watch);
         let waits = |strategy: &Strategy| strategy.watched().next().is_some();
         let ids: Vec<StrategyId> = self.strategies.iter().filter(|(_, s)| waits(s)).map(|(id, _)| id.clone()).collect();
         for id in ids {
@@ -404,6 +405,7 @@ impl Desk {
         self.risk.restore_orders(&self.market, orders);
         self.risk.restore_limits(tables.newest_limits());
         self.risk.restore_warnings(tables.warnings.values().map(|warning| &**warning));
+        self.risk.restore_marks(tables.marks.values().cloned());
         let mut started = Vec::new();
         for (id, orders) in live {
             let ledger = tables.ledger(&id).expect("an account that was opened");
@@ -555,6 +557,9 @@ impl Desk {
     }
 
     fn account_did(&mut self, id: &AccountId, fx: AccountEffects) {
+        if fx.events.iter().any(Event::rebooks) {
+            self.tell_risk(RiskInput::Rebooked(id.clone()));
+        }
         self.append(fx.events, fx.rows);
         let ticket = if seeded(SeededBug::SendBeforeCommit) { 0 } else { self.journal.len() };
         for order in fx.observed {

@@ -150,6 +150,18 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
             "code": warning.code, "value": measure(&warning.value), "limit": measure(&warning.limit),
             "unit": unit(&warning.value, &warning.limit),
         }),
+        // What several accounts add up to is told to those who may see all of them: `GET /v1/risk`.
+        Event::EquityMarked(mark) => match &mark.scope {
+            Scope::Account(_) => json!({
+                "scope": scope_name(&mark.scope), "trade_date": mark.trade_date.to_string(),
+                "opened": mark.opened.to_string(), "gain": mark.gain.to_string(), "day": mark.day,
+                "drawdown": mark.drawdown, "holds": mark.holds,
+            }),
+            Scope::Global | Scope::Strategy(_) => json!({
+                "scope": scope_name(&mark.scope), "trade_date": mark.trade_date.to_string(), "day": mark.day,
+                "drawdown": mark.drawdown, "holds": mark.holds,
+            }),
+        },
         Event::OrderApproved { terms: order, approval } => {
             let mut value = terms(order);
             value["trade_date"] = approval.trade_date.to_string().into();

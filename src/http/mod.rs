@@ -22,6 +22,7 @@ pub mod intake;
 pub mod json;
 pub mod limits;
 pub mod listing;
+pub mod losses;
 pub mod market;
 pub mod orders;
 pub mod overview;
@@ -94,6 +95,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(strategies::configure)
         .configure(risk::configure)
         .configure(risk_limits::configure)
+        .configure(losses::configure)
         .configure(market::configure)
         .configure(overview::configure)
         .configure(fx::configure)

@@ -13,7 +13,7 @@ use signalbox_domain::ledger::{Book, ContractBook};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::reconcile::exception::Exception;
-use signalbox_domain::risk::{LimitFact, LimitWarning};
+use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, Row, SignalRow};
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{StrategyConf, StrategyState};
@@ -124,6 +124,7 @@ pub(super) struct Batch {
     pub(super) trading_states: Newest<Scope, TradingStateRow>,
     pub(super) limits: Vec<Arc<LimitFact>>,
     pub(super) warnings: Vec<Arc<LimitWarning>>,
+    pub(super) marks: Newest<Scope, Arc<EquityMark>>,
 }
 
 impl Batch {
@@ -158,6 +159,7 @@ impl Batch {
             }
             Row::Limits(fact) => self.limits.push(fact),
             Row::LimitWarning(row) => self.warnings.push(row),
+            Row::EquityMark(mark) => self.marks.put(mark.scope.clone(), mark),
         }
     }
 
@@ -177,5 +179,6 @@ impl Batch {
         self.trading_states.clear();
         self.limits.clear();
         self.warnings.clear();
+        self.marks.clear();
     }
 }

@@ -3,9 +3,9 @@
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use signalbox_domain::event::Scope;
 use signalbox_domain::ids::AccountId;
-use signalbox_domain::risk::{LimitFact, LimitWarning};
+use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 
-use super::entity::{risk_limits, risk_warnings};
+use super::entity::{equity_marks, risk_limits, risk_warnings};
 use super::{Store, StoreError, columns, parse};
 
 impl Store {
@@ -57,6 +57,10 @@ pub(super) async fn newest(read: &impl ConnectionTrait) -> Result<Vec<LimitFact>
         newest.insert((&row.scope_kind, &row.scope_id), row);
     }
     newest.into_values().map(parse::limits).collect()
+}
+
+pub(super) async fn marks(read: &impl ConnectionTrait) -> Result<Vec<EquityMark>, StoreError> {
+    equity_marks::Entity::find().all(read).await?.iter().map(parse::equity_mark).collect()
 }
 
 /// Those of each account's newest days: the day of a restart may not have begun yet.

@@ -11,7 +11,7 @@ use signalbox_domain::ledger::{Book, ContractBook, Day, Entry};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent, Wait};
 use signalbox_domain::reconcile::exception::Exception;
-use signalbox_domain::risk::{LimitFact, LimitWarning};
+use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
@@ -19,8 +19,8 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, contract_books, exceptions, fills, fx_rates, journal, orders, parents, risk_limits, risk_warnings,
-    signals, strategies, trading_states,
+    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, journal, orders, parents, risk_limits,
+    risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -266,6 +266,10 @@ pub(super) fn limits(model: &risk_limits::Model) -> Parsed<LimitFact> {
 
 pub(super) fn warning(model: &risk_warnings::Model) -> Parsed<LimitWarning> {
     json("warning", &model.body)
+}
+
+pub(super) fn equity_mark(model: &equity_marks::Model) -> Parsed<EquityMark> {
+    json("equity mark", &model.body)
 }
 
 pub(super) fn trading_state(model: trading_states::Model) -> Parsed<StoredTradingState> {

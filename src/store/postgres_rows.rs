@@ -409,5 +409,15 @@ async fn write_limits(connection: &mut PgConnection, batch: &Batch) -> Result<()
     });
     let sql = "INSERT INTO risk_warnings (account, trade_date, code, at_us, body) SELECT * FROM $rows";
     run(connection, context, sql, warnings).await?;
+
+    let marks = batch.marks.rows();
+    let bodies = marks.iter().map(|mark| columns::json("equity mark", &**mark)).collect::<Result<Vec<_>, _>>()?;
+    let marks = marks.iter().zip(&bodies).map(|(mark, body)| {
+        let (kind, id) = columns::scope(&mark.scope);
+        [Cell::Text(kind), Cell::Text(id), Cell::Int(mark.at.us()), Cell::Text(body)]
+    });
+    let sql = "INSERT INTO equity_marks (scope_kind, scope_id, at_us, body) SELECT * FROM $rows
+        ON CONFLICT (scope_kind, scope_id) DO UPDATE SET at_us = excluded.at_us, body = excluded.body";
+    run(connection, context, sql, marks).await?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use signalbox_domain::ids::{AccountId, ExecId, SignalId};
 use signalbox_domain::ledger::{Book, ContractBook};
 use signalbox_domain::order::Order;
 use signalbox_domain::reconcile::exception::Exception;
-use signalbox_domain::risk::{LimitFact, LimitWarning};
+use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::AccountRow;
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 
@@ -29,6 +29,7 @@ pub struct Restored {
     pub trading_states: Vec<StoredTradingState>,
     pub limits: Vec<LimitFact>,
     pub warnings: Vec<LimitWarning>,
+    pub marks: Vec<EquityMark>,
     pub signals: Vec<RestoredSignal>,
     /// The number of the journal's last line; 0 for an empty one.
     pub last_seq: u64,
@@ -118,6 +119,7 @@ impl Store {
             trading_states: trading_states.into_iter().map(parse::trading_state).collect::<Result<_, _>>()?,
             limits: limits::newest(&read).await?,
             warnings: limits::recent_warnings(&read).await?,
+            marks: limits::marks(&read).await?,
             signals,
             last_seq,
             last_at: newest.iter().map(|(_, at_us)| Timestamp::from_us(*at_us)).max(),

@@ -717,5 +717,16 @@ fn write_limits(connection: &Connection, batch: &Batch) -> Result<(), StoreError
         let body = columns::json("warning", &**row)?;
         insert.execute(params![row.account.as_str(), date, code, row.at.us(), body]).map_err(&context)?;
     }
+    let mut upsert = connection
+        .prepare_cached(
+            "INSERT INTO equity_marks (scope_kind, scope_id, at_us, body) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (scope_kind, scope_id) DO UPDATE SET at_us = excluded.at_us, body = excluded.body",
+        )
+        .map_err(&context)?;
+    for mark in batch.marks.rows() {
+        let (kind, id) = columns::scope(&mark.scope);
+        let body = columns::json("equity mark", &**mark)?;
+        upsert.execute(params![kind, id, mark.at.us(), body]).map_err(&context)?;
+    }
     Ok(())
 }

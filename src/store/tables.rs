@@ -6,8 +6,8 @@ use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
 use super::entity::{
-    accounts, books, contract_books, exceptions, fills, fx_rates, orders, parents, risk_limits, risk_warnings, signals,
-    strategies, trading_states,
+    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, orders, parents, risk_limits,
+    risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};
@@ -65,6 +65,9 @@ impl Store {
         }
         for model in risk_warnings::Entity::find().all(&read).await? {
             put(Row::LimitWarning(parse::warning(&model)?.into()))?;
+        }
+        for model in equity_marks::Entity::find().all(&read).await? {
+            put(Row::EquityMark(parse::equity_mark(&model)?.into()))?;
         }
         for model in fx_rates::Entity::find().all(&read).await? {
             tables.fx_rates.put(parse::fx_rate(model)?);

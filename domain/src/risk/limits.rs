@@ -13,6 +13,7 @@ use crate::account::Pacing;
 use crate::event::Scope;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, StrategyId};
+use crate::instrument::Currency;
 use crate::symbol::Symbol;
 use crate::symbols;
 use crate::units::{Money, Qty, Ratio, Span, Timestamp};
@@ -39,6 +40,8 @@ macro_rules! limits {
             pub duplicate_window: Span,
             /// The commission that the account pays, as a share of the amount. No limit; only conf sets it.
             pub commission: Ratio,
+            /// What its money is. No limit; only conf sets it.
+            pub currency: Currency,
         }
 
         impl Default for Limits {
@@ -49,6 +52,7 @@ macro_rules! limits {
                     $($free: None,)*
                     duplicate_window: Span::from_secs(5),
                     commission: crate::fees::FeeRules::COMMISSION_DEFAULT,
+                    currency: Currency::Cny,
                 }
             }
         }
@@ -188,6 +192,12 @@ limits! {
         margin_warn, "margin_warn": Ratio = Ratio::from_percent(70);
         /// Lots per order.
         order_lots_max, "order_lots_max": u32 = 10;
+        /// What may be lost on a day, of the worth with which it began: told from the first on, and from the second on
+        /// trading only reduces until the next day.
+        daily_loss_warn, "daily_loss_warn": Ratio = Ratio::from_percent(3);
+        daily_loss, "daily_loss": Ratio = Ratio::from_percent(5);
+        /// How far it may be below its best: from here on trading only reduces until a person lets it go.
+        drawdown, "drawdown": Ratio = Ratio::from_percent(15);
         /// What becomes of an order that would trade with a live one of the same account.
         crossing, "crossing": Crossing = Crossing::Deny;
         /// What the account may buy beside main boards and funds. All of it unless somebody says less.
@@ -209,6 +219,8 @@ limits! {
         position_qty_max, "position_qty_max": Qty;
         /// What is held and may be bought, of the account's equity: 1 for an account that borrows nothing.
         exposure, "exposure": Ratio;
+        /// A sum beside the share that may be lost on a day.
+        daily_loss_max, "daily_loss_max": Money;
     }
 }
 
@@ -274,6 +286,20 @@ impl LimitBook {
 
     pub(super) fn of(&self, account: &AccountId) -> Option<&Arc<Limits>> {
         self.in_force.get(account)
+    }
+
+    /// Every account with its limits, in the order of their names.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (&AccountId, &Arc<Limits>)> {
+        let mut all: Vec<_> = self.in_force.iter().collect();
+        all.sort_unstable_by_key(|(account, _)| *account);
+        all.into_iter()
+    }
+
+    /// Takes what was set for the scope itself, where that is stricter.
+    pub(super) fn tighten_for(&self, scope: &Scope, limits: &mut Limits) {
+        if let Some(fact) = self.facts.get(scope) {
+            limits.tighten(&fact.set);
+        }
     }
 
     /// Those of the account, tightened by those of the strategy where it has some.

@@ -299,6 +299,7 @@ stories! {
            -> S2.1 warned STRATEGY_ORDERS
            -> a: submit S2.1 buy 100 @ 9.80
         09:31 S3 buy 100 600000.SH @ 9.70
+           -> strategy:s is reducing: more orders in ten minutes than its plans need
            -> S3.1 denied STRATEGY_ORDERS
            -> S3 denied STRATEGY_ORDERS
         09:32 restart

@@ -20,13 +20,14 @@ use signalbox_domain::execution::{Ending, ParentStep};
 use signalbox_domain::ids::{
     AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, ParentId, SignalId, StrategyId,
 };
-use signalbox_domain::ledger::{OpeningHolding, Transfer};
+use signalbox_domain::ledger::{Adjustment, OpeningHolding, Transfer};
 use signalbox_domain::order::{OrdType, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
 use signalbox_domain::parent::Leg;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
-use signalbox_domain::risk::{LimitSet, Limits, RiskInput};
+use signalbox_domain::risk::losses::LossStep;
+use signalbox_domain::risk::{HOLDER, LimitSet, Limits, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::{Notes, Signal, SignalStatus, Size, Source, WaitingFor};
 use signalbox_domain::strategy::{
@@ -452,6 +453,12 @@ impl Stage {
             ["pause", name] => self.strategy_state(name, StrategyState::Paused),
             ["stop", name] => self.strategy_state(name, StrategyState::Stopped),
             ["start", name] => self.strategy_state(name, StrategyState::Active),
+            ["deposit", sum, rest @ ..] => {
+                let amount = Money::parse(sum).expect("money");
+                return Some(self.rebook(rest, Rebook::Adjust(Adjustment::Cash { amount })));
+            }
+            ["release", "account", name] => self.state(Scope::Account(account(name)), TradingState::Active),
+            ["release", "all"] => self.state(Scope::Global, TradingState::Active),
             ["cancel", "all", name] => {
                 let all = AccountInput::CancelAll { side: None, strategy: None, reason: "cancel all".into() };
                 self.desk.tell_account(&account(name), all);
@@ -798,11 +805,7 @@ fn event_line(event: &Event) -> Option<String> {
             }
         }
         Event::LimitsSet(fact) => {
-            let scope = match &fact.scope {
-                Scope::Global => "global".to_owned(),
-                Scope::Account(id) => format!("account:{id}"),
-                Scope::Strategy(id) => format!("strategy:{id}"),
-            };
+            let scope = scope_name(&fact.scope);
             let loosened = match fact.loosened.as_slice() {
                 [] => String::new(),
                 names => format!("; looser {}", names.join(",")),
@@ -810,6 +813,13 @@ fn event_line(event: &Event) -> Option<String> {
             format!("limits {} of {scope}{loosened}", fact.version)
         }
         Event::LimitWarned(warning) => format!("{} warned {}", name(warning.order), warning.code),
+        Event::TradingStateSet { scope, state, who, reason } if &**who == HOLDER => {
+            format!("{} is {state}: {reason}", scope_name(scope))
+        }
+        Event::EquityMarked(mark) if (mark.day, mark.drawdown) != (LossStep::Quiet, LossStep::Quiet) => {
+            let (day, drawdown): (&str, &str) = (mark.day.into(), mark.drawdown.into());
+            format!("{}: gain {}, day {day}, drawdown {drawdown}", scope_name(&mark.scope), mark.gain)
+        }
         Event::BooksImported { account, items, .. } => {
             let items = items.iter().map(|i| format!("{} {} {} @ {}", i.book, i.symbol, i.qty, i.cost));
             format!("{account}: imported {}", items.collect::<Vec<_>>().join(", "))
@@ -851,6 +861,14 @@ fn event_line(event: &Event) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn scope_name(scope: &Scope) -> String {
+    match scope {
+        Scope::Global => "global".to_owned(),
+        Scope::Account(id) => format!("account:{id}"),
+        Scope::Strategy(id) => format!("strategy:{id}"),
+    }
 }
 
 fn minute(at: Timestamp) -> String {
