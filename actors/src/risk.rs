@@ -47,7 +47,9 @@ impl RiskActor {
     #[must_use]
     pub fn new(core: Risk, board: Rc<Board>) -> Self {
         for (account, cash) in core.all_reserved_cash() {
-            board.aside.borrow_mut().put(account, cash);
+            let mut aside = board.aside.borrow_mut();
+            aside.put(account, cash);
+            aside.put_sells(account, core.reserved_sells(account));
         }
         Self { name: "risk".into(), core, board, later: VecDeque::new() }
     }
@@ -61,7 +63,9 @@ impl RiskActor {
 
     /// Planning sees from now on what the account's live orders have set aside.
     fn tell_aside(&self, account: &AccountId) {
-        self.board.aside.borrow_mut().put(account, self.core.reserved_cash(account));
+        let mut aside = self.board.aside.borrow_mut();
+        aside.put(account, self.core.reserved_cash(account));
+        aside.put_sells(account, self.core.reserved_sells(account));
     }
 
     /// Returns what became of the limits, if they were to be changed.

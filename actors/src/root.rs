@@ -177,6 +177,9 @@ pub async fn boot(boot: Boot) -> Root {
     let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, ..)| conf.id.clone()).collect());
     for (conf, rest, connection) in lives {
         board.ledgers.borrow_mut().put(rest.ledger.clone());
+        if let Some(limits) = limits.get(&conf.id) {
+            board.ledgers.borrow_mut().set_commission(conf.id.clone(), limits.commission);
+        }
         // What leaves this process counts as real money.
         if matches!(connection, Connection::Session { .. }) {
             board.ledgers.borrow_mut().set_live(conf.id.clone());

@@ -770,6 +770,7 @@ impl Account {
             account: self.conf.id.clone(),
             cash: ledger.cash,
             prev_equity: ledger.prev_equity,
+            loans: ledger.loans().to_vec(),
             trade_date: ledger.trade_date,
             messages_today: self.messages_today,
             updated_at: at,

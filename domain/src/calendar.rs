@@ -328,6 +328,12 @@ fn on_day(date: TradeDate, micros_of_day: i64) -> Timestamp {
     Timestamp::from_us(day_number(date) * US_PER_DAY - CHINA_OFFSET).plus(Span::from_us(micros_of_day))
 }
 
+/// The date so many calendar days later.
+#[must_use]
+pub fn days_later(from: TradeDate, days: i64) -> TradeDate {
+    date_of_day_number(day_number(from).saturating_add(days))
+}
+
 /// Calendar days (not trading days) from one date to another; negative when `to` comes first.
 #[must_use]
 pub fn days_between(from: TradeDate, to: TradeDate) -> i64 {

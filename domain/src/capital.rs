@@ -105,6 +105,10 @@ impl Value {
         self.e4 > 0
     }
 
+    pub(crate) const fn floor_e4(self) -> i128 {
+        self.e4.div_euclid(self.scale)
+    }
+
     /// How many whole shares it pays for at the price, without fees.
     #[must_use]
     pub fn shares_at(self, price: Price) -> Qty {

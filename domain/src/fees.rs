@@ -71,6 +71,13 @@ impl FeeRules {
         self.fees(side, cum_after) - self.fees(side, cum_before)
     }
 
+    /// The most that a buy at this limit can be for so much cash, fees included: whole steps, and nothing below the
+    /// smallest order.
+    #[must_use]
+    pub fn affordable(&self, price: Price, cash: Money, (step, min): (Qty, Qty)) -> Qty {
+        most_steps(cash, price.times(step), (step, min), |qty| self.buy_reserve(price, qty))
+    }
+
     /// The most cash that a buy at this limit could take, fees included: every fill is at the limit or below, and no
     /// fee falls when the amount rises.
     #[must_use]
@@ -107,6 +114,18 @@ impl Sub for Fees {
             transfer_fee: self.transfer_fee - other.transfer_fee,
         }
     }
+}
+
+/// The most whole steps whose need the cash covers. One step needs `of_step` at least, and more never needs less.
+#[must_use]
+pub fn most_steps(cash: Money, of_step: Money, (step, min): (Qty, Qty), needed: impl Fn(Qty) -> Money) -> Qty {
+    // Between what it can pay and what it cannot.
+    let (mut low, mut high) = (0, cash.e4().max(0) / of_step.e4().max(1) + 1);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if needed(Qty::new(step.get().saturating_mul(middle))) <= cash { low = middle } else { high = middle }
+    }
+    Some(Qty::new(step.get() * low)).filter(|qty| *qty >= min).unwrap_or(Qty::ZERO)
 }
 
 /// Amount times rate, rounded half away from zero to the cent in one step: rounding to 1e-4 first would turn 0.00495

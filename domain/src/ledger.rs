@@ -5,6 +5,7 @@
 
 mod change;
 mod contracts;
+mod loans;
 mod since;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use change::Part;
 pub use change::{Imported, Transfer};
 pub use contracts::{ContractBook, ContractTrade, Lots};
+pub use loans::Loan;
 pub use since::{Day, Entry, Mark};
 
 use crate::ids::{AccountId, StrategyId};
@@ -170,6 +172,8 @@ pub struct Ledger {
     /// Sorted by symbol, strategy and direction.
     #[serde(default)]
     contracts: Vec<ContractBook>,
+    #[serde(default)]
+    loans: Vec<Loan>,
 }
 
 /// What the shares of one symbol in one account add up to.
@@ -191,6 +195,7 @@ impl Ledger {
             prev_equity: None,
             books: Vec::new(),
             contracts: Vec::new(),
+            loans: Vec::new(),
         }
     }
 
@@ -208,7 +213,16 @@ impl Ledger {
             .iter_mut()
             .filter(|_| seeded(SeededBug::TodayForgottenByRestart))
             .for_each(|b| b.bought_today = Qty::ZERO);
-        Self { account, cash, trade_date, extra_messages: 0, prev_equity, books, contracts: Vec::new() }
+        Self {
+            account,
+            cash,
+            trade_date,
+            extra_messages: 0,
+            prev_equity,
+            books,
+            contracts: Vec::new(),
+            loans: Vec::new(),
+        }
     }
 
     pub fn open(&mut self, at: Timestamp, cash: Money, holdings: &[OpeningHolding]) {
@@ -225,6 +239,7 @@ impl Ledger {
     pub fn start_day(&mut self, trade_date: TradeDate) -> Vec<Book> {
         self.trade_date = Some(trade_date);
         self.extra_messages = 0;
+        self.repay(trade_date);
         // A row outlives its book, and the book that comes after it is another one.
         let blank = self.books.iter().filter(|book| book.is_blank());
         let gone = blank.map(|book| (book, Book::new(book.symbol, book.strategy.clone())));
@@ -232,7 +247,7 @@ impl Ledger {
         self.books.retain(|book| !book.is_blank());
         let closes = self.books.iter().filter(|book| !book.qty.is_zero());
         let worth = closes.map(|book| Some(book.day?.close?.times(book.qty)));
-        self.prev_equity = worth.sum::<Option<Money>>().map(|worth| worth + self.cash);
+        self.prev_equity = worth.sum::<Option<Money>>().map(|worth| worth + self.cash + self.lent());
         for book in &mut self.books {
             let day = Some(Day::starting(book.qty, book.day));
             if !book.bought_today.is_zero() || book.day != day {
@@ -352,6 +367,7 @@ impl Ledger {
             && told.len() == stored.len()
             && told.iter().zip(&stored).all(same)
             && self.lots().eq(rows.lots())
+            && self.loans == rows.loans
     }
 
     fn lots(&self) -> impl Iterator<Item = &ContractBook> {

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod quote;
 pub mod reconcile;
 pub mod replay;
+pub mod repo;
 pub mod risk;
 pub mod row;
 pub mod rules;

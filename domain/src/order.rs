@@ -12,6 +12,7 @@ use crate::contract::{Contract, Direction, Effect};
 use crate::fees::FeeRules;
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId, ParentId, StrategyId};
 use crate::reconcile::{Baseline, ParkReason};
+use crate::repo::LoanTerms;
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
 use crate::symbol::Symbol;
@@ -103,13 +104,22 @@ pub struct OrderTerms {
     pub qty: Qty,
     /// Past this instant the order is not sent any more, and cancelled if it works.
     pub valid_until: Timestamp,
+    /// It buys for all the cash that is there, which takes a permission and no limit of orders and positions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_in: bool,
 }
 
 impl OrderTerms {
     /// Whether it makes a position smaller: a sell of shares, a close of contracts.
     #[must_use]
     pub fn reduces(&self) -> bool {
-        self.effect.map_or(self.side == Side::Sell, Effect::closes)
+        self.effect.map_or(self.side == Side::Sell && !self.symbol.is_repo(), Effect::closes)
+    }
+
+    /// Whether it lends money by bond repo.
+    #[must_use]
+    pub fn lends(&self) -> bool {
+        self.side == Side::Sell && self.symbol.is_repo()
     }
 
     /// The lots that it opens or closes, of a contract.
@@ -129,6 +139,9 @@ pub struct Approval {
     /// What the contract asks, of orders for contracts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
+    /// When it comes back, of orders that lend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loan: Option<LoanTerms>,
     /// What was set aside for this order: cash or margin where it opens, nothing where it reduces (its shares or lots are
     /// set aside as `qty`).
     pub reserved_cash: Money,
@@ -401,6 +414,9 @@ impl Order {
         }
         if self.cum_qty.is_zero() {
             return self.approval.reserved_cash;
+        }
+        if let Some(loan) = &self.approval.loan {
+            return loan.needed(self.terms.qty) - loan.needed(self.cum_qty);
         }
         let worst = self.terms.limit_price.or(self.approval.band.map(|(_, high)| high));
         let Some(worst) = worst.filter(|_| self.approval.contract.is_none()) else {

@@ -119,6 +119,11 @@ impl Parent {
         self.status = status;
         self.waits = None;
         self.decided = Some(Arc::new(Decided::Ended { who, reason }));
+        if let Some(progress) = &mut self.progress {
+            let expired = status == ParentStatus::Expired;
+            progress.ended = Some(if expired { Ending::Expired } else { Ending::Canceled });
+            self.sum_up();
+        }
     }
 
     #[must_use]
@@ -147,6 +152,7 @@ impl Parent {
     pub fn observe(&mut self, order: &Order) {
         if let Some(progress) = &mut self.progress {
             progress.observe(order);
+            self.waits = None;
             return self.sum_up();
         }
         if order.cum_qty < self.cum_qty || (self.status.is_final() && !order.status.is_terminal()) {
@@ -170,6 +176,7 @@ impl Parent {
     pub fn deny(&mut self, attempt: u8) {
         if let Some(progress) = &mut self.progress {
             progress.deny(attempt);
+            self.waits = None;
             return self.sum_up();
         }
         self.status = ParentStatus::Denied;
@@ -184,9 +191,12 @@ impl Parent {
     }
 
     /// Its policy decided something.
-    pub fn step(&mut self, step: &ParentStep) {
+    pub fn step(&mut self, at: Timestamp, step: &ParentStep) {
         if let Some(progress) = &mut self.progress {
-            progress.step(step);
+            progress.step(at, step);
+            if progress.ended.is_some() {
+                self.waits = None;
+            }
             self.sum_up();
         }
     }
@@ -211,6 +221,7 @@ impl Parent {
         self.working = progress.live().last().map(|attempt| self.leg.parent.order(attempt));
         self.status = match progress.ended {
             None if progress.children.values().any(|child| child.doubt) => ParentStatus::InDoubt,
+            None if self.waits.is_some() => ParentStatus::Waiting,
             None => ParentStatus::Working,
             Some(_) if self.cum_qty >= self.leg.qty => ParentStatus::Done,
             Some(_) if self.cum_qty.is_positive() => ParentStatus::PartiallyDone,
@@ -230,6 +241,9 @@ pub struct Progress {
     withdrawn: BTreeSet<u8>,
     /// The last day on which a person was asked, and why.
     pub asked: Option<(TradeDate, Why)>,
+    /// When a person was asked first, and why. Nothing in rows that are older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_first: Option<(Timestamp, Why)>,
     pub ended: Option<Ending>,
 }
 
@@ -274,12 +288,15 @@ impl Progress {
         self.denied_to = self.denied_to.max(attempt);
     }
 
-    fn step(&mut self, step: &ParentStep) {
+    fn step(&mut self, at: Timestamp, step: &ParentStep) {
         match step {
             ParentStep::Withdrawn { order, .. } => {
                 self.withdrawn.insert(order.attempt());
             }
-            ParentStep::Asked { why, trade_date } => self.asked = Some((*trade_date, *why)),
+            ParentStep::Asked { why, trade_date } => {
+                self.asked = Some((*trade_date, *why));
+                self.asked_first.get_or_insert((at, *why));
+            }
             ParentStep::Ended { ending } => self.ended = Some(*ending),
         }
     }

@@ -4,6 +4,8 @@
 //! made of it at the very end, and what is left over is told.
 
 mod contracts;
+mod loans;
+mod whole;
 
 use std::slice;
 
@@ -15,6 +17,7 @@ use crate::ids::AccountId;
 use crate::manner::{RouteMode, ShortOfCash};
 use crate::order::{OrdType, Side};
 use crate::parent::Leg;
+use crate::rules::DayRules;
 use crate::signal::{Signal, Size};
 use crate::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf};
 use crate::symbol::Symbol;
@@ -60,11 +63,13 @@ pub fn plan(
         t_plus_1: rules.min_holding_days > 0,
         date,
         contract: rules.contract,
+        rules,
         pending: &|account| pending(account, signal.symbol),
         mode: RouteMode::Auto,
         short_of_cash: ShortOfCash::default(),
         test: signal.is_test(&view.market.calendar),
         held_back: false,
+        lacking: None,
         legs: Vec::new(),
         residual: Qty::ZERO,
     };
@@ -80,6 +85,9 @@ pub fn plan(
         let value = Measure::Word("a test, or of another day".into());
         return Err(vec![Denial { code: DenialCode::TestSignal, value, limit: Measure::Word("real money".into()) }]);
     }
+    if let Some(lacking) = planner.lacking.filter(|_| planner.legs.is_empty() && !planner.held_back) {
+        return Err(vec![lacking]);
+    }
     Ok(Plan { legs: planner.legs, residual: planner.residual })
 }
 
@@ -93,6 +101,7 @@ struct Planner<'a> {
     t_plus_1: bool,
     date: TradeDate,
     contract: Option<Contract>,
+    rules: DayRules,
     pending: &'a dyn Fn(&AccountId) -> Pending,
     /// Of the route at hand.
     mode: RouteMode,
@@ -101,6 +110,8 @@ struct Planner<'a> {
     test: bool,
     /// and would have had to.
     held_back: bool,
+    /// Why an account cannot buy a single lot for all its cash.
+    lacking: Option<Denial>,
     legs: Vec<Leg>,
     residual: Qty,
 }
@@ -117,6 +128,12 @@ enum Ask {
 
 impl Planner<'_> {
     fn route(&mut self, accounts: &[AccountId], route: &Route) -> Result<(), Vec<Denial>> {
+        if self.signal.symbol.is_repo() {
+            return self.loan(accounts, route);
+        }
+        if self.signal.size == Size::AllIn {
+            return self.all_in(accounts, route);
+        }
         if let Some(contract) = self.contract {
             return self.contract(accounts, route, &contract);
         }
@@ -161,7 +178,7 @@ impl Planner<'_> {
                 Ok(())
             }
             // The door lets no such signal in.
-            (Size::Quantity(_) | Size::Amount(_) | Size::Percent(_), None) | (Size::All, _) => Ok(()),
+            (Size::Quantity(_) | Size::Amount(_) | Size::Percent(_), None) | (Size::All | Size::AllIn, _) => Ok(()),
         }
     }
 
@@ -309,6 +326,9 @@ impl Planner<'_> {
 
     /// What the strategy's own book in the account holds.
     fn held(&self, account: &AccountId) -> Qty {
+        if self.of_all_books() {
+            return self.free_of_all(account).0;
+        }
         let book = self.view.ledgers.get(account).and_then(|l| l.book(self.signal.symbol, &self.signal.strategy));
         book.map_or(Qty::ZERO, |b| b.qty)
     }
@@ -321,6 +341,9 @@ impl Planner<'_> {
 
     /// What of it may be sold today, before any reservation.
     fn sellable(&self, account: &AccountId) -> Qty {
+        if self.of_all_books() {
+            return self.free_of_all(account).1;
+        }
         let book = self.view.ledgers.get(account).and_then(|l| l.book(self.signal.symbol, &self.signal.strategy));
         book.map_or(Qty::ZERO, |b| if self.t_plus_1 { b.qty - b.bought_today } else { b.qty })
     }

@@ -189,7 +189,9 @@ impl Replay {
             Event::LegCompleted { parent, qty, px, order, who, .. } => {
                 self.change_parents(&[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
             }
-            Event::ParentStepped { parent, step, .. } => self.change_parent(at, *parent, |parent| parent.step(step)),
+            Event::ParentStepped { parent, step, .. } => {
+                self.change_parent(at, *parent, |parent| parent.step(at, step))
+            }
             Event::TradingStateSet { scope, state, .. } => {
                 self.states.insert(scope.clone(), *state);
             }

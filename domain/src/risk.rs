@@ -9,6 +9,7 @@ mod contracts;
 mod counters;
 pub mod limits;
 pub mod losses;
+mod loans;
 mod warnings;
 
 use std::collections::HashMap;
@@ -281,6 +282,12 @@ impl Risk {
     #[must_use]
     pub fn reserved_cash(&self, account: &AccountId) -> Money {
         self.reserved.get(account).map_or(Money::ZERO, |r| r.cash)
+    }
+
+    /// The shares that live sells of the account hold, by symbol and book.
+    #[must_use]
+    pub fn reserved_sells(&self, account: &AccountId) -> &[(Symbol, StrategyId, Qty)] {
+        self.reserved.get(account).map_or(&[], |reserved| &reserved.sells)
     }
 
     /// The same for every account in which something was set aside.

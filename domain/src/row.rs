@@ -9,7 +9,7 @@ use crate::denial::Denial;
 use crate::event::{Scope, TradingState};
 use crate::ids::StrategyId;
 use crate::ids::{AccountId, ExecId, OrderId, SignalId};
-use crate::ledger::{Book, ContractBook};
+use crate::ledger::{Book, ContractBook, Loan};
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
@@ -103,6 +103,8 @@ pub struct AccountRow {
     pub cash: Money,
     /// What it was worth at the last close, where that is known.
     pub prev_equity: Option<Money>,
+    /// What is lent and not due yet.
+    pub loans: Vec<Loan>,
     pub trade_date: Option<TradeDate>,
     /// Messages to the broker on the trade date: orders and cancels.
     pub messages_today: u32,

@@ -77,6 +77,17 @@ pub struct DayRules {
     pub contract: Option<Contract>,
 }
 
+/// The most that one share of a buy may cost: its limit. At the market it may fill as high as the day allows; without a
+/// band, ten per cent above the market.
+#[must_use]
+pub fn dearest(limit: Option<Price>, band: Option<(Price, Price)>, market_px: Price) -> Price {
+    match (limit, band) {
+        (Some(price), _) => price,
+        (None, Some((_, high))) => high,
+        (None, None) => market_px + Price::from_e4(market_px.e4() / 10),
+    }
+}
+
 /// Why a quantity is refused, in order of precedence. Trying again with the same quantity never helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

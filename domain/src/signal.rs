@@ -137,6 +137,8 @@ pub enum Size {
     Percent(Ratio),
     /// Sells everything that may be sold.
     All,
+    /// Buys for all the cash of the account that no live order has set aside, fees counted.
+    AllIn,
     /// Of the route's capital base.
     TargetWeight(Ratio),
     TargetAmount(Money),

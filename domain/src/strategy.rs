@@ -2,6 +2,8 @@
 //! their end.
 
 mod active;
+mod all_in;
+mod ask;
 mod cash;
 mod decide;
 mod held;
@@ -14,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use decide::{Decision, Say, Undecidable};
-pub use held::Held;
 use held::Watch;
+pub use held::{Held, exit_execution};
 use serde::{Deserialize, Serialize};
 
 use crate::capital::CapitalBase;
@@ -30,7 +32,7 @@ use crate::plan::{self, Pending};
 use crate::risk::Short;
 use crate::row::{Row, SignalRow};
 use crate::seeded::{SeededBug, seeded};
-use crate::signal::{Signal, SignalStatus, Source, WaitingFor};
+use crate::signal::{Signal, SignalStatus, Size, Source, WaitingFor};
 use crate::symbol::Symbol;
 use crate::units::{Qty, Ratio, Span, Timestamp};
 use crate::view::View;
@@ -273,6 +275,8 @@ pub struct Strategy {
     timers: BTreeSet<(Timestamp, SignalId)>,
     /// Legs that wait for cash, in the order in which they get it.
     short: BTreeSet<(AccountId, Reverse<i16>, ParentId)>,
+    /// Buys for all the cash that wait for sells before they are planned, and until when.
+    all_in: BTreeMap<SignalId, Timestamp>,
     /// The signals that wait for a price.
     held: BTreeMap<Symbol, BTreeSet<SignalId>>,
 }
@@ -281,7 +285,8 @@ impl Strategy {
     #[must_use]
     pub fn new(conf: Arc<StrategyConf>, version: u32, state: StrategyState, groups: Arc<Groups>) -> Self {
         let (active, timers, held) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { conf, version, state, groups, active, timers, short: BTreeSet::new(), held }
+        let (short, all_in) = (BTreeSet::new(), BTreeMap::new());
+        Self { conf, version, state, groups, active, timers, short, all_in, held }
     }
 
     /// Takes up what an earlier life left unfinished, and says what that causes: legs that were planned and never
@@ -331,7 +336,7 @@ impl Strategy {
             }
         }
         self.let_buys_wait(fx);
-        self.try_without_sells(fx);
+        self.try_without_sells(at, fx);
     }
 
     #[must_use]
@@ -446,6 +451,7 @@ impl Strategy {
     /// Plans the signal if its market is open, and else keeps it until then or until its time is out.
     fn start_or_wait(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
         let gathered_at = self.gathered_at(id);
+        let sells_until = self.sells_until(at, view, id);
         let holds = self.holds(at, id).filter(|_| self.state == StrategyState::Active);
         let Some(active) = self.active.get_mut(&id) else { return };
         let signal = active.signal.clone();
@@ -469,6 +475,7 @@ impl Strategy {
             gathered_at
                 .filter(|gathered_at| at < *gathered_at)
                 .map(|gathered_at| (WaitingFor::Basket, Some(gathered_at)))
+                .or(sells_until.map(|sold| (WaitingFor::Cash, until.into_iter().chain([sold]).min())))
         };
         if let Some((waiting_for, look_again)) = waits {
             let look_again = look_again.unwrap_or(at);
@@ -679,9 +686,10 @@ impl Strategy {
         }
         fx.rows.push(parent_row(&active.signal, leg));
         let leg = leg.clone();
+        ask::tell_people(at, &before, &leg, fx);
         active.trying.remove(&parent);
         if leg.leg.side == Side::Sell {
-            self.try_again(&leg.leg.account, fx);
+            self.try_again(at, &leg.leg.account, fx);
         }
         let Some(active) = self.active.get_mut(&id) else { return };
         let denied = active.row.denials.len() != denials_before;
@@ -691,6 +699,9 @@ impl Strategy {
         active.recount(&before, &leg);
         if leg.status.is_final() && !before.status.is_final() {
             active.ended_at = active.ended_at.max(happened_at);
+        }
+        if leg.leg.side == Side::Sell && leg.status.is_final() && !self.all_in.is_empty() {
+            self.look_for_all_in(at);
         }
         self.fold_signal(at, id, denied, fx);
     }
@@ -876,6 +887,7 @@ fn terms_of(signal: &Signal, leg: &Leg, until: Timestamp) -> Arc<OrderTerms> {
         time_in_force: signal.time_in_force,
         qty: leg.qty,
         valid_until: until,
+        all_in: signal.size == Size::AllIn && (leg.side == Side::Buy || signal.symbol.is_repo()),
     })
 }
 

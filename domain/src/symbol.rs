@@ -67,6 +67,15 @@ impl Symbol {
         std::str::from_utf8(&self.text[..self.len as usize]).unwrap_or_default()
     }
 
+    /// Bond repo: 204xxx in Shanghai, 1318xx in Shenzhen.
+    #[must_use]
+    pub fn is_repo(&self) -> bool {
+        let text = &self.text[..self.len as usize];
+        text.len() == 9
+            && ((text.starts_with(b"204") && text.ends_with(b".SH"))
+                || (text.starts_with(b"1318") && text.ends_with(b".SZ")))
+    }
+
     /// `600000` of `600000.SH`.
     #[must_use]
     pub fn code(&self) -> &str {

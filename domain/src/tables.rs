@@ -117,7 +117,7 @@ impl Tables {
         let contracts =
             self.contracts.iter().filter(|((of, ..), _)| of == account).map(|(_, book)| book.clone()).collect();
         let ledger = Ledger::restore(account.clone(), row.cash, row.trade_date, row.prev_equity, books);
-        Some(ledger.with_contracts(contracts))
+        Some(ledger.with_contracts(contracts).with_loans(row.loans.clone()))
     }
 
     /// The account's orders that may still trade, and those that ended on its last two trading days.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::event::{Scope, TradingState};
 use crate::extremes::Extremes;
+use crate::fees::FeeRules;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, StrategyId};
 use crate::ledger::{Book, Ledger};
@@ -14,7 +15,7 @@ use crate::market::Market;
 use crate::order::Side;
 use crate::quote::{Print, Quote};
 use crate::symbol::Symbol;
-use crate::units::{Money, Price, Timestamp};
+use crate::units::{Money, Price, Qty, Ratio, Timestamp};
 
 /// Everything a decision may look at. Borrowed for one step, never kept.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +108,8 @@ pub struct Ledgers {
     by_account: QuickMap<AccountId, Ledger>,
     /// Accounts with real money.
     live: BTreeSet<AccountId>,
+    /// What they pay their brokers, where that is not the usual.
+    commissions: QuickMap<AccountId, Ratio>,
 }
 
 impl Ledgers {
@@ -129,6 +132,16 @@ impl Ledgers {
         self.live.contains(account)
     }
 
+    /// What the account pays its broker, as a share of the amount.
+    pub fn set_commission(&mut self, account: AccountId, commission: Ratio) {
+        self.commissions.insert(account, commission);
+    }
+
+    #[must_use]
+    pub fn commission(&self, account: &AccountId) -> Ratio {
+        self.commissions.get(account).copied().unwrap_or(FeeRules::COMMISSION_DEFAULT)
+    }
+
     /// An account without a ledger is not ready: risk refuses orders for it.
     pub fn remove(&mut self, account: &AccountId) {
         self.by_account.remove(account);
@@ -144,10 +157,11 @@ impl Ledgers {
     }
 }
 
-/// The cash that live orders of each account have set aside, as risk told after its newest step.
+/// The cash and shares that live orders of each account have set aside, as risk told after its newest step.
 #[derive(Debug, Default)]
 pub struct SetAside {
     by_account: QuickMap<AccountId, Money>,
+    sells: QuickMap<AccountId, Vec<(Symbol, StrategyId, Qty)>>,
 }
 
 impl SetAside {
@@ -158,6 +172,25 @@ impl SetAside {
                 self.by_account.insert(account.clone(), cash);
             }
         }
+    }
+
+    /// The shares that live sells hold, by symbol and book.
+    pub fn put_sells(&mut self, account: &AccountId, sells: &[(Symbol, StrategyId, Qty)]) {
+        match self.sells.get_mut(account) {
+            Some(slot) if slot.as_slice() == sells => {}
+            Some(slot) => sells.clone_into(slot),
+            None if sells.is_empty() => {}
+            None => {
+                self.sells.insert(account.clone(), sells.to_vec());
+            }
+        }
+    }
+
+    /// Shares of the symbol that live sells of other books hold.
+    #[must_use]
+    pub fn sells_of_others(&self, account: &AccountId, symbol: Symbol, book: &StrategyId) -> Qty {
+        let sells = self.sells.get(account).into_iter().flatten();
+        sells.filter(|(of, whose, _)| *of == symbol && whose != book).map(|(.., qty)| *qty).sum()
     }
 
     #[must_use]
@@ -216,7 +249,7 @@ impl TradingStates {
 }
 
 impl View<'_> {
-    /// Cash plus holdings at the last price; a holding without any quote counts at its cost. Zero for an unknown
+    /// Cash, also what is lent, plus holdings at the last price; a holding without any quote counts at its cost. Zero for an unknown
     /// account.
     #[must_use]
     pub fn equity(&self, account: &AccountId) -> Money {
@@ -247,7 +280,10 @@ impl View<'_> {
 /// See [`View::equity`].
 #[must_use]
 pub fn equity(ledger: &Ledger, quotes: &Quotes) -> Money {
-    ledger.cash + ledger.books().iter().map(|book| worth(book, quotes)).sum() + contracts_pnl(ledger, quotes)
+    ledger.cash
+        + ledger.lent()
+        + ledger.books().iter().map(|book| worth(book, quotes)).sum()
+        + contracts_pnl(ledger, quotes)
 }
 
 /// Cash that no margin binds. What contracts have lost since the last settlement is gone, what they have gained is not

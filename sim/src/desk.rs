@@ -172,6 +172,7 @@ impl Desk {
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
             desk.ledgers.put(Ledger::new(id.clone()));
+            desk.ledgers.set_commission(id.clone(), setup.limits.commission);
             desk.accounts.insert(id.clone(), Account::new(setup.conf));
             desk.tell_account(&id, AccountInput::Open { cash: setup.cash, holdings: setup.holdings.into() });
         }
@@ -502,6 +503,7 @@ impl Desk {
     fn look_aside(&mut self) {
         for (account, cash) in self.risk.all_reserved_cash() {
             self.aside.put(account, cash);
+            self.aside.put_sells(account, self.risk.reserved_sells(account));
         }
     }
 

@@ -549,7 +549,12 @@ impl Oracle {
             Size::Quantity(qty) if signal.strategy.as_str() == "u" && qty.get() % 100 != 0 => None,
             Size::Quantity(qty) => Some(whole(i128::from(qty.get()))),
             // Sums of money take prices; the planner's own properties hold them against an oracle.
-            Size::Amount(_) | Size::Percent(_) | Size::All | Size::TargetWeight(_) | Size::TargetAmount(_) => None,
+            Size::Amount(_)
+            | Size::Percent(_)
+            | Size::All
+            | Size::AllIn
+            | Size::TargetWeight(_)
+            | Size::TargetAmount(_) => None,
             Size::TargetQuantity(_) if signal.strategy.as_str() != "s" => None,
             Size::TargetQuantity(target) => {
                 let pending: i128 = self

@@ -52,7 +52,7 @@ struct ExceptionQuery {
 struct ExceptionView {
     id: String,
     account: String,
-    /// doubt, ghost, revived, break, external or reads
+    /// doubt, ghost, revived, break, external, reads or asked (the policy of a leg asks a person; it ends with the leg)
     kind: &'static str,
     text: String,
     /// Why only a person ends the doubt.

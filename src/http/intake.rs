@@ -185,6 +185,7 @@ pub fn body_hash(signal: &Signal) -> [u8; 32] {
         Size::Amount(sum) => (11, sum.e4()),
         Size::Percent(share) => (12, share.e6()),
         Size::All => (13, 0),
+        Size::AllIn => (16, 0),
         Size::TargetWeight(share) => (14, share.e6()),
         Size::TargetAmount(sum) => (15, sum.e4()),
     };

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod listing;
 pub mod losses;
 pub mod market;
+pub mod one_click;
 pub mod orders;
 pub mod overview;
 pub mod page;
@@ -90,6 +91,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(orders::configure)
         .configure(exceptions::configure)
         .configure(accounts::configure)
+        .configure(one_click::configure)
         .configure(books::configure)
         .configure(trading_state::configure)
         .configure(strategies::configure)

@@ -34,6 +34,8 @@ pub struct Portfolio {
     pub updated_at: Option<Timestamp>,
     pub holdings: Vec<Held>,
     pub lots: Vec<HeldLots>,
+    /// What is lent, without its interest.
+    pub lent: Money,
 }
 
 /// All books of one symbol.
@@ -151,6 +153,7 @@ impl Portfolio {
             trade_date: row.as_ref().and_then(|row| row.trade_date),
             updated_at: row.as_ref().map(|row| row.updated_at),
             holdings,
+            lent: row.iter().flat_map(|row| &row.loans).map(|loan| loan.sum).sum(),
             lots: HeldLots::all(front.store.contracts(account).await?, &closing, front),
         })
     }
@@ -162,7 +165,7 @@ impl Portfolio {
 
     #[must_use]
     pub fn equity(&self) -> Money {
-        self.cash + self.market_value() + self.lots_pnl()
+        self.cash + self.lent + self.market_value() + self.lots_pnl()
     }
 
     #[must_use]
@@ -216,6 +219,7 @@ impl Portfolio {
             withdrawable: None,
             frozen: self.reserved_cash.to_string(),
             buying_power: self.available().to_string(),
+            lent: self.lent.is_positive().then(|| self.lent.to_string()),
             margin: (!self.lots.is_empty()).then(|| self.margin().to_string()),
             market_value: self.market_value().to_string(),
             equity: self.equity().to_string(),
@@ -254,6 +258,8 @@ pub struct BalanceView {
     /// Cash that open orders have set aside.
     pub frozen: String,
     pub buying_power: String,
+    /// By bond repo, without interest: not among the cash, and part of the equity.
+    pub lent: Option<String>,
     pub margin: Option<String>,
     pub market_value: String,
     pub equity: String,

@@ -123,6 +123,7 @@ async fn check_order(
         time_in_force: body.time_in_force.map(Into::into).unwrap_or_default(),
         qty,
         valid_until: front.market.session_end(symbol, front.now()).unwrap_or_else(|| front.now()),
+        all_in: false,
     };
     let checks = front.desk.explain(terms).await?;
     let denied = checks.iter().any(|check| check.outcome == Outcome::Denied);

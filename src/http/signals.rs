@@ -60,7 +60,7 @@ struct SignalBody<'a> {
     symbol: Str<'a>,
     #[serde(default)]
     side: Option<SideIn>,
-    /// Shares or lots. One of the seven sizes is given.
+    /// Shares or lots. One of the eight sizes is given.
     #[serde(default)]
     quantity: Option<QtyIn>,
     /// Trade for so much money, fees not counted.
@@ -72,6 +72,11 @@ struct SignalBody<'a> {
     /// Sell everything that may be sold.
     #[serde(default)]
     all: Option<bool>,
+    /// Buy for all the cash of each account that no live order has set aside, fees counted. It takes the accounts'
+    /// permission `all_in`, and waits for what live sells of the strategy bring in. A sell of bond repo (204001.SH,
+    /// 131810.SZ) lends all of it, by the permission `repo`.
+    #[serde(default)]
+    all_in: Option<bool>,
     /// The position that the strategy's own book shall have; 0 is flat.
     #[serde(default)]
     target_quantity: Option<QtyIn>,
@@ -191,11 +196,12 @@ impl SignalBody<'_> {
             amount: self.amount,
             percent: self.percent,
             all: self.all,
+            all_in: self.all_in,
             target_quantity: self.target_quantity,
             target_weight: self.target_weight,
             target_amount: self.target_amount,
         };
-        let size = size.read(self.side)?;
+        let size = size.read(self.side, symbol)?;
         let own_price = self.ord_type.is_some() || self.limit_price.is_some();
         let (mut ord_type, limit_price) = intake::price_of(self.ord_type, self.limit_price)?;
         let execution = self.execution.map(|it| it.read(self.side, own_price)).transpose()?.flatten();

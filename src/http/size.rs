@@ -1,8 +1,9 @@
-//! How much a signal wants: the seven ways to say it in a request, of which each signal uses one, and in answers.
+//! How much a signal wants: the eight ways to say it in a request, of which each signal uses one, and in answers.
 
 use serde::Serialize;
 use signalbox_domain::order::Side;
 use signalbox_domain::signal::Size;
+use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Ratio;
 use utoipa::ToSchema;
 
@@ -17,17 +18,18 @@ pub struct SizeIn {
     pub amount: Option<SumIn>,
     pub percent: Option<PercentIn>,
     pub all: Option<bool>,
+    pub all_in: Option<bool>,
     pub target_quantity: Option<QtyIn>,
     pub target_weight: Option<WeightIn>,
     pub target_amount: Option<SumIn>,
 }
 
 impl SizeIn {
-    /// The one size that was said, which fits the side.
+    /// The one size that was said, which fits the side and the symbol.
     ///
     /// # Errors
     /// 422 with the field.
-    pub fn read(self, side: Option<SideIn>) -> Result<Size, Problem> {
+    pub fn read(self, side: Option<SideIn>, symbol: Symbol) -> Result<Size, Problem> {
         let mut found = None;
         let mut say = |field: &'static str, size: Option<Result<Size, Problem>>| match size {
             None => Ok(()),
@@ -41,16 +43,30 @@ impl SizeIn {
         say("amount", self.amount.map(|it| it.get("amount").map(Size::Amount)))?;
         say("percent", self.percent.map(|it| it.get("percent").map(Size::Percent)))?;
         say("all", self.all.filter(|all| *all).map(|_| Ok(Size::All)))?;
+        say("all_in", self.all_in.filter(|all_in| *all_in).map(|_| Ok(Size::AllIn)))?;
         say("target_quantity", self.target_quantity.map(|it| it.target("target_quantity").map(Size::TargetQuantity)))?;
         say("target_weight", self.target_weight.map(|it| it.get("target_weight").map(Size::TargetWeight)))?;
         say("target_amount", self.target_amount.map(|it| it.target("target_amount").map(Size::TargetAmount)))?;
         let Some(size) = found else {
-            let detail =
-                "one of quantity, amount, percent, all, target_quantity, target_weight and target_amount, please";
+            let detail = "one of quantity, amount, percent, all, all_in, target_quantity, target_weight and target_amount, please";
             return Err(Problem::invalid("quantity", detail));
         };
         match (size, side.map(Side::from)) {
             (Size::All, Some(Side::Buy)) => Err(Problem::invalid("side", "all is sold, never bought")),
+            (Size::All | Size::TargetQuantity(_) | Size::TargetWeight(_) | Size::TargetAmount(_), _)
+                if symbol.is_repo() =>
+            {
+                Err(Problem::invalid(
+                    "symbol",
+                    "what is lent by repo is no position: say quantity, amount, percent or all_in",
+                ))
+            }
+            (_, Some(Side::Buy)) if symbol.is_repo() => {
+                Err(Problem::invalid("side", "repo is sold here, which lends; nobody borrows"))
+            }
+            (Size::AllIn, Some(Side::Sell)) if !symbol.is_repo() => {
+                Err(Problem::invalid("side", "all_in buys; all is sold"))
+            }
             (size, None) if !size.is_target() => Err(Problem::invalid("side", "an order needs a side")),
             (size, Some(_)) if size.is_target() => Err(Problem::invalid("side", "a target finds its side itself")),
             (size, _) => Ok(size),
@@ -69,6 +85,8 @@ pub struct SizeView {
     pub percent: Option<String>,
     /// Everything that may be sold.
     pub all: Option<bool>,
+    /// For all the cash that no live order has set aside, fees counted.
+    pub all_in: Option<bool>,
     pub target_quantity: Option<String>,
     /// 0.25 is 25 % of the route's capital base.
     pub target_weight: Option<String>,
@@ -84,6 +102,7 @@ impl SizeView {
             Size::Amount(sum) => Self { amount: Some(sum.to_string()), ..none },
             Size::Percent(share) => Self { percent: Some(percent(share)), ..none },
             Size::All => Self { all: Some(true), ..none },
+            Size::AllIn => Self { all_in: Some(true), ..none },
             Size::TargetQuantity(qty) => Self { target_quantity: Some(qty.to_string()), ..none },
             Size::TargetWeight(share) => Self { target_weight: Some(share.to_string()), ..none },
             Size::TargetAmount(sum) => Self { target_amount: Some(sum.to_string()), ..none },
@@ -102,7 +121,7 @@ mod tests {
     use super::*;
 
     fn read(sizes: SizeIn, side: Option<SideIn>) -> Result<Size, &'static str> {
-        sizes.read(side).map_err(|problem| problem.code().into())
+        sizes.read(side, Symbol::parse("600000.SH").expect("a symbol")).map_err(|problem| problem.code().into())
     }
 
     fn json<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
@@ -129,6 +148,26 @@ mod tests {
         assert_eq!(read(all(true), Some(SideIn::Sell)), Ok(Size::All));
         assert_eq!(read(all(true), Some(SideIn::Buy)), Err("validation_failed"));
         assert_eq!(read(all(false), Some(SideIn::Sell)), Err("validation_failed"));
+    }
+
+    #[test]
+    fn all_in_buys() {
+        let all_in = || SizeIn { all_in: Some(true), ..SizeIn::default() };
+        assert_eq!(read(all_in(), Some(SideIn::Buy)), Ok(Size::AllIn));
+        assert_eq!(read(all_in(), Some(SideIn::Sell)), Err("validation_failed"));
+        assert_eq!(read(all_in(), None), Err("validation_failed"));
+        assert_eq!(SizeView::of(Size::AllIn).all_in, Some(true));
+    }
+
+    #[test]
+    fn repo_lends() {
+        let repo = Symbol::parse("204001.SH").expect("a symbol");
+        let read = |sizes: SizeIn, side| sizes.read(side, repo).is_ok();
+        let all_in = || SizeIn { all_in: Some(true), ..SizeIn::default() };
+        assert!(read(all_in(), Some(SideIn::Sell)) && !read(all_in(), Some(SideIn::Buy)));
+        assert!(!read(SizeIn { all: Some(true), ..SizeIn::default() }, Some(SideIn::Sell)));
+        assert!(!read(SizeIn { target_quantity: json("0"), ..SizeIn::default() }, None));
+        assert!(read(SizeIn { quantity: json("10"), ..SizeIn::default() }, Some(SideIn::Sell)));
     }
 
     /// The two ways to write a quarter: one in the other's place would be a hundredth or a hundredfold.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::Scope;
 use signalbox_domain::parent::Parent;
-use signalbox_domain::row::SignalRow;
+use signalbox_domain::row::{AccountRow, SignalRow};
 
 use super::StoreError;
 use super::batch::OrderRow;
@@ -43,7 +43,7 @@ pub(super) fn scope(scope: &Scope) -> (&'static str, &str) {
 }
 
 /// The columns of `orders` in the order of [`OrderColumns`]' fields, and whether an order's life changes them.
-pub(super) const ORDER_COLUMNS: [(&str, bool); 39] = [
+pub(super) const ORDER_COLUMNS: [(&str, bool); 40] = [
     ("id", false),
     ("signal_id", false),
     ("parent_id", false),
@@ -83,6 +83,7 @@ pub(super) const ORDER_COLUMNS: [(&str, bool); 39] = [
     ("parked", true),
     ("baseline", true),
     ("effect", false),
+    ("all_in", false),
 ];
 
 /// `INSERT INTO orders (..) VALUES (?1, ..) ON CONFLICT ..`.
@@ -99,6 +100,11 @@ pub(super) fn on_order_conflict() -> String {
     let changing = ORDER_COLUMNS.iter().filter(|(_, changes)| *changes);
     let set = changing.map(|(name, _)| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ");
     format!("ON CONFLICT (id) DO UPDATE SET {set}")
+}
+
+/// What is lent, as JSON; nothing where there is none.
+pub(super) fn loans(row: &AccountRow) -> Result<Option<String>, StoreError> {
+    if row.loans.is_empty() { Ok(None) } else { json("loans", &row.loans).map(Some) }
 }
 
 /// The columns of `contract_books`.
@@ -148,6 +154,7 @@ pub(super) struct OrderColumns<'a> {
     pub(super) parked: Option<&'static str>,
     pub(super) baseline: Option<String>,
     pub(super) effect: Option<&'static str>,
+    pub(super) all_in: bool,
 }
 
 impl<'a> OrderColumns<'a> {
@@ -197,6 +204,7 @@ impl<'a> OrderColumns<'a> {
             parked: None,
             baseline: None,
             effect: terms.effect.map(Into::into),
+            all_in: terms.all_in,
         };
         match row {
             OrderRow::Denied { denials, at, .. } => {

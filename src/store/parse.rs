@@ -140,6 +140,7 @@ pub(super) fn order(model: orders::Model) -> Parsed<StoredOrder> {
         time_in_force: word("time in force", &model.time_in_force)?,
         qty: Qty::new(model.qty),
         valid_until: Timestamp::from_us(model.valid_until_us),
+        all_in: model.all_in,
     });
     let Some(approval) = &model.approval else {
         let denials = model.denials.as_deref().unwrap_or("[]");
@@ -198,6 +199,7 @@ pub(super) fn account(model: &accounts::Model) -> Parsed<AccountRow> {
         account: account_id(&model.id)?,
         cash: Money::from_e4(model.cash_e4),
         prev_equity: model.prev_equity_e4.map(Money::from_e4),
+        loans: model.loans.as_deref().map(|text| json("loans", text)).transpose()?.unwrap_or_default(),
         trade_date: model.trade_date.map(trade_date).transpose()?,
         messages_today: narrow("messages_today", model.messages_today)?,
         updated_at: Timestamp::from_us(model.updated_at_us),

@@ -263,6 +263,7 @@ fn order_cells<'a>(c: &'a OrderColumns<'a>) -> [Cell<'a>; ORDER_COLUMNS.len()] {
         Cell::TextOr(c.parked),
         Cell::TextOr(c.baseline.as_deref()),
         Cell::TextOr(c.effect),
+        Cell::Bool(c.all_in),
     ]
 }
 
@@ -287,7 +288,8 @@ async fn write_accounts(connection: &mut PgConnection, batch: &Batch) -> Result<
         fee_e4, at_us) SELECT * FROM $rows";
     run(connection, "fills cannot be written", sql, fills).await?;
 
-    let accounts = batch.accounts.rows().iter().map(|row| {
+    let loans = batch.accounts.rows().iter().map(columns::loans).collect::<Result<Vec<_>, _>>()?;
+    let accounts = batch.accounts.rows().iter().zip(&loans).map(|(row, loans)| {
         [
             Cell::Text(row.account.as_str()),
             Cell::Int(row.cash.e4()),
@@ -295,13 +297,14 @@ async fn write_accounts(connection: &mut PgConnection, batch: &Batch) -> Result<
             Cell::Int(row.messages_today.into()),
             Cell::Int(row.updated_at.us()),
             Cell::IntOr(row.prev_equity.map(|money| money.e4())),
+            Cell::TextOr(loans.as_deref()),
         ]
     });
-    let sql = "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4)
-            SELECT * FROM $rows
+    let sql = "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4,
+            loans) SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cash_e4 = excluded.cash_e4, trade_date = excluded.trade_date,
             messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us,
-            prev_equity_e4 = excluded.prev_equity_e4";
+            prev_equity_e4 = excluded.prev_equity_e4, loans = excluded.loans";
     run(connection, "accounts cannot be written", sql, accounts).await?;
 
     let books = batch.books.rows().iter().map(|(account, book)| {

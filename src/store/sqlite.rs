@@ -568,6 +568,7 @@ fn write_orders(connection: &Connection, batch: &Batch) -> Result<(), StoreError
                 c.parked,
                 c.baseline,
                 c.effect,
+                c.all_in,
             ])
             .map_err(&context)?;
     }
@@ -597,13 +598,14 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
         ])?;
     }
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4, loans)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (id) DO UPDATE SET cash_e4 = excluded.cash_e4, trade_date = excluded.trade_date,
             messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us,
-            prev_equity_e4 = excluded.prev_equity_e4",
+            prev_equity_e4 = excluded.prev_equity_e4, loans = excluded.loans",
     )?;
     for row in batch.accounts.rows() {
+        let loans = columns::loans(row).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         upsert.execute(params![
             row.account.as_str(),
             row.cash.e4(),
@@ -611,6 +613,7 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
             row.messages_today,
             row.updated_at.us(),
             row.prev_equity.map(|money| money.e4()),
+            loans,
         ])?;
     }
     let mut upsert = connection.prepare_cached(&book_columns::UPSERT)?;

@@ -9,6 +9,7 @@ mod books;
 mod contracts;
 mod execution;
 mod matrix;
+mod one_click;
 mod people;
 mod refusals;
 mod risk;

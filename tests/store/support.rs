@@ -165,6 +165,7 @@ pub(crate) fn terms(parent: ParentId) -> Arc<OrderTerms> {
         time_in_force: TimeInForce::Day,
         qty: Qty::new(100),
         valid_until: AT,
+        all_in: false,
     })
 }
 
@@ -184,6 +185,7 @@ pub(crate) fn approval() -> Arc<Approval> {
             transfer_fee: Ratio::from_e6(20),
         },
         contract: None,
+        loan: None,
         reserved_cash: Money::from_units(1_006),
         arrival_px: Some(Price::from_e4(100_000)),
     })
@@ -252,6 +254,7 @@ pub(crate) fn account_row(cash: i64) -> AccountRow {
         account: account(),
         cash: Money::from_units(cash),
         prev_equity: Some(Money::from_units(7)),
+        loans: Vec::new(),
         trade_date: Some(trade_date()),
         messages_today: 3,
         updated_at: AT,

@@ -107,7 +107,7 @@ impl Account {
             {
                 self.lists.vouched.extend(exception.order);
                 self.lists.taken_late.extend(exception.order.filter(|_| how == BIND_LATE));
-            } else if exception.is_open() {
+            } else if exception.is_open() && exception.kind != ExceptionKind::Asked {
                 self.lists.exceptions.insert(exception.key.clone(), exception);
             }
         }

@@ -22,6 +22,7 @@ fn ended(number: u64) -> Order {
         time_in_force: TimeInForce::Day,
         qty: Qty::new(100),
         valid_until: Timestamp::from_us(1_000),
+        all_in: false,
     };
     let fees = FeeRules {
         commission: Ratio::ZERO,
@@ -31,8 +32,15 @@ fn ended(number: u64) -> Order {
         transfer_fee: Ratio::ZERO,
     };
     let trade_date = TradeDate::from_yyyymmdd(20_250_303).expect("a date");
-    let approval =
-        Approval { trade_date, band: None, fees, reserved_cash: Money::ZERO, contract: None, arrival_px: None };
+    let approval = Approval {
+        trade_date,
+        band: None,
+        fees,
+        reserved_cash: Money::ZERO,
+        contract: None,
+        loan: None,
+        arrival_px: None,
+    };
     let order = Order::new(Arc::new(terms), Arc::new(approval), Timestamp::from_us(0));
     Order { status: OrdStatus::Filled, cum_qty: Qty::new(100), send_no: 1, ..order }
 }

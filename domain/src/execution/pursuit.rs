@@ -180,6 +180,14 @@ impl Pursuit {
         }
     }
 
+    /// Risk found nothing lacking but cash: as if it had never been handed to it.
+    pub fn lacks_cash(&mut self, attempt: u8) {
+        if self.children.get(&attempt).is_some_and(|child| child.date.is_none() && child.fate.is_none()) {
+            self.children.remove(&attempt);
+        }
+        self.wake_at = None;
+    }
+
     pub fn withdrawn(&mut self, attempt: u8) {
         if let Some(child) = self.children.get_mut(&attempt) {
             child.withdrawn = true;

@@ -9,6 +9,7 @@ use super::{Book, Ledger, Trade};
 use crate::contract::{Contract, Direction, Effect};
 use crate::ids::StrategyId;
 use crate::order::{Approval, Order, OrderTerms, Side};
+use crate::repo::UNIT;
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate, mul_div_round};
 
@@ -232,6 +233,10 @@ impl Ledger {
     #[must_use]
     pub fn fee_of(&self, order: &Order, qty: Qty, px: Price) -> Money {
         let (terms, approval) = (&*order.terms, &*order.approval);
+        if let Some(loan) = &approval.loan {
+            let fee = |units| loan.fee(UNIT.times(units));
+            return fee(order.cum_qty + qty) - fee(order.cum_qty);
+        }
         let (Some(contract), Some(effect)) = (&approval.contract, terms.effect) else {
             let amount = px.times(qty);
             return approval.fees.fill_fees(terms.side, order.cum_amount, order.cum_amount + amount).total();
@@ -253,6 +258,10 @@ impl Ledger {
         (qty, px, fee): (Qty, Price, Money),
     ) -> (Vec<Book>, Vec<ContractBook>) {
         let OrderTerms { symbol, side, .. } = *terms;
+        if let Some(loan) = &approval.loan {
+            self.lend(terms, loan, (qty, px, fee));
+            return (Vec::new(), Vec::new());
+        }
         match (approval.contract, terms.effect) {
             (Some(contract), Some(effect)) => {
                 let date = approval.trade_date;

@@ -28,6 +28,7 @@ fn fresh() -> Order {
         time_in_force: TimeInForce::Day,
         qty: Qty::new(300),
         valid_until: Timestamp::from_us(1_000),
+        all_in: false,
     };
     let fees = FeeRules {
         commission: Ratio::from_e6(250),
@@ -41,6 +42,7 @@ fn fresh() -> Order {
         band: None,
         fees,
         contract: None,
+        loan: None,
         reserved_cash: fees.buy_reserve(Price::from_e4(100_000), Qty::new(300)),
         arrival_px: None,
     };

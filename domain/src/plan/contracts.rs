@@ -59,7 +59,7 @@ impl Planner<'_> {
                 self.net(accounts, route, Ask::Share(share, price), contract);
             }
             // The door lets no such signal in.
-            (Size::Quantity(_) | Size::Amount(_) | Size::Percent(_) | Size::All, None) => {}
+            (Size::Quantity(_) | Size::Amount(_) | Size::Percent(_) | Size::All, None) | (Size::AllIn, _) => {}
         }
         Ok(())
     }
@@ -127,6 +127,12 @@ impl Planner<'_> {
     fn split(&self, account: &AccountId, side: Side) -> (Qty, Qty) {
         let (symbol, strategy) = (self.signal.symbol, &self.signal.strategy);
         let ledger = self.view.ledgers.get(account);
+        if self.of_all_books() {
+            let direction = Effect::Close.direction(side);
+            let books = ledger.into_iter().flat_map(|ledger| ledger.contracts_of(symbol));
+            let lots = books.filter(|book| book.direction == direction).map(|book| book.on(self.date));
+            return lots.fold((Qty::ZERO, Qty::ZERO), |sum, (before, today)| (sum.0 + before, sum.1 + today));
+        }
         let book = ledger.and_then(|ledger| ledger.contract(symbol, strategy, Effect::Close.direction(side)));
         book.map_or((Qty::ZERO, Qty::ZERO), |book| book.on(self.date))
     }

@@ -54,6 +54,8 @@ pub enum ExceptionKind {
     External,
     /// The account's reads cannot be believed.
     Reads,
+    /// The policy of a leg asks a person. Its strategy owns the row, and settles it when the leg ends.
+    Asked,
 }
 
 /// Everything that a person needs to decide, beside the order itself.
@@ -94,7 +96,7 @@ impl Exception {
                 ExceptionKind::Ghost | ExceptionKind::Reads => true,
                 ExceptionKind::Doubt => self.evidence.parked.is_some_and(ParkReason::freezes_account),
                 ExceptionKind::Break => self.evidence.differs.as_ref().is_some_and(Break::is_bulk),
-                ExceptionKind::External | ExceptionKind::Revived => false,
+                ExceptionKind::External | ExceptionKind::Revived | ExceptionKind::Asked => false,
             }
     }
 }

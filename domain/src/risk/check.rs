@@ -2,11 +2,13 @@
 
 use crate::denial::{DenialCode, Measure};
 use crate::event::TradingState;
+use crate::fees::most_steps;
 use crate::instrument::{Board, Instrument};
 use crate::ledger::Ledger;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::quote::Quote;
-use crate::rules::{DayRules, QtyFault};
+use crate::repo::UNIT;
+use crate::rules::{DayRules, QtyFault, dearest};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
 use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate, mul_div_floor};
@@ -31,20 +33,13 @@ pub(super) struct Decided {
 impl Decided {
     /// How much of an opening order the cash pays for, in whole lots; nothing below the smallest order.
     pub(super) fn affordable(&self, cash: Money) -> Qty {
-        let (step, min) = self.lots;
-        let (worst, Approval { fees, contract, .. }) = (self.worst, &self.approval);
-        let needed = |qty: Qty| match contract {
-            Some(contract) => contract.margin_of(worst, qty) + contract.open_fee(worst, qty),
-            None => fees.buy_reserve(worst, qty),
-        };
-        let of_lot = contract.map_or_else(|| worst.times(step), |contract| contract.margin_of(worst, step));
-        // Between what it can pay and what it cannot.
-        let (mut low, mut high) = (0, cash.e4().max(0) / of_lot.e4().max(1) + 1);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if needed(Qty::new(step.get() * middle)) <= cash { low = middle } else { high = middle }
+        let (worst, Approval { fees, contract, loan, .. }) = (self.worst, &self.approval);
+        if let Some(loan) = loan {
+            return most_steps(cash, UNIT.times(self.lots.0), self.lots, |units| loan.needed(units));
         }
-        Some(Qty::new(step.get() * low)).filter(|qty| *qty >= min).unwrap_or(Qty::ZERO)
+        let Some(contract) = contract else { return fees.affordable(worst, cash, self.lots) };
+        let needed = |qty: Qty| contract.margin_of(worst, qty) + contract.open_fee(worst, qty);
+        most_steps(cash, contract.margin_of(worst, self.lots.0), self.lots, needed)
     }
 }
 
@@ -187,7 +182,8 @@ fn needed(instrument: &Instrument, date: TradeDate) -> Option<Permission> {
         Board::Star => Some(Permission::Star),
         Board::Beijing => Some(Permission::Beijing),
         Board::Convertible => Some(Permission::Convertible),
-        Board::Main | Board::Etf | Board::Repo | Board::BShare | Board::Reit => None,
+        Board::Repo => Some(Permission::Repo),
+        Board::Main | Board::Etf | Board::BShare | Board::Reit => None,
     }
 }
 
@@ -213,8 +209,14 @@ impl Risk {
         tell(sink, DenialCode::Restricted, !limits.restricted.contains(terms.symbol), || {
             (word("on the restricted list"), Measure::None)
         });
-        match view.market.instrument(terms.symbol).and_then(|i| needed(i, date)) {
+        let missing = |needed: &Permission| !limits.permissions.has(*needed);
+        let of_board = view.market.instrument(terms.symbol).and_then(|i| needed(i, date));
+        let of_size = (terms.all_in && !terms.lends()).then_some(Permission::AllIn);
+        match of_board.filter(missing).or(of_size).or(of_board) {
             _ if terms.reduces() => skip(sink, DenialCode::Permission, "a reducing order"),
+            Some(Permission::Repo) if terms.side == Side::Buy => {
+                tell(sink, DenialCode::Permission, false, || (word("to borrow"), Measure::None));
+            }
             None => skip(sink, DenialCode::Permission, "nothing special"),
             Some(needed) => tell(sink, DenialCode::Permission, limits.permissions.has(needed), || {
                 (word(needed.into()), Measure::None)
@@ -234,6 +236,9 @@ impl Risk {
         let order = Order { terms, ledger, limits, rules: &rules, date };
         if let Some(contract) = &rules.contract {
             return self.run_contract(at, view, &order, contract, sink);
+        }
+        if terms.lends() {
+            return self.run_loan(at, view, &order, sink);
         }
 
         let (book, holding) = (ledger.book(terms.symbol, &terms.strategy), ledger.holding(terms.symbol));
@@ -276,12 +281,7 @@ impl Risk {
         let t0 = rules.min_holding_days == 0;
         let used = self.check_crossing(at, &order, px, t0, sink);
 
-        // A market buy may fill as high as the day allows; without a band, ten per cent above the market.
-        let worst = match (terms.limit_price, band) {
-            (Some(price), _) => price,
-            (None, Some((_, high))) => high,
-            (None, None) => market_px + Price::from_e4(market_px.e4() / 10),
-        };
+        let worst = dearest(terms.limit_price, band, market_px);
         let reserved_cash = match terms.side {
             Side::Buy => {
                 let needed = fees.buy_reserve(worst, terms.qty);
@@ -315,36 +315,29 @@ impl Risk {
             ];
             REDUCING.into_iter().for_each(|code| skip(sink, code, "a reducing order"));
         } else {
-            let share = equity.scale(limits.order_value);
-            tell_limit(sink, DenialCode::OrderValue, value, limits.order_value_max.map_or(share, |cap| cap.min(share)));
-            match limits.order_qty_max {
-                Some(most) => tell_limit(sink, DenialCode::OrderQty, terms.qty, most),
-                None => skip(sink, DenialCode::OrderQty, NOT_LIMITED),
-            }
-
-            let held = holding.qty + reserved.buys_of(terms) + terms.qty;
-            match limits.position_qty_max {
-                Some(most) if held > most => tell_limit(sink, DenialCode::Position, held, most),
-                _ => tell_limit(sink, DenialCode::Position, px.times(held), equity.scale(limits.position)),
-            }
-            match limits.exposure {
-                Some(most) => {
-                    let exposed = equity - ledger.cash + reserved.cash + reserved_cash;
-                    tell_limit(sink, DenialCode::Exposure, exposed, equity.scale(most));
-                }
-                None => skip(sink, DenialCode::Exposure, NOT_LIMITED),
+            if terms.all_in {
+                const BY_SIZE: [DenialCode; 4] =
+                    [DenialCode::OrderValue, DenialCode::OrderQty, DenialCode::Position, DenialCode::Exposure];
+                BY_SIZE.into_iter().for_each(|code| skip(sink, code, "all in: cash is its limit"));
+            } else {
+                let added = Added { px, value, equity, reserved_cash };
+                check_size(&order, reserved, added, sink);
             }
 
             self.check_rates(terms, limits, &used, sink);
-            let minute_max = equity.scale(limits.notional_minute);
-            tell_limit(sink, DenialCode::NotionalMinute, used.minute + value, minute_max);
+            if terms.all_in {
+                skip(sink, DenialCode::NotionalMinute, "all in: cash is its limit");
+            } else {
+                let minute_max = equity.scale(limits.notional_minute);
+                tell_limit(sink, DenialCode::NotionalMinute, used.minute + value, minute_max);
+            }
             let of_day = if t0 { limits.notional_day_t0 } else { limits.notional_day };
             tell_limit(sink, DenialCode::NotionalDay, used.day + value, equity.scale(of_day));
         }
 
         self.check_counts(at, &order, reserved, sink);
 
-        let approval = Approval { trade_date: date, band, fees, contract: None, reserved_cash, arrival_px };
+        let approval = Approval { trade_date: date, band, fees, contract: None, loan: None, reserved_cash, arrival_px };
         Some(Decided { approval, px, t0, worst, lots: (rules.buy_step, rules.buy_min) })
     }
 
@@ -457,6 +450,9 @@ impl Risk {
             skip(sink, DenialCode::PriceCollar, why);
         };
         let Some(price) = terms.limit_price else { return skip_both("market order") };
+        if terms.lends() {
+            return skip_both("a rate");
+        }
         if !view.market.is_continuous(terms.symbol, at, rules.closing_auction) {
             return skip_both("not in continuous trading");
         }
@@ -511,6 +507,40 @@ impl Risk {
                 && t.limit_price == terms.limit_price
         };
         self.recent.iter().rev().find(|r| same(&r.terms)).map(|r| at.since(r.at))
+    }
+}
+
+/// What an order would add to its account.
+#[derive(Debug, Clone, Copy)]
+struct Added {
+    px: Price,
+    value: Money,
+    equity: Money,
+    reserved_cash: Money,
+}
+
+/// How large an order of shares may be, and what it makes of the position and the account.
+fn check_size(order: &Order<'_>, reserved: &Reserved, added: Added, sink: Sink<'_>) {
+    let Order { terms, ledger, limits, .. } = *order;
+    let Added { px, value, equity, reserved_cash } = added;
+    let share = equity.scale(limits.order_value);
+    tell_limit(sink, DenialCode::OrderValue, value, limits.order_value_max.map_or(share, |cap| cap.min(share)));
+    match limits.order_qty_max {
+        Some(most) => tell_limit(sink, DenialCode::OrderQty, terms.qty, most),
+        None => skip(sink, DenialCode::OrderQty, NOT_LIMITED),
+    }
+
+    let held = ledger.holding(terms.symbol).qty + reserved.buys_of(terms) + terms.qty;
+    match limits.position_qty_max {
+        Some(most) if held > most => tell_limit(sink, DenialCode::Position, held, most),
+        _ => tell_limit(sink, DenialCode::Position, px.times(held), equity.scale(limits.position)),
+    }
+    match limits.exposure {
+        Some(most) => {
+            let exposed = equity - ledger.cash + reserved.cash + reserved_cash;
+            tell_limit(sink, DenialCode::Exposure, exposed, equity.scale(most));
+        }
+        None => skip(sink, DenialCode::Exposure, NOT_LIMITED),
     }
 }
 

@@ -175,6 +175,7 @@ impl Risk {
             band: priced.band,
             fees: rules.fees,
             contract: Some(*contract),
+            loan: None,
             reserved_cash,
             arrival_px: priced.arrival_px,
         };

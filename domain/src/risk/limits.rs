@@ -474,6 +474,10 @@ pub enum Permission {
     Convertible,
     /// Stocks under risk warning.
     St,
+    /// To buy for all the cash that is there.
+    AllIn,
+    /// To lend by bond repo.
+    Repo,
 }
 
 /// A set of them.
@@ -482,7 +486,7 @@ pub enum Permission {
 pub struct Permissions(u8);
 
 impl Permissions {
-    pub const ALL: Self = Self(0b1_1111);
+    pub const ALL: Self = Self(0b111_1111);
 
     #[must_use]
     pub const fn has(self, permission: Permission) -> bool {
@@ -506,7 +510,7 @@ impl From<Permissions> for Vec<Permission> {
     }
 }
 
-/// `chinext,star,bse,convertible,st`, or nothing.
+/// `chinext,star,bse,convertible,st,all_in,repo`, or nothing.
 impl LimitValue for Permissions {
     fn stricter(&self, other: &Self) -> Self {
         Self(self.0 & other.0)

@@ -1,5 +1,5 @@
 //! Buys that lack cash: they wait for what the strategy's live sells in the account bring in, then buy what the cash pays
-//! for if their route says so, and else are denied.
+//! for if their route says so, and else are denied. What is pursued waits too, and is placed anew by its policy.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -19,24 +19,22 @@ use crate::units::{Span, Timestamp};
 impl Strategy {
     /// Of what goes to risk now, the buys that could wait, or become smaller, are tried after all others.
     pub(super) fn let_buys_wait(&mut self, fx: &mut StrategyEffects) {
-        let first_buy = |terms: &OrderTerms| terms.side == Side::Buy && terms.id.attempt() == 1;
-        if !fx.check.iter().any(|terms| first_buy(terms)) {
+        let spends = |terms: &OrderTerms| terms.side == Side::Buy || terms.lends();
+        if !fx.check.iter().any(|terms| spends(terms)) {
             return;
         }
         let (mut firm, mut later) = (Vec::new(), Vec::new());
         let selling = self.selling();
         for terms in std::mem::take(&mut fx.check) {
             let parent = self.active.get(&terms.id.signal()).and_then(|active| active.parent(terms.id.parent()));
-            let at_once = parent.is_some_and(|parent| !parent.leg.pursued);
-            let patient = at_once
-                && parent.is_some_and(|parent| match parent.leg.short_of_cash.patience() {
-                    None => false,
-                    Some(span) => {
-                        let waits = span > Span::ZERO && selling.contains(&parent.leg.account);
-                        waits || parent.leg.short_of_cash.shrinks()
-                    }
-                });
-            let can_wait = patient && first_buy(&terms) && terms.source == Source::Signal;
+            let patient = parent.is_some_and(|parent| match parent.leg.short_of_cash.patience() {
+                None => false,
+                Some(span) => {
+                    let waits = span > Span::ZERO && selling.contains(&parent.leg.account);
+                    waits || (parent.leg.short_of_cash.shrinks() && !parent.leg.pursued)
+                }
+            });
+            let can_wait = patient && spends(&terms) && terms.source == Source::Signal;
             if can_wait { later.push(terms) } else { firm.push(terms) }
         }
         fx.check = firm;
@@ -56,24 +54,32 @@ impl Strategy {
             let why = (&nobody, "the signal is canceled");
             return self.end_legs(at, id, &[parent_id], SignalStatus::Canceled, why, fx);
         }
-        let give_up = active.give_up.unwrap_or(at);
+        let (give_up, policy, pursued) = (active.give_up.unwrap_or(at), parent.leg.short_of_cash, parent.leg.pursued);
+        let waited = parent.waits;
+        // What works beside it is not to look as if it waited.
+        let alone = active.pursuits.get_mut(&parent_id).is_none_or(|pursuit| {
+            let alone = pursuit.live().all(|(attempt, _)| attempt == terms.id.attempt());
+            if alone {
+                pursuit.lacks_cash(terms.id.attempt());
+            }
+            alone
+        });
         if at >= give_up {
             return self.end_legs(at, id, &[parent_id], SignalStatus::Expired, (&nobody, "its time is out"), fx);
         }
-        let policy = parent.leg.short_of_cash;
-        let until = match parent.waits {
+        let until = match waited {
             Some(wait) => wait.until.unwrap_or(at),
             None => at.plus(policy.patience().unwrap_or(Span::ZERO)).min(give_up),
         };
-        let (waits, goes_on) = (parent.waits.is_some(), self.state == StrategyState::Active);
-        if goes_on && selling && at < until {
+        let (waits, goes_on) = (waited.is_some(), self.state == StrategyState::Active);
+        if goes_on && selling && at < until && alone {
             self.short.insert((terms.account.clone(), Reverse(active.signal.notes.priority), parent_id));
             if !waits {
                 self.keep_for_cash(at, id, parent_id, until, fx);
             }
             return self.look_again(id);
         }
-        if goes_on && policy.shrinks() && affordable.is_positive() && affordable < terms.qty {
+        if goes_on && policy.shrinks() && !pursued && affordable.is_positive() && affordable < terms.qty {
             active.trying.insert(parent_id);
             fx.try_later.push(Arc::new(OrderTerms { qty: affordable, ..(*terms).clone() }));
             return;
@@ -106,7 +112,7 @@ impl Strategy {
     }
 
     /// A sell in the account has changed: perhaps there is cash now.
-    pub(super) fn try_again(&mut self, account: &AccountId, fx: &mut StrategyEffects) {
+    pub(super) fn try_again(&mut self, at: Timestamp, account: &AccountId, fx: &mut StrategyEffects) {
         if self.short.is_empty() || self.state != StrategyState::Active {
             return;
         }
@@ -118,6 +124,11 @@ impl Strategy {
                 continue;
             };
             match active.parent(id) {
+                Some(parent) if parent.waits_for() == Some(WaitingFor::Cash) && parent.leg.pursued => {
+                    // Its policy finds price and quantity anew.
+                    active.trying.insert(id);
+                    self.set_timer(id.signal(), Some(at));
+                }
                 Some(parent) if parent.waits_for() == Some(WaitingFor::Cash) => {
                     let terms = terms_of(&active.signal, &parent.leg, active.row.until.unwrap_or_default());
                     if active.trying.insert(id) {
@@ -132,10 +143,10 @@ impl Strategy {
     }
 
     /// After a restart: where sells still live, what they bring in is waited for; where none does, nothing would ever ask.
-    pub(super) fn try_without_sells(&mut self, fx: &mut StrategyEffects) {
+    pub(super) fn try_without_sells(&mut self, at: Timestamp, fx: &mut StrategyEffects) {
         let selling = self.selling();
         let accounts: BTreeSet<AccountId> = self.short.iter().map(|(account, ..)| account.clone()).collect();
-        accounts.difference(&selling).for_each(|account| self.try_again(account, fx));
+        accounts.difference(&selling).for_each(|account| self.try_again(at, account, fx));
     }
 
     /// Legs that have waited long enough are tried a last time.
@@ -151,7 +162,9 @@ impl Strategy {
         }
         for parent in due {
             let Some(leg) = active.parent(parent).map(|parent| &parent.leg) else { continue };
-            fx.try_later.push(terms_of(&active.signal, leg, active.row.until.unwrap_or(at)));
+            if !leg.pursued {
+                fx.try_later.push(terms_of(&active.signal, leg, active.row.until.unwrap_or(at)));
+            }
             active.trying.insert(parent);
         }
     }
@@ -179,8 +192,10 @@ impl Strategy {
     }
 
     /// The accounts in which sells of the strategy may still trade.
-    fn selling(&self) -> BTreeSet<AccountId> {
-        let parents = self.active.values().flat_map(|active| &active.parents);
+    pub(super) fn selling(&self) -> BTreeSet<AccountId> {
+        // What lends brings nothing in today.
+        let sells = self.active.values().filter(|active| !active.signal.symbol.is_repo());
+        let parents = sells.flat_map(|active| &active.parents);
         let live = |p: &&Parent| p.leg.side == Side::Sell && !p.status.is_final() && p.waits.is_none();
         let sent = parents.filter(live).filter(|p| p.leg.mode.sends());
         sent.map(|p| p.leg.account.clone()).collect()

@@ -56,7 +56,8 @@ const EXIT_FOR: Span = Span::from_secs(10 * 86_400);
 const EXIT_EVERY: Span = Span::from_secs(30);
 
 /// How an exit goes out once its condition came true: at the market, again and again until it is out.
-pub(super) fn exit_execution() -> Execution {
+#[must_use]
+pub fn exit_execution() -> Execution {
     let policy = Policy::SellUntilDone {
         reprice_every: EXIT_EVERY,
         escalate_after: Some(Span::from_secs(300)),

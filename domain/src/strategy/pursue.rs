@@ -11,7 +11,7 @@ use crate::ids::{ParentId, SignalId};
 use crate::order::{OrdType, Order, OrderTerms, Side};
 use crate::parent::Leg;
 use crate::rules::DayRules;
-use crate::signal::{Signal, Source};
+use crate::signal::{Signal, Source, WaitingFor};
 use crate::units::{Qty, Span, Timestamp, TradeDate};
 use crate::view::View;
 
@@ -81,7 +81,8 @@ impl Strategy {
         let pursuit = active.pursuits.get(&parent)?;
         let known = active.parents.iter().find(|known| known.leg.parent == parent)?;
         // What waits for a person is not his yet to pursue.
-        if known.status.is_final() || known.waits.is_some() {
+        let tried = known.waits_for() == Some(WaitingFor::Cash) && active.trying.contains(&parent);
+        if known.status.is_final() || (known.waits.is_some() && !tried) {
             return None;
         }
         let signal = &*active.signal;
@@ -140,6 +141,9 @@ impl Strategy {
     fn sellable(&self, view: View<'_>, signal: &Signal, leg: &Leg, rules: &DayRules, own: Qty) -> Qty {
         if leg.side == Side::Buy {
             return Qty::ZERO;
+        }
+        if signal.symbol.is_repo() {
+            return leg.qty; // nobody holds what he lends
         }
         let Some(ledger) = view.ledgers.get(&leg.account) else { return Qty::ZERO };
         let (qty, bought_today) = if signal.source == Source::Manual {
@@ -203,7 +207,7 @@ impl Strategy {
         let Some(of) = active.parents.iter().find(|known| known.leg.parent == parent) else { return };
         let (strategy, account) = (self.conf.id.clone(), of.leg.account.clone());
         fx.events.push(Event::ParentStepped { strategy, account, parent, step: step.clone() });
-        self.update_parent(at, at, parent, fx, |_, parent| parent.step(&step));
+        self.update_parent(at, at, parent, fx, |_, parent| parent.step(at, &step));
     }
 }
 

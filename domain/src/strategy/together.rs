@@ -6,6 +6,7 @@ use super::{Strategy, StrategyEffects};
 use crate::ids::SignalId;
 use crate::order::Side;
 use crate::plan;
+use crate::signal::Size;
 use crate::units::{Span, Timestamp};
 use crate::view::View;
 
@@ -14,7 +15,7 @@ const BASKET_GATHERS: Span = Span::from_secs(2);
 
 impl Strategy {
     /// Starts signals that are due at the same time: higher priority first, what reduces before what opens, so sells
-    /// before buys, and then as they came.
+    /// before buys, what takes all the cash last, and then as they came.
     pub(super) fn start_together(
         &mut self,
         at: Timestamp,
@@ -23,7 +24,7 @@ impl Strategy {
         fx: &mut StrategyEffects,
     ) {
         if ids.len() > 1 {
-            ids.sort_by_cached_key(|id| (self.priority(*id), self.opens(at, view, *id), *id));
+            ids.sort_by_cached_key(|id| (self.priority(*id), self.opens(at, view, *id), self.takes_rest(*id), *id));
         }
         for id in ids {
             self.set_timer(id, None);
@@ -35,11 +36,16 @@ impl Strategy {
         Reverse(self.active.get(&id).map_or(0, |active| active.signal.notes.priority))
     }
 
+    /// Whether it buys for what the others leave.
+    fn takes_rest(&self, id: SignalId) -> bool {
+        self.active.get(&id).is_some_and(|active| active.signal.size == Size::AllIn)
+    }
+
     /// Whether it would buy. A target finds its side by its plan.
     fn opens(&self, at: Timestamp, view: View<'_>, id: SignalId) -> bool {
         let Some(active) = self.active.get(&id) else { return true };
         match active.signal.side {
-            Some(side) => side == Side::Buy,
+            Some(side) => side == Side::Buy || active.signal.symbol.is_repo(),
             None => {
                 let pending = |account: &_, symbol| self.pending(account, symbol);
                 let plan = plan::plan(at, view, &active.signal, &self.conf, &self.groups, pending);
@@ -50,7 +56,9 @@ impl Strategy {
 
     /// When the signal's basket is complete, if it has one.
     pub(super) fn gathered_at(&self, id: SignalId) -> Option<Timestamp> {
-        let basket = self.active.get(&id)?.signal.notes.basket.as_ref()?;
+        // What a person sells of an account at once came at once.
+        let signal = self.active.get(&id).map(|active| &active.signal).filter(|signal| signal.account.is_none())?;
+        let basket = signal.notes.basket.as_ref()?;
         let unplanned = self.active.values().filter(|active| active.parents.is_empty()).map(|active| &active.signal);
         let others = unplanned.filter(|signal| signal.notes.basket.as_ref() == Some(basket));
         others.map(|signal| signal.received_at).max().map(|newest| newest.plus(BASKET_GATHERS))

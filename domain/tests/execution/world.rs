@@ -480,6 +480,7 @@ fn terms(side: Side, truth: &Truth) -> OrderTerms {
         time_in_force: TimeInForce::Day,
         qty: Qty::new(truth.qty),
         valid_until: truth.placed,
+        all_in: false,
     }
 }
 
@@ -491,6 +492,7 @@ fn as_told(side: Side, truth: &Truth) -> Order {
         reserved_cash: Money::ZERO,
         arrival_px: None,
         contract: None,
+        loan: None,
     };
     let mut order = Order::new(Arc::new(terms(side, truth)), Arc::new(approval), truth.placed);
     order.status = match truth.how {

@@ -56,6 +56,7 @@ fn size() -> impl Strategy<Value = (Size, Option<Side>)> {
         (sum(), side()).prop_map(|(sum, side)| (Size::Amount(sum), Some(side))),
         (share(), side()).prop_map(|(share, side)| (Size::Percent(share), Some(side))),
         Just((Size::All, Some(Side::Sell))),
+        Just((Size::AllIn, Some(Side::Buy))),
         (0_i64..6_000).prop_map(|n| (Size::TargetQuantity(Qty::new(n)), None)),
         share().prop_map(|share| (Size::TargetWeight(share), None)),
         Just((Size::TargetWeight(Ratio::ZERO), None)),

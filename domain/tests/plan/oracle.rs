@@ -55,6 +55,21 @@ pub(crate) fn expected(case: &Case) -> Result<(Legs, i128), DenialCode> {
                 book.sell(n, i128::from((holder(n).held - holder(n).sells).max(0)));
             }
         }
+        (Size::AllIn, _) => {
+            let ask = i128::from(case.last + case.spread);
+            let price = case.limit.map_or(ask + ask / 10, |px| i128::from(px.e4()));
+            let ratio = i128::from(case.ratio.e6()).min(MILLION);
+            for n in everybody {
+                let money = i128::from(holder(n).cash - holder(n).aside) * ratio;
+                let lot = book.lot();
+                let lots = most(|lots| with_fees(lots * lot * price) * MILLION <= money);
+                let bought = book.round(lots * lot);
+                book.write(n, Side::Buy, bought, bought);
+            }
+            if book.legs.is_empty() {
+                return Err(DenialCode::Cash);
+            }
+        }
         (Size::TargetQuantity(qty), _) => {
             let target = i128::from(qty.get()) * i128::from(case.ratio.e6()) / MILLION;
             book.targets(&everybody, qty.get() == 0, &|_| target);
@@ -179,6 +194,12 @@ impl Writer<'_> {
             self.legs.push((n, side, done));
         }
     }
+}
+
+/// A buy of 2025 with what it costs: 0.025 % and 5 yuan at least, and 0.001 %, each to the cent. In 1/10,000 yuan.
+fn with_fees(amount: i128) -> i128 {
+    let cents = |e6: i128| (amount * e6 + 50 * MILLION) / (100 * MILLION) * 100;
+    if amount == 0 { 0 } else { amount + cents(250).max(50_000) + cents(10) }
 }
 
 fn order_price(case: &Case, side: Side) -> i128 {

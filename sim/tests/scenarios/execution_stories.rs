@@ -146,6 +146,7 @@ stories! {
         09:31:23 broker S1.1#3 rejected
            -> S1.1#3 rejected
            -> S1.1 asks a person: attempts_used
+           -> a: exception asked, opened
         09:45
     ";
 
@@ -157,6 +158,9 @@ stories! {
            -> S1.1 accepted
         09:32:00
            -> S1.1 asks a person: takes_long
+           -> a: exception asked, opened
+        09:32:30 restart
+           -> a: find S1.1
         09:33:00
            -> S1.1 is taken back: repriced
            -> a: cancel S1.1
@@ -164,6 +168,12 @@ stories! {
            -> S1.1 canceled
         09:33:11
            -> a: submit S1.1#2 sell 100 market
+        09:33:12 broker S1.1#2 accepted
+           -> S1.1#2 accepted
+        09:33:13 broker S1.1#2 filled E1 100 at 10.00
+           -> S1.1#2 filled 100 at 10.00, fee 5.51
+           -> a: exception asked, done
+           -> S1 done
     ";
 
     at_the_limit_price_the_place_in_the_queue_is_kept: "

@@ -26,6 +26,7 @@ mod risk_stories;
 mod signal_stories;
 mod stage;
 mod stories;
+mod whole_stories;
 
 use strum::IntoEnumIterator;
 
@@ -41,7 +42,8 @@ fn every_denial_has_a_story() {
         .chain(contract_stories::ALL)
         .chain(execution_stories::ALL)
         .chain(held_stories::ALL)
-        .chain(loss_stories::ALL);
+        .chain(loss_stories::ALL)
+        .chain(whole_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");

@@ -309,4 +309,46 @@ stories! {
            -> S2 done
            -> a: submit S1.1 buy 200 @ 10.00
     ";
+
+    a_pursued_buy_waits_for_the_cash_of_a_live_sell_and_finds_its_price_anew: "
+        given account a cash 1000 s 600000.SH 1000
+        09:31 S1 sell 1000 600000.SH @ 10.00
+           -> a: submit S1.1 sell 1000 @ 10.00
+        09:31 S2 buy 200 000001.SZ show 100 priced last
+           -> S2.1 waits for cash until 09:41
+        09:32 broker S1.1 accepted
+           -> S1.1 accepted
+        09:33 restart
+           -> a: find S1.1
+        09:33 quote 000001.SZ 9.98
+        09:34 broker S1.1 filled E1 100 at 10.00
+           -> S1.1 filled 100 at 10.00, fee 5.51
+        09:34
+           -> a: submit S2.1 buy 100 @ 9.98
+        09:35 broker S2.1 accepted
+           -> S2.1 accepted
+        09:35 broker S2.1 filled E2 100 at 9.98
+           -> S2.1 filled 100 at 9.98, fee 5.01
+           -> S2.1 waits for cash until 09:45
+        09:36 broker S1.1 filled E3 100 at 10.00
+           -> S1.1 filled 100 at 10.00, fee 0.51
+        09:36
+           -> a: submit S2.1#2 buy 100 @ 9.98
+    ";
+
+    a_pursued_buy_that_waits_for_cash_is_canceled_and_denied_in_time: "
+        given account a cash 1000 s 600000.SH 1000
+        given route s a short wait:60
+        09:31 S1 sell 1000 600000.SH @ 10.50
+           -> a: submit S1.1 sell 1000 @ 10.50
+        09:31 S2 buy 200 000001.SZ @ 10.00 show 100
+           -> S2.1 waits for cash until 09:32
+        09:31 S3 buy 200 000001.SZ @ 10.00 show 100
+           -> S3.1 waits for cash until 09:32
+        09:31:30 cancel S2
+           -> S2.1 canceled: the signal is canceled
+           -> S2 canceled
+        09:32
+           -> S3.1 denied CASH
+    ";
 }

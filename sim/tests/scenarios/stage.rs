@@ -26,6 +26,7 @@ use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, Ven
 use signalbox_domain::parent::Leg;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
+use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::losses::LossStep;
 use signalbox_domain::risk::{HOLDER, LimitSet, Limits, RiskInput};
 use signalbox_domain::row::Row;
@@ -575,7 +576,7 @@ impl Stage {
         self.desk.tell_strategy(&strategy(name), StrategyInput::SetState { state, who, reason });
     }
 
-    /// A size is a number of shares, `¥25000` or `25%`; a sell's also `all`.
+    /// A size is a number of shares, `¥25000` or `25%`; a sell's also `all`, a buy's `all_in`.
     ///
     /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [effect EFFECT] [ioc]
     /// [until [DAY,]HH:MM] [test] [decided DAY-HH:MM] [priority N] [basket NAME]`, and how it is executed: see [`crate::execution_words`].
@@ -585,6 +586,7 @@ impl Stage {
         let target = words[verb] == "target";
         let size = match words[verb + 1] {
             "all" => Size::All,
+            "all_in" => Size::AllIn,
             text => match (text.strip_prefix('¥'), text.strip_suffix('%')) {
                 (Some(sum), _) if target => Size::TargetAmount(Money::parse(sum).expect("a sum")),
                 (Some(sum), _) => Size::Amount(Money::parse(sum).expect("a sum")),
@@ -661,6 +663,7 @@ impl Stage {
             time_in_force: signal.time_in_force,
             qty: qty(words[words.iter().position(|w| matches!(*w, "buy" | "sell")).expect("a verb") + 1]),
             valid_until: self.desk.at.plus(Span::from_secs(60)),
+            all_in: false,
         };
         self.asked = Some(terms.id);
         let terms = std::sync::Arc::new(terms);
@@ -716,6 +719,9 @@ impl Stage {
         for book in ledger.books().iter().filter(|book| !book.qty.is_zero()) {
             let sellable = book.qty - book.bought_today;
             let _ = write!(text, ", {} {} {} ({sellable} sellable)", book.strategy, book.symbol, book.qty);
+        }
+        for loan in ledger.loans() {
+            let _ = write!(text, ", lent {} until {}", loan.sum, loan.due);
         }
         if !ledger.contracts().is_empty() {
             let _ = write!(text, ", margin {}", ledger.margin());
@@ -803,6 +809,10 @@ fn event_line(event: &Event) -> Option<String> {
                 ParentStep::Ended { ending: Ending::Filled } => return None,
                 ParentStep::Ended { ending } => format!("{leg} ends: {ending}"),
             }
+        }
+        Event::Exception(e) if e.kind == ExceptionKind::Asked => {
+            let what = e.decision.as_ref().map_or("opened".to_owned(), |decision| decision.what.to_string());
+            format!("{}: exception {}, {what}", e.account, e.kind)
         }
         Event::LimitsSet(fact) => {
             let scope = scope_name(&fact.scope);

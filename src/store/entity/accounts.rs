@@ -12,6 +12,7 @@ pub struct Model {
     pub messages_today: i64,
     pub updated_at_us: i64,
     pub prev_equity_e4: Option<i64>,
+    pub loans: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

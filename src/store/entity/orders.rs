@@ -45,6 +45,7 @@ pub struct Model {
     pub parked: Option<String>,
     pub baseline: Option<String>,
     pub effect: Option<String>,
+    pub all_in: bool,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

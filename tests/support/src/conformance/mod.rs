@@ -217,6 +217,7 @@ impl Stage {
             time_in_force,
             qty: Qty::new(qty),
             valid_until: self.clock.plus(Span::from_secs(3_600)),
+            all_in: false,
         })
     }
 

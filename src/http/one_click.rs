@@ -1,0 +1,390 @@
+//! What a person does with an account at once: buy for all its cash, lend what lies idle, and sell all that it has.
+//!
+//! Each is an ordinary signal underneath, or one for each instrument: made durable together, checked by risk, told by
+//! GET /v1/signals.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use signalbox_domain::contract::Direction;
+use signalbox_domain::execution::{Execution, PriceForm};
+use signalbox_domain::ids::{AccountId, ClientId, SignalId, StrategyId};
+use signalbox_domain::order::{OrdType, Side, TimeInForce};
+use signalbox_domain::signal::{Notes, Signal, Size, Source};
+use signalbox_domain::strategy::exit_execution;
+use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::{Price, Qty};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::accounts::{OutcomesView, outcomes};
+use super::auth::{Authenticated, require, tradable_account};
+use super::dto::{self, PriceIn, SumIn};
+use super::execution::ExecutionIn;
+use super::front::Front;
+use super::intake::{self, Accepted, REPLAYED, SideIn, Str, TypeIn};
+use super::json::{JsonBytes, PathName, parse_json_fast};
+use super::portfolio::Portfolio;
+use super::problem::Problem;
+use super::{BodyRefusals, Missing, Refusals};
+use crate::people::{Principal, Scope};
+use crate::store::{INGEST_BATCH_MAX, Ingested, ListFilter, NewSignal};
+
+pub fn configure(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(all_in).service(lend).service(clear);
+}
+
+/// What is bought for all the cash that the account has and no live order has set aside.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AllIn, example = json!({
+    "symbol": "600000.SH", "execution": {"policy": "once", "price": "opposite_best"},
+    "client_signal_id": "ann-20261120-3"
+}))]
+struct AllInBody<'a> {
+    #[serde(borrow)]
+    #[schema(value_type = String, max_length = 32)]
+    symbol: Str<'a>,
+    /// `limit` when there is a limit price, else `market`. A market order keeps enough for the highest price of the day.
+    #[serde(default, rename = "type")]
+    ord_type: Option<TypeIn>,
+    #[serde(default)]
+    limit_price: Option<PriceIn>,
+    /// How it is executed, and at which price instead of a limit.
+    #[serde(default)]
+    execution: Option<ExecutionIn>,
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    client_signal_id: Option<Str<'a>>,
+}
+
+/// How much idle cash is lent overnight, and where.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = LendIdleCash, example = json!({"symbol": "131810.SZ", "amount": 50000, "client_signal_id": "ann-20261120-5"}))]
+struct LendBody<'a> {
+    /// Bond repo; 204001.SH, for one day in Shanghai, when left away.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 32)]
+    symbol: Option<Str<'a>>,
+    /// For so much money, in steps of 1,000 yuan; all that no live order has set aside when left away.
+    #[serde(default)]
+    amount: Option<SumIn>,
+    /// The lowest yearly rate in percent; what is bid now when left away.
+    #[serde(default)]
+    rate: Option<PriceIn>,
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    client_signal_id: Option<Str<'a>>,
+}
+
+/// How an account is cleared.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ClearAccount, example = json!({"cancel_working": true, "client_signal_id": "ann-20261120-4"}))]
+struct ClearBody<'a> {
+    /// Takes all working orders back first: what they hold cannot be sold, and what they buy would stay.
+    #[serde(default)]
+    cancel_working: bool,
+    /// How shares are sold; contracts are closed at the market. Left away, shares too, until they are out.
+    #[serde(default)]
+    execution: Option<ExecutionIn>,
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    client_signal_id: Option<Str<'a>>,
+}
+
+/// The signals that clear an account, and what stays.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Cleared)]
+struct ClearedView {
+    items: Vec<ClearedItem>,
+    /// What cannot be sold today.
+    stays: Vec<StaysItem>,
+    /// What became of the orders that were taken back first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    canceled: Option<OutcomesView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ClearedItem {
+    symbol: String,
+    side: SideIn,
+    #[schema(example = "sig-1")]
+    id: String,
+    /// Whether it was accepted before.
+    replayed: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct StaysItem {
+    symbol: String,
+    quantity: String,
+    /// bought_today, or being_sold by another order
+    #[schema(example = "bought_today")]
+    reason: &'static str,
+}
+
+/// Buys an instrument for all the cash of the account, in whole lots and with fees counted. It takes the account's
+/// permission `all_in`, and no limit of orders and positions: cash is its limit.
+///
+/// While sells that were made by hand are live in the account, it waits for what they bring in.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = AllInBody,
+    params(("id" = String, Path, example = "paper-a"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+    responses((status = 202, body = Accepted, headers(("Location" = String), ("Idempotency-Replayed" = String))),
+        Refusals, BodyRefusals, Missing))]
+#[post("/v1/accounts/{id}/all-in")]
+async fn all_in(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    req: HttpRequest,
+    body: JsonBytes,
+    front: web::Data<Front>,
+) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
+    let body: AllInBody<'_> = parse_json_fast(&body.0)?;
+    let account = tradable_account(&principal, &id.0, |account| front.account(account).is_some())?;
+    let key = intake::key_of(intake::header_key(&req)?, body.client_signal_id.as_ref())?;
+    let symbol = known(&body.symbol.0, &front)?;
+    if symbol.is_repo() {
+        return Err(Problem::invalid("symbol", "idle cash is lent by POST /v1/accounts/{id}/repo"));
+    }
+    if front.market.today(symbol, front.now()).is_some_and(|rules| rules.contract.is_some()) {
+        return Err(Problem::invalid("symbol", "contracts are bought on margin: say how many lots"));
+    }
+    let terms = Terms::read(SideIn::Buy, body.ord_type, body.limit_price, body.execution)?;
+    let signal = by_hand(&front, principal.client(), account, key, (symbol, Side::Buy, Size::AllIn), &terms);
+    intake::answer(intake::ingest(&front, signal).await?)
+}
+
+/// Lends idle cash by bond repo, overnight unless a longer one is named (逆回购). It takes the account's permission `repo`,
+/// and no limit of orders: cash is its limit. The money comes back with its interest when the due day begins.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = LendBody,
+    params(("id" = String, Path, example = "paper-a"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+    responses((status = 202, body = Accepted, headers(("Location" = String), ("Idempotency-Replayed" = String))),
+        Refusals, BodyRefusals, Missing))]
+#[post("/v1/accounts/{id}/repo")]
+async fn lend(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    req: HttpRequest,
+    body: JsonBytes,
+    front: web::Data<Front>,
+) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
+    let body: LendBody<'_> = parse_json_fast(&body.0)?;
+    let account = tradable_account(&principal, &id.0, |account| front.account(account).is_some())?;
+    let key = intake::key_of(intake::header_key(&req)?, body.client_signal_id.as_ref())?;
+    let symbol = known(body.symbol.as_ref().map_or(OVERNIGHT, |symbol| &*symbol.0), &front)?;
+    if !symbol.is_repo() {
+        return Err(Problem::invalid("symbol", "not bond repo such as 204001.SH and 131810.SZ"));
+    }
+    let size = body.amount.map(|sum| sum.get("amount").map(Size::Amount)).transpose()?.unwrap_or(Size::AllIn);
+    let terms = match body.rate {
+        Some(rate) => Terms { ord_type: OrdType::Limit, limit_price: Some(rate.get("rate")?), ..Terms::at_market() },
+        None => {
+            let at_bid = Execution { price: Some(PriceForm::OppositeBest), ..Execution::default() };
+            Terms { ord_type: OrdType::Limit, execution: Some(Arc::new(at_bid)), ..Terms::at_market() }
+        }
+    };
+    let signal = by_hand(&front, principal.client(), account, key, (symbol, Side::Sell, size), &terms);
+    intake::answer(intake::ingest(&front, signal).await?)
+}
+
+/// Where idle cash goes overnight.
+const OVERNIGHT: &str = "204001.SH";
+
+/// Sells all that the account has and may sell today, whoever's book it is in, and closes all contracts: one manual
+/// signal for each instrument, all durable when this answers.
+///
+/// What stays is told with the reason. A repeat with the same key sells nothing twice.
+#[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = ClearBody,
+    params(("id" = String, Path, example = "paper-a"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+    responses((status = 202, body = ClearedView, headers(("Idempotency-Replayed" = String))),
+        Refusals, BodyRefusals, Missing))]
+#[post("/v1/accounts/{id}/clear")]
+async fn clear(
+    Authenticated(principal): Authenticated,
+    id: PathName,
+    req: HttpRequest,
+    body: JsonBytes,
+    front: web::Data<Front>,
+) -> Result<HttpResponse, Problem> {
+    require(&principal, Scope::OrdersWrite)?;
+    let body: ClearBody<'_> = parse_json_fast(&body.0)?;
+    let account = tradable_account(&principal, &id.0, |account| front.account(account).is_some())?;
+    let key = intake::key_of(intake::header_key(&req)?, body.client_signal_id.as_ref())?;
+    let mut terms = match body.execution {
+        Some(execution) => Terms::read(SideIn::Sell, None, None, Some(execution))?,
+        None => Terms { execution: Some(Arc::new(exit_execution())), ..Terms::at_market() },
+    };
+    terms.basket = Some(basket(&account, principal.client(), key).into());
+    let known = known_before(&front, &principal, &account, &terms).await?;
+    if !known.is_empty() {
+        let answer = ClearedView { items: known, ..ClearedView::default() };
+        return Ok(HttpResponse::Accepted().insert_header((REPLAYED, "true")).json(answer));
+    }
+    let mut answer = ClearedView::default();
+    if body.cancel_working {
+        let reason = format!("canceled by {}", principal.client());
+        let reached = front.desk.cancel_all(account.clone(), None, None, reason.into()).await?;
+        let reached = reached.into_iter().map(|order| (account.clone(), order)).collect();
+        answer.canceled = Some(outcomes(&front, reached).await?);
+    }
+    let portfolio = Portfolio::load(&front, &account).await?;
+    answer.stays = stays(&portfolio);
+    let of_contracts = Terms { basket: terms.basket.clone(), ..Terms::at_market() };
+    let signals = to_sell(&portfolio).into_iter().map(|((symbol, side), contract)| {
+        let (key, terms) = (format!("{key}/{symbol}/{side}"), if contract { &of_contracts } else { &terms });
+        by_hand(&front, principal.client(), account.clone(), &key, (symbol, side, Size::All), terms)
+    });
+    let signals: Vec<NewSignal> =
+        signals.map(|signal| NewSignal { body_hash: intake::body_hash(&signal), signal }).collect();
+    for some in signals.chunks(INGEST_BATCH_MAX) {
+        for ingested in front.store.ingest_batch(some.to_vec()).await? {
+            answer.items.push(match ingested {
+                Ingested::Accepted(signal) => item(&signal, false),
+                Ingested::Replayed(signal) => item(&signal, true),
+                Ingested::Reused => return Err(intake::reused()),
+            });
+        }
+    }
+    Ok(HttpResponse::Accepted().json(answer))
+}
+
+/// Price and manner of a signal by hand.
+struct Terms {
+    ord_type: OrdType,
+    limit_price: Option<Price>,
+    execution: Option<Arc<Execution>>,
+    basket: Option<Arc<str>>,
+}
+
+impl Terms {
+    const fn at_market() -> Self {
+        Self { ord_type: OrdType::Market, limit_price: None, execution: None, basket: None }
+    }
+
+    fn read(
+        side: SideIn,
+        ord_type: Option<TypeIn>,
+        limit_price: Option<PriceIn>,
+        execution: Option<ExecutionIn>,
+    ) -> Result<Self, Problem> {
+        let own_price = ord_type.is_some() || limit_price.is_some();
+        let (mut ord_type, limit_price) = intake::price_of(ord_type, limit_price)?;
+        let execution = execution.map(|it| it.read(Some(side), own_price)).transpose()?.flatten();
+        if execution.as_ref().and_then(|it| it.price).is_some_and(|form| form != PriceForm::Market) {
+            ord_type = OrdType::Limit; // its price is found when it is placed
+        }
+        Ok(Self { ord_type, limit_price, execution, basket: None })
+    }
+}
+
+fn by_hand(
+    front: &Front,
+    client: &ClientId,
+    account: AccountId,
+    key: &str,
+    (symbol, side, size): (Symbol, Side, Size),
+    terms: &Terms,
+) -> Signal {
+    Signal {
+        id: SignalId::new(0),
+        source: Source::Manual,
+        strategy: StrategyId::manual(),
+        account: Some(account),
+        client: client.clone(),
+        client_signal_id: key.into(),
+        symbol,
+        side: Some(side),
+        position_effect: None,
+        size,
+        ord_type: terms.ord_type,
+        limit_price: terms.limit_price,
+        time_in_force: TimeInForce::Day,
+        valid_until: None,
+        execution: terms.execution.clone(),
+        tag: None,
+        received_at: front.now(),
+        notes: Notes { basket: terms.basket.clone(), ..Notes::default() },
+    }
+}
+
+fn known(text: &str, front: &Front) -> Result<Symbol, Problem> {
+    let symbol = dto::symbol(text, "symbol")?;
+    if front.market.knows(symbol) {
+        return Ok(symbol);
+    }
+    Err(dto::unknown_symbol(&signalbox_domain::symbols::ResolveError::Unknown, "symbol"))
+}
+
+/// What the signals of one click have in common; the same for a repeat.
+fn basket(account: &AccountId, client: &ClientId, key: &str) -> String {
+    let mut hasher = Sha256::new();
+    for text in [account.as_str(), client.as_str(), key] {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
+    let digest = hasher.finalize();
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("clear:{hex}")
+}
+
+async fn known_before(
+    front: &Front,
+    principal: &Principal,
+    account: &AccountId,
+    terms: &Terms,
+) -> Result<Vec<ClearedItem>, Problem> {
+    let filter = ListFilter {
+        accounts: Some(vec![account.clone()]),
+        basket: terms.basket.as_ref().map(ToString::to_string),
+        ..ListFilter::default()
+    };
+    let found = front.store.signals(&filter).await?;
+    let own = found.iter().filter(|stored| stored.signal.client == *principal.client());
+    Ok(own.map(|stored| item(&stored.signal, true)).collect())
+}
+
+fn item(signal: &Signal, replayed: bool) -> ClearedItem {
+    let side = if signal.side == Some(Side::Buy) { SideIn::Buy } else { SideIn::Sell };
+    ClearedItem { symbol: signal.symbol.to_string(), side, id: signal.id.to_string(), replayed }
+}
+
+/// Everything that is held, with the side that ends it, and whether it is a contract. How much of it goes out is found
+/// when it is planned.
+fn to_sell(portfolio: &Portfolio) -> BTreeMap<(Symbol, Side), bool> {
+    let shares = portfolio.holdings.iter().filter(|held| held.sellable.is_positive());
+    let shares = shares.map(|held| ((held.symbol, Side::Sell), false));
+    let lots = portfolio.lots.iter().filter(|held| !held.qty().is_zero());
+    let lots = lots.map(|held| match held.direction {
+        Direction::Long => ((held.symbol, Side::Sell), true),
+        Direction::Short => ((held.symbol, Side::Buy), true),
+    });
+    shares.chain(lots).collect()
+}
+
+fn stays(portfolio: &Portfolio) -> Vec<StaysItem> {
+    let mut items = Vec::new();
+    for held in &portfolio.holdings {
+        let being_sold = held.frozen.min(held.qty);
+        let bought_today = held.qty - being_sold - held.sellable;
+        for (qty, reason) in [(bought_today, "bought_today"), (being_sold, "being_sold")] {
+            if qty > Qty::ZERO {
+                items.push(StaysItem { symbol: held.symbol.to_string(), quantity: qty.to_string(), reason });
+            }
+        }
+    }
+    items
+}

@@ -1,0 +1,97 @@
+//! What a person does with an account at once, over HTTP.
+
+use serde_json::json;
+
+use crate::sizes::{open, sent, settled};
+use crate::support::unique;
+
+const UNDER_WAY: &[&str] = &["accepted", "working"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_in_buys_for_the_cash_that_is_there_and_takes_its_permission() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    // A million in cash: 99,900 shares at 10.00 with their fees.
+    let body = json!({ "side": "buy", "all_in": true, "limit_price": "10" });
+    let bought = sent(&app, &ann, "half", body, UNDER_WAY).await;
+    assert_eq!((&bought["status"], &bought["all_in"]), (&json!("done"), &json!(true)), "{bought}");
+    assert_eq!(bought["parents"][0]["cum_qty"], "99900", "{bought}");
+    let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
+    assert_eq!(balance["cash"], "740.26", "{balance}");
+
+    let key = unique();
+    let body = json!({ "symbol": "600000.SH", "limit_price": "10", "client_signal_id": key });
+    let lacking = app.call("POST", "/v1/accounts/paper-a/all-in", &ann, body.clone()).await;
+    assert_eq!(lacking.status, 202, "{lacking:?}");
+    let lacking = settled(&app, &ann, &lacking.headers["location"], UNDER_WAY).await;
+    assert_eq!((&lacking["status"], &lacking["denials"][0]["code"]), (&json!("denied"), &json!("CASH")), "{lacking}");
+    let again = app.call("POST", "/v1/accounts/paper-a/all-in", &ann, body).await;
+    assert_eq!((again.status, &*again.headers["idempotency-replayed"]), (202, "true"), "{again:?}");
+
+    for (body, status) in [
+        (json!({ "symbol": "600000.SH" }), 400),
+        (json!({ "symbol": "999999.SH", "client_signal_id": unique() }), 422),
+        (json!({ "symbol": "600000.SH", "type": "market", "limit_price": "10", "client_signal_id": unique() }), 422),
+    ] {
+        let refused = app.call("POST", "/v1/accounts/paper-a/all-in", &ann, body.clone()).await;
+        assert_eq!(refused.status, status, "{body}: {refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_cleared_and_what_stays_is_told() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let body = json!({ "side": "buy", "quantity": 300, "limit_price": "10" });
+    sent(&app, &ann, "half", body, UNDER_WAY).await;
+    let resting = json!({ "side": "buy", "quantity": 100, "limit_price": "9.5" });
+    sent(&app, &ann, "half", resting, &["accepted"]).await;
+
+    let body = json!({ "cancel_working": true, "client_signal_id": unique() });
+    let cleared = app.call("POST", "/v1/accounts/paper-a/clear", &ann, body.clone()).await;
+    assert_eq!(cleared.status, 202, "{cleared:?}");
+    assert_eq!(cleared.body["canceled"]["proved"], 1, "{cleared:?}");
+    let stays = json!([{ "symbol": "600000.SH", "quantity": "300", "reason": "bought_today" }]);
+    assert_eq!(cleared.body["stays"], stays, "{cleared:?}");
+    let items = cleared.body["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[0]["side"], &items[0]["symbol"]), (1, &json!("sell"), &json!("600000.SH")));
+    let place = format!("/v1/signals/{}", items[0]["id"].as_str().unwrap());
+    let sold = settled(&app, &ann, &place, UNDER_WAY).await;
+    assert_eq!((&sold["status"], &sold["parents"][0]["cum_qty"]), (&json!("done"), &json!("5000")), "{sold}");
+
+    let again = app.call("POST", "/v1/accounts/paper-a/clear", &ann, body).await;
+    assert_eq!((again.status, &*again.headers["idempotency-replayed"]), (202, "true"), "{again:?}");
+    assert_eq!(again.body["items"][0]["id"], items[0]["id"], "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_cash_is_lent_and_is_part_of_the_equity() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let feed = app.key(json!({ "name": "rates", "scopes": ["quotes:write"] })).await.1;
+    let quote = json!({ "symbol": "204001.SH", "last": "2.000", "bid": "2.000", "ask": "2.005" });
+    assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [quote] })).await.status, 200);
+    let before = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
+
+    let body = json!({ "client_signal_id": unique() });
+    let lent = app.call("POST", "/v1/accounts/paper-a/repo", &ann, body).await;
+    assert_eq!(lent.status, 202, "{lent:?}");
+    let lent = settled(&app, &ann, &lent.headers["location"], UNDER_WAY).await;
+    assert_eq!((&lent["status"], &lent["parents"][0]["cum_qty"]), (&json!("done"), &json!("9990")), "{lent}");
+    let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
+    assert_eq!((&balance["cash"], &balance["lent"]), (&json!("990.01"), &json!("999000.00")), "{balance}");
+    assert_ne!(balance["equity"], before["cash"], "{balance}");
+
+    let app = app.restart().await;
+    let ann = app.login("ann").await.access;
+    let again = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
+    assert_eq!((&again["cash"], &again["lent"]), (&balance["cash"], &balance["lent"]), "{again}");
+    for (body, status) in [
+        (json!({ "symbol": "600000.SH", "client_signal_id": unique() }), 422),
+        (json!({ "amount": 0, "client_signal_id": unique() }), 422),
+        (json!({}), 400),
+    ] {
+        let refused = app.call("POST", "/v1/accounts/paper-a/repo", &ann, body.clone()).await;
+        assert_eq!(refused.status, status, "{body}: {refused:?}");
+    }
+    let target =
+        json!({ "strategy": "half", "symbol": "204001.SH", "target_quantity": 10, "client_signal_id": unique() });
+    assert_eq!(app.call("POST", "/v1/signals", &ann, target).await.status, 422);
+}
