@@ -178,7 +178,9 @@ impl Oracle {
             Event::LegsWaiting { parents, .. } => {
                 for id in parents.iter() {
                     let leg = self.legs.get_mut(id).ok_or("a leg waits that was not planned")?;
-                    must!(leg.orders.is_empty() && !leg.over, "leg {id} waits, and has an order");
+                    // What is pursued may have had orders before.
+                    let had = leg.pursued && leg.orders.iter().all(|order| self.orders[order].ended);
+                    must!((leg.orders.is_empty() || had) && !leg.over, "leg {id} waits, and has an order");
                     leg.waits = true;
                 }
             }
@@ -192,7 +194,8 @@ impl Oracle {
             Event::LegsEnded { parents, .. } => {
                 for id in parents.iter() {
                     let leg = self.legs.get_mut(id).ok_or("a leg ended that was not planned")?;
-                    must!(leg.orders.is_empty() && !leg.over, "leg {id} ended, and has an order");
+                    let had = leg.pursued && leg.orders.iter().all(|order| self.orders[order].ended);
+                    must!((leg.orders.is_empty() || had) && !leg.over, "leg {id} ended, and has an order");
                     leg.over = true;
                 }
             }

@@ -66,7 +66,8 @@ async fn an_account_is_cleared_and_what_stays_is_told() {
 async fn idle_cash_is_lent_and_is_part_of_the_equity() {
     let (app, ann) = open(json!({ "account": "paper-a" })).await;
     let feed = app.key(json!({ "name": "rates", "scopes": ["quotes:write"] })).await.1;
-    let quote = json!({ "symbol": "204001.SH", "last": "2.000", "bid": "2.000", "ask": "2.005" });
+    let quote = json!({ "symbol": "204001.SH", "last": "2.000", "bid": "2.000", "ask": "2.005",
+        "bid_size": 1_000_000, "ask_size": 1_000_000 });
     assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [quote] })).await.status, 200);
     let before = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
 
