@@ -182,6 +182,7 @@ impl Signalbox {
         for left in rest.accounts.keys() {
             error!(account.id = %left, "account {left} is stored and not configured: it is not traded");
         }
+        let hours = facts::shared(&settings.data_dir, &settings.futures)?;
         let root = boot(Boot {
             clock: clock.clone(),
             journal: Arc::new(store.clone()),
@@ -189,7 +190,7 @@ impl Signalbox {
             inbox: Arc::new(inbox),
             restorer: Arc::new(StoreRestorer(store.clone())),
             market: facts::market(&settings.data_dir, &settings.futures)?,
-            exchange: PaperExchange::new(settings.paper),
+            exchange: PaperExchange::new(settings.paper).with_hours(move |symbol, at| hours.matching(symbol, at)),
             accounts,
             strategies,
             groups: settings.groups.clone(),

@@ -8,7 +8,7 @@ use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::broker::BrokerReport;
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::quote::{Print, Quote};
-use signalbox_domain::symbol::Symbol;
+use signalbox_domain::symbol::{Exchange, Symbol};
 use tokio::sync::oneshot;
 
 use crate::board::Board;
@@ -111,16 +111,20 @@ impl Handler<Prints> for MarketActor {
     }
 }
 
-/// The session is over: day orders expire.
+/// The mainland's session is over, or that of a market abroad: day orders expire.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct EndOfDay;
+pub struct EndOfDay(pub Option<Exchange>);
 
 impl Handler<EndOfDay> for MarketActor {
     type Result = ();
 
-    fn handle(&mut self, _: EndOfDay, _: &mut Self::Context) {
-        let reports = self.exchange.end_of_day(self.board.clock.now());
+    fn handle(&mut self, message: EndOfDay, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let reports = match message.0 {
+            None => self.exchange.end_of_day(at),
+            Some(exchange) => self.exchange.end_of_day_abroad(at, exchange),
+        };
         self.deliver(reports);
     }
 }

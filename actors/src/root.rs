@@ -15,6 +15,7 @@ use signalbox_domain::ledger::{Ledger, OpeningHolding};
 use signalbox_domain::market::Market;
 use signalbox_domain::risk::{Limits, Risk};
 use signalbox_domain::strategy::{Groups, Strategy, StrategyEffects, StrategyState};
+use signalbox_domain::symbol::Exchange;
 use signalbox_domain::units::{Money, Span, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, TradingStates};
 use tokio::sync::{Notify, oneshot};
@@ -194,6 +195,9 @@ pub async fn boot(boot: Boot) -> Root {
     let market = start_fail_stop("the market feed", MarketActor::new(board.clone(), exchange), on_fatal.clone());
     let root = Root { board, market, accounts: ids, on_fatal: Fatal(on_fatal.clone()), strategies: known };
     rely_on("the calendar", root.clone().roll_days(), on_fatal.clone());
+    for exchange in [Exchange::HK, Exchange::US] {
+        rely_on("the calendar abroad", root.clone().roll_days_abroad(exchange), on_fatal.clone());
+    }
     rely_on("the marks", root.clone().mark_books(), on_fatal);
     crash_point("boot.started");
     root
@@ -420,7 +424,7 @@ impl Root {
             // One microsecond later the orders of that session have nothing to trade in any more.
             self.sleep_until(end.plus(Span::from_us(1))).await;
             info!("the session is over: day orders expire");
-            tell(&self.market, EndOfDay);
+            tell(&self.market, EndOfDay(None));
             let Some(date) = self.board.market.calendar.trade_date(self.board.clock.now()) else { continue };
             // The expiries are in the mailboxes before the new day is: the market actor has to have its turn first.
             tokio::task::yield_now().await;
@@ -430,6 +434,14 @@ impl Root {
                     tell(&account, StartDay(date));
                 }
             }
+        }
+    }
+
+    /// Ends each session of a market abroad. Its accounts share the trading days of all others.
+    async fn roll_days_abroad(self, exchange: Exchange) {
+        while let Some(end) = self.board.market.day_end_abroad(exchange, self.board.clock.now()) {
+            self.sleep_until(end.plus(Span::from_us(1))).await;
+            tell(&self.market, EndOfDay(Some(exchange)));
         }
     }
 

@@ -11,10 +11,12 @@ use async_trait::async_trait;
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
 use signalbox_domain::hash::QuickMap;
 use signalbox_domain::ids::{AccountId, OrderId};
+use signalbox_domain::market::{Matching, is_abroad};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder, VenueStatus};
-use signalbox_domain::quote::{Print, Quote};
-use signalbox_domain::units::{Price, Qty, Timestamp};
+use signalbox_domain::quote::{Bar, Print, Quote};
+use signalbox_domain::symbol::{Exchange, Symbol};
+use signalbox_domain::units::{Price, Qty, Span, Timestamp};
 
 use crate::{Broker, BrokerError};
 
@@ -28,9 +30,22 @@ pub struct PaperExchange {
 #[derive(Debug)]
 struct Floor {
     venue: PaperVenue,
+    hours: Option<HoursFn>,
+    /// Symbols whose orders are collected now.
+    collecting: QuickMap<Symbol, ()>,
     tape: QuickMap<OrderId, Vec<Report>>,
     /// Orders that ended, oldest first.
     ended: VecDeque<OrderId>,
+}
+
+/// Tells from the calendar what the market does with a symbol's orders.
+#[derive(Clone)]
+struct HoursFn(Arc<dyn Fn(Symbol, Timestamp) -> Matching + Send + Sync>);
+
+impl std::fmt::Debug for HoursFn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("hours")
+    }
 }
 
 /// Ended orders whose fills stay on the tape. An account that is rebuilt asks within a moment for what it missed; a
@@ -40,6 +55,14 @@ const ENDED_KEPT: usize = 16_384;
 impl Floor {
     fn handle(&mut self, at: Timestamp, input: VenueInput<'_>) -> Vec<(AccountId, BrokerReport)> {
         let mut events = Vec::with_capacity(2);
+        // The market's own time says which part of the day its news are of.
+        match &input {
+            VenueInput::New(order) => self.turn(order.symbol, at),
+            VenueInput::Quote(quote) => self.turn(quote.symbol, quote.at),
+            VenueInput::Print(print) => self.turn(print.symbol, print.at),
+            VenueInput::Bar(bar) => self.turn(bar.symbol, bar.at.plus(Span::from_us(-1))),
+            _ => {}
+        }
         self.venue.handle(at, input, &mut events);
         let mut reports = Vec::with_capacity(events.len());
         for event in events {
@@ -59,6 +82,23 @@ impl Floor {
         reports
     }
 
+    /// Tells the venue when a call auction begins or ends.
+    fn turn(&mut self, symbol: Symbol, at: Timestamp) {
+        let Some(hours) = &self.hours else { return };
+        let matching = (hours.0)(symbol, at);
+        if (matching != Matching::Continuous) == self.collecting.contains_key(&symbol) {
+            return;
+        }
+        let input = if matching == Matching::Continuous {
+            self.collecting.remove(&symbol);
+            VenueInput::Continue { symbol }
+        } else {
+            self.collecting.insert(symbol, ());
+            VenueInput::Collect { symbol, opening: matching == Matching::Opening }
+        };
+        self.venue.handle(at, input, &mut Vec::new());
+    }
+
     fn ended(&mut self, order: OrderId) {
         self.ended.push_back(order);
         if self.ended.len() > ENDED_KEPT
@@ -72,8 +112,21 @@ impl Floor {
 impl PaperExchange {
     #[must_use]
     pub fn new(conf: VenueConf) -> Self {
-        let floor = Floor { venue: PaperVenue::new(conf), tape: QuickMap::default(), ended: VecDeque::new() };
+        let floor = Floor {
+            venue: PaperVenue::new(conf),
+            hours: None,
+            collecting: QuickMap::default(),
+            tape: QuickMap::default(),
+            ended: VecDeque::new(),
+        };
         Self { floor: Arc::new(Mutex::new(floor)) }
+    }
+
+    /// The same with call auctions. Without hours everything trades as it comes.
+    #[must_use]
+    pub fn with_hours(self, hours: impl Fn(Symbol, Timestamp) -> Matching + Send + Sync + 'static) -> Self {
+        self.lock().hours = Some(HoursFn(Arc::new(hours)));
+        self
     }
 
     /// A quote moves the market; returns what it does to resting orders, in order.
@@ -88,10 +141,26 @@ impl PaperExchange {
         self.market(at, VenueInput::Print(print))
     }
 
-    /// The session is over: day orders expire.
+    /// A bar of the market, when it is over.
+    #[must_use]
+    pub fn bar(&self, at: Timestamp, bar: &Bar) -> Vec<(AccountId, BrokerReport)> {
+        self.market(at, VenueInput::Bar(bar))
+    }
+
+    /// The mainland's session is over: day orders expire.
     #[must_use]
     pub fn end_of_day(&self, at: Timestamp) -> Vec<(AccountId, BrokerReport)> {
-        self.market(at, VenueInput::EndOfDay)
+        let mut floor = self.lock();
+        floor.collecting.retain(|symbol, ()| is_abroad(*symbol));
+        floor.handle(at, VenueInput::EndOfDay)
+    }
+
+    /// The same in Hong Kong or in the United States.
+    #[must_use]
+    pub fn end_of_day_abroad(&self, at: Timestamp, exchange: Exchange) -> Vec<(AccountId, BrokerReport)> {
+        let mut floor = self.lock();
+        floor.collecting.retain(|symbol, ()| symbol.exchange() != exchange);
+        floor.handle(at, VenueInput::EndOfDayAbroad(exchange))
     }
 
     fn market(&self, at: Timestamp, input: VenueInput<'_>) -> Vec<(AccountId, BrokerReport)> {

@@ -41,6 +41,8 @@ pub enum DenialCode {
     Restricted,
     /// Buys: the account has no permission for the board or kind of instrument.
     Permission,
+    /// The instrument is paid for in another currency than the account's.
+    Currency,
     /// A contract's order does not say whether it opens or closes, or with a flag that its exchange does not know; or a
     /// share's order says so.
     PositionEffect,
@@ -103,6 +105,7 @@ impl DenialCode {
             Self::CapitalBase
                 | Self::TestSignal
                 | Self::InstrumentUnknown
+                | Self::Currency
                 | Self::PositionEffect
                 | Self::LotSize
                 | Self::TickSize

@@ -8,7 +8,7 @@ use std::ops::{Add, Sub};
 use serde::{Deserialize, Serialize};
 
 use crate::order::Side;
-use crate::units::{Money, Price, Qty, Ratio, mul_div_round};
+use crate::units::{Money, Price, Qty, Ratio, mul_div_floor, mul_div_round};
 
 /// The rates that hold for one instrument on one day in one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +19,23 @@ pub struct FeeRules {
     pub commission_cap: Ratio,
     /// Per order, not per fill (the same notice: 5 yuan).
     pub commission_min: Money,
-    /// Paid by the seller only.
+    /// Paid by the seller, and by the buyer too where `stamp_duty_of` says so.
     pub stamp_duty_sell: Ratio,
+    #[serde(default)]
+    pub stamp_duty_of: StampDutyOf,
     /// Paid by both sides.
     pub transfer_fee: Ratio,
+}
+
+/// Who pays stamp duty, and how it is rounded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StampDutyOf {
+    /// Rounded to the cent.
+    #[default]
+    Seller,
+    /// Hong Kong: rounded up to the dollar.
+    Both,
 }
 
 /// The parts of a fee, each a whole number of cents.
@@ -57,9 +70,10 @@ impl FeeRules {
         }
         Fees {
             commission: cents(cum_amount, self.commission).max(self.commission_min),
-            stamp_duty: match side {
-                Side::Buy => Money::ZERO,
-                Side::Sell => cents(cum_amount, self.stamp_duty_sell),
+            stamp_duty: match (self.stamp_duty_of, side) {
+                (StampDutyOf::Both, _) => up_to_one(cum_amount, self.stamp_duty_sell),
+                (StampDutyOf::Seller, Side::Buy) => Money::ZERO,
+                (StampDutyOf::Seller, Side::Sell) => cents(cum_amount, self.stamp_duty_sell),
             },
             transfer_fee: cents(cum_amount, self.transfer_fee),
         }
@@ -135,6 +149,13 @@ fn cents(amount: Money, rate: Ratio) -> Money {
     Money::from_e4(mul_div_round(amount.e4(), rate.e6(), Ratio::ONE.e6() * E4_PER_CENT).saturating_mul(E4_PER_CENT))
 }
 
+/// Amount times rate, rounded up to a whole unit of the currency.
+fn up_to_one(amount: Money, rate: Ratio) -> Money {
+    const E4_PER_UNIT: i64 = 10_000;
+    let units = -mul_div_floor(-amount.e4(), rate.e6(), Ratio::ONE.e6() * E4_PER_UNIT);
+    Money::from_e4(units.saturating_mul(E4_PER_UNIT))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -147,6 +168,7 @@ mod tests {
         commission_cap: Ratio::from_e6(3_000),
         commission_min: Money::from_units(5),
         stamp_duty_sell: Ratio::from_e6(500),
+        stamp_duty_of: StampDutyOf::Seller,
         transfer_fee: Ratio::from_e6(10),
     };
 
@@ -181,6 +203,16 @@ mod tests {
     }
 
     #[test]
+    fn hong_kong_takes_stamp_duty_of_both_sides_up_to_the_dollar() {
+        let rules = FeeRules { stamp_duty_sell: Ratio::from_e6(1_000), stamp_duty_of: StampDutyOf::Both, ..STOCK };
+        for side in [Side::Buy, Side::Sell] {
+            assert_eq!(rules.fees(side, yuan("50000")).stamp_duty, yuan("50"));
+            assert_eq!(rules.fees(side, yuan("50000.01")).stamp_duty, yuan("51"));
+            assert_eq!(rules.fill_fees(side, yuan("50000.01"), yuan("50900")).stamp_duty, Money::ZERO);
+        }
+    }
+
+    #[test]
     fn a_negotiated_commission_stays_below_the_cap() {
         assert_eq!(STOCK.with_commission(Ratio::from_e6(100)).commission, Ratio::from_e6(100));
         assert_eq!(STOCK.with_commission(Ratio::from_percent(1)).commission, STOCK.commission_cap);
@@ -195,7 +227,8 @@ mod tests {
             rate in 0_i64..4_000,
         ) {
             let side = if sell { Side::Sell } else { Side::Buy };
-            let rules = STOCK.with_commission(Ratio::from_e6(rate));
+            let of = if rate % 2 == 0 { StampDutyOf::Both } else { StampDutyOf::Seller };
+            let rules = FeeRules { stamp_duty_of: of, ..STOCK }.with_commission(Ratio::from_e6(rate));
             let (mut amount, mut sum) = (Money::ZERO, Fees::default());
             for (price, qty) in fills {
                 let after = amount + Price::from_e4(price).times(Qty::new(qty));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::csv::{CsvError, Table};
-use crate::symbol::{Symbol, SymbolError};
+use crate::rules::abroad::ForeignBook;
+use crate::symbol::{Exchange, Symbol, SymbolError};
 use crate::symbols::board_of;
 use crate::units::TradeDate;
 
@@ -44,6 +45,12 @@ pub enum Board {
     Repo,
     BShare,
     Reit,
+    #[serde(rename = "hk")]
+    #[strum(serialize = "hk")]
+    HongKong,
+    #[serde(rename = "us")]
+    #[strum(serialize = "us")]
+    UnitedStates,
 }
 
 /// How soon a purchase can be sold again. Only funds know anything but `Ordinary`: a fund whose underlying trades on the
@@ -286,6 +293,35 @@ impl Instruments {
             Some(wrong) => Err(InstrumentsError::StNow { symbol: wrong.symbol, st: wrong.st }),
             None => Ok(self),
         }
+    }
+
+    /// The same with the shares that trade abroad.
+    ///
+    /// # Errors
+    /// [`InstrumentsError::Twice`] for a symbol that is here already.
+    pub fn with_abroad(mut self, shares: &ForeignBook) -> Result<Self, InstrumentsError> {
+        for share in shares.shares() {
+            let symbol = share.symbol;
+            let Err(at) = self.sorted.binary_search_by_key(&symbol, |i| i.symbol) else {
+                return Err(InstrumentsError::Twice { symbol });
+            };
+            let board = if symbol.exchange() == Exchange::HK { Board::HongKong } else { Board::UnitedStates };
+            self.sorted.insert(
+                at,
+                Instrument {
+                    symbol,
+                    name: share.name.clone(),
+                    board,
+                    st: false,
+                    settle: Settle::Ordinary,
+                    etf_20pct: false,
+                    listed_on: share.listed_on,
+                    currency: share.currency,
+                    history: Arc::default(),
+                },
+            );
+        }
+        Ok(self)
     }
 
     #[must_use]

@@ -1,8 +1,13 @@
 //! The market as rules: which days and hours, which instruments, and what holds for one of them on one day.
 
+mod abroad;
 mod elsewhere;
+mod matching;
 
 use std::cell::RefCell;
+
+pub use abroad::{Foreign, is_abroad};
+pub use matching::{Matching, matching};
 
 pub use elsewhere::{ContractTerms, Elsewhere, Futures, ProductTerms, is_elsewhere, is_future, worst};
 
@@ -12,7 +17,7 @@ use crate::hash::QuickMap;
 use crate::instrument::{Instrument, Instruments};
 use crate::order::OrdType;
 use crate::rules::{DayRules, NoRule, RuleBook};
-use crate::symbol::Symbol;
+use crate::symbol::{Exchange, Symbol};
 use crate::units::{Span, Timestamp, TradeDate};
 
 /// Calendar, instruments and rule book, with the day's rules of each instrument at hand.
@@ -122,6 +127,12 @@ impl Market {
         }
     }
 
+    /// When the market abroad is done with the day of which something is still to come; `None` for all others.
+    #[must_use]
+    pub fn day_end_abroad(&self, exchange: Exchange, at: Timestamp) -> Option<Timestamp> {
+        self.elsewhere.foreign.as_ref()?.sessions(exchange)?.day_end(at)
+    }
+
     /// How old a price is that was made at `seen`: where none is made, none grows old.
     #[must_use]
     pub fn price_age(&self, symbol: Symbol, seen: Timestamp, at: Timestamp, closing_auction: bool) -> Span {
@@ -129,6 +140,13 @@ impl Market {
             true => self.elsewhere.price_age(&self.calendar, symbol, seen, at),
             false => self.calendar.price_age(seen, at, closing_auction),
         }
+    }
+
+    /// Whether orders trade as they come, or are collected for a call auction.
+    #[must_use]
+    pub fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching {
+        let closing = |date| self.day(symbol, date).is_ok_and(|rules| rules.closing_auction);
+        matching(&self.calendar, &self.elsewhere, symbol, at, closing)
     }
 
     /// Whether orders are matched as they come.

@@ -40,7 +40,7 @@
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId};
 use crate::order::{OrdType, Side, TimeInForce};
 use crate::quote::{Bar, Print, Quote};
-use crate::symbol::Symbol;
+use crate::symbol::{Exchange, Symbol};
 use crate::units::{Price, Qty, Ratio, Timestamp};
 
 mod book;
@@ -55,6 +55,7 @@ mod properties;
 mod stories;
 
 use crate::hash::QuickMap;
+use crate::market::is_abroad;
 use book::Book;
 use register::{Fate, Key, Record, Register};
 use resting::{Effects, Resting, broker_order_id};
@@ -131,8 +132,11 @@ pub enum VenueInput<'a> {
     Continue {
         symbol: Symbol,
     },
-    /// All resting orders expire, in the order of their arrival, and the market is forgotten.
+    /// The mainland's day is over: resting orders expire, in the order of their arrival, and the market is forgotten. What
+    /// trades abroad stays.
     EndOfDay,
+    /// The same for what trades on this exchange in Hong Kong or the United States.
+    EndOfDayAbroad(Exchange),
 }
 
 /// What the venue tells an account. A fill that completes the quantity, `Rejected`, `Canceled` and `Expired` end an
@@ -263,7 +267,13 @@ impl PaperVenue {
             }
             VenueInput::Collect { symbol, opening } => self.books.entry(symbol).or_default().collect(opening),
             VenueInput::Continue { symbol } => self.books.entry(symbol).or_default().go_on(),
-            VenueInput::EndOfDay => self.end_of_day(out),
+            VenueInput::EndOfDay => {
+                self.expire(|symbol| !is_abroad(symbol), out);
+                self.register.end_of_day();
+            }
+            VenueInput::EndOfDayAbroad(exchange) => {
+                self.expire(|symbol| is_abroad(symbol) && symbol.exchange() == exchange, out);
+            }
         }
     }
 
@@ -348,15 +358,15 @@ impl PaperVenue {
         }
     }
 
-    fn end_of_day(&mut self, out: &mut Vec<VenueEvent>) {
-        let mut resting: Vec<(u64, Resting)> = self.books.drain().flat_map(|(_, book)| book.into_orders()).collect();
+    fn expire(&mut self, ends: impl Fn(Symbol) -> bool, out: &mut Vec<VenueEvent>) {
+        let over = self.books.extract_if(|symbol, _| ends(*symbol));
+        let mut resting: Vec<(u64, Resting)> = over.flat_map(|(_, book)| book.into_orders()).collect();
         resting.sort_unstable_by_key(|(seq, _)| *seq);
         for (_, resting) in resting {
             self.register.finish(&resting, VenueStatus::Expired);
             let (order, account) = resting.key;
             out.push(VenueEvent::Expired { account, order, cum_qty: resting.cum_qty });
         }
-        self.register.end_of_day();
     }
 }
 

@@ -61,6 +61,7 @@ pub fn plan(
         buy_min: rules.buy_min,
         sell_min: rules.sell_min,
         t_plus_1: rules.min_holding_days > 0,
+        odd_lots: rules.abroad.is_none(),
         date,
         contract: rules.contract,
         rules,
@@ -99,6 +100,8 @@ struct Planner<'a> {
     buy_min: Qty,
     sell_min: Qty,
     t_plus_1: bool,
+    /// What is left below a lot may be sold with all the rest.
+    odd_lots: bool,
     date: TradeDate,
     contract: Option<Contract>,
     rules: DayRules,
@@ -361,14 +364,15 @@ impl Planner<'_> {
     /// remainder below a lot goes only with all the rest.
     fn sell_up_to(&mut self, account: &AccountId, wanted: Qty) {
         let sellable = (self.sellable(account) - (self.pending)(account).sells).max(Qty::ZERO);
-        let sell = if wanted >= sellable { sellable } else { self.whole(Side::Sell, wanted) };
+        let sell =
+            if wanted >= sellable && self.odd_lots { sellable } else { self.whole(Side::Sell, wanted.min(sellable)) };
         self.residual += wanted - sell;
         self.push(account, Side::Sell, sell);
     }
 
     /// An order in whole lots, or of everything; the rest is residual.
     fn leg(&mut self, account: &AccountId, side: Side, share: Qty) {
-        let everything = side == Side::Sell && share == self.sellable(account);
+        let everything = side == Side::Sell && self.odd_lots && share == self.sellable(account);
         let leg = if everything { share } else { self.whole(side, share) };
         self.residual += share - leg;
         self.push(account, side, leg);

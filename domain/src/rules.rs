@@ -8,6 +8,7 @@ mod book;
 
 pub use book::{NoRule, Rule, RuleBook, RuleBookError};
 
+use abroad::Abroad;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Contract;
@@ -59,6 +60,7 @@ pub struct DayRules {
     pub order_max_limit: Qty,
     /// The largest market order.
     pub order_max_market: Qty,
+    /// Where it depends on the price, the smallest of all: ask [`DayRules::tick_at`].
     pub tick: Price,
     pub limit: PriceLimit,
     /// The band reaches at least one tick to each side, even where the percentage rounds to nothing.
@@ -75,6 +77,8 @@ pub struct DayRules {
     pub fees: FeeRules,
     /// What the contract asks; `None` for shares.
     pub contract: Option<Contract>,
+    /// What only Hong Kong and the United States have.
+    pub abroad: Option<Abroad>,
 }
 
 /// The most that one share of a buy may cost: its limit. At the market it may fill as high as the day allows; without a
@@ -151,7 +155,27 @@ impl DayRules {
     /// Whether this is a price that can be ordered at: positive and on the tick.
     #[must_use]
     pub fn on_tick(&self, price: Price) -> bool {
-        price.is_positive() && price.e4() % self.tick.e4() == 0
+        price.is_positive() && price.e4() % self.tick_at(price).e4() == 0
+    }
+
+    /// The tick at this price.
+    #[must_use]
+    pub fn tick_at(&self, price: Price) -> Price {
+        // Above the ladder nothing is on the tick.
+        self.abroad.map_or(self.tick, |abroad| abroad.ladder.tick(price).unwrap_or(Price::MAX))
+    }
+
+    /// The nearest price that can be ordered at and costs the side no more: a buy is rounded down, a sell up.
+    #[must_use]
+    pub fn to_tick(&self, side: Side, price: Price) -> Price {
+        let tick = self.tick.e4();
+        let rounded = match (self.abroad, side) {
+            (Some(abroad), Side::Buy) => abroad.ladder.round_down(price).map_or(tick, Price::e4),
+            (Some(abroad), Side::Sell) => abroad.ladder.round_up(price).map_or(price.e4(), Price::e4),
+            (None, Side::Buy) => price.e4().div_euclid(tick).saturating_mul(tick),
+            (None, Side::Sell) => -(-price.e4()).div_euclid(tick).saturating_mul(tick),
+        };
+        Price::from_e4(rounded.max(tick))
     }
 
     /// The largest single order of this type.
@@ -236,6 +260,9 @@ impl DayRules {
     /// The part of a position that no round order can sell: what is left beside whole steps, or a position below the
     /// minimum. Zero when there is none.
     fn odd_remainder(&self, sellable: Qty) -> Qty {
+        if self.abroad.is_some() {
+            return Qty::ZERO; // it trades on a board of its own
+        }
         if sellable < self.sell_min { sellable } else { sellable - sellable.floor_to_lot(self.sell_step) }
     }
 
@@ -256,6 +283,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fees::StampDutyOf;
     use crate::units::Money;
 
     const TEN_PERCENT: PriceLimit = PriceLimit::Percent { up: Ratio::from_percent(10), down: Ratio::from_percent(10) };
@@ -281,9 +309,11 @@ mod tests {
             commission_cap: Ratio::from_e6(3_000),
             commission_min: Money::from_units(5),
             stamp_duty_sell: Ratio::from_e6(500),
+            stamp_duty_of: StampDutyOf::Seller,
             transfer_fee: Ratio::from_e6(10),
         },
         contract: None,
+        abroad: None,
     };
 
     const STAR: DayRules = DayRules {

@@ -12,25 +12,27 @@ use signalbox_domain::account::{
 };
 use signalbox_domain::broker::BrokerRequest;
 use signalbox_domain::calendar::Calendar;
-use signalbox_domain::calendar::sessions::FutureDays;
+use signalbox_domain::calendar::sessions::{FutureDays, Sessions};
 use signalbox_domain::contract::{ContractFees, LotFee};
 use signalbox_domain::event::Event;
 use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::instrument::Instruments;
 use signalbox_domain::ledger::{Ledger, OpeningHolding};
-use signalbox_domain::market::{ContractTerms, Elsewhere, Futures, Market};
+use signalbox_domain::market::{ContractTerms, Elsewhere, Foreign, Futures, Market};
 use signalbox_domain::replay::Replay;
 use signalbox_domain::risk::{LimitFact, Limits, LimitsRefused, Risk, RiskEffects, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::rules::RuleBook;
+use signalbox_domain::rules::abroad::ForeignBook;
 use signalbox_domain::seeded::{SeededBug, seeded};
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{
     Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
 };
+use signalbox_domain::symbol::Exchange;
 use signalbox_domain::tables::Tables;
-use signalbox_domain::units::{Money, Ratio, Timestamp};
+use signalbox_domain::units::{Money, Ratio, Span, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
 
 /// The real market's rules.
@@ -45,10 +47,12 @@ pub fn market() -> Market {
     ]);
     let calendar = calendar.expect("calendar");
     let elsewhere = elsewhere(&calendar);
-    Market::new(calendar, instruments.expect("instruments"), rules.expect("rules")).with(elsewhere)
+    let abroad = elsewhere.foreign.as_ref().expect("shares abroad");
+    let instruments = instruments.expect("instruments").with_abroad(&abroad.book).expect("other symbols");
+    Market::new(calendar, instruments, rules.expect("rules")).with(elsewhere)
 }
 
-/// Futures at a broker that takes 15 % where the data say nothing, and 0.01 % of the value of each lot.
+/// Shares abroad, and futures at a broker that takes 15 % where the data say nothing, and 0.01 % of the value of each lot.
 fn elsewhere(calendar: &Calendar) -> Elsewhere {
     let book = FuturesBook::parse(
         include_str!("../../conf/instruments/cn_futures_products.csv"),
@@ -63,7 +67,18 @@ fn elsewhere(calendar: &Calendar) -> Elsewhere {
     };
     let days = FutureDays::parse("nights", nights, calendar).expect("nights");
     let futures = Futures { book: book.expect("products"), days, terms };
-    Elsewhere { futures: Some(Arc::new(futures)) }
+    let book = ForeignBook::parse(
+        include_str!("../../conf/instruments/abroad.csv"),
+        include_str!("../../conf/rules/abroad.csv"),
+    );
+    let hong_kong = include_str!("../../conf/calendars/hkex_sessions.csv");
+    let new_york = include_str!("../../conf/calendars/nyse_sessions.csv");
+    let foreign = Foreign {
+        book: book.expect("shares abroad"),
+        hong_kong: Sessions::hong_kong("days", hong_kong).expect("days"),
+        new_york: Sessions::new_york("days", new_york).expect("days"),
+    };
+    Elsewhere { futures: Some(Arc::new(futures)), foreign: Some(Arc::new(foreign)) }
 }
 
 /// An account as the desk opens it.
@@ -196,6 +211,16 @@ impl Desk {
         self.inbox.insert(signal.id);
         self.signals.insert(signal.id, signal);
         self.release();
+    }
+
+    /// When the next market is done with its day, just after that: the mainland, or one abroad.
+    #[must_use]
+    pub fn next_day_end(&self) -> Option<(Timestamp, Option<Exchange>)> {
+        let (just, last) = (Span::from_us(1), self.at.plus(Span::from_us(-1)));
+        let mainland = self.market.calendar.session_end(last).map(|end| (end.plus(just), None));
+        let abroad = [Exchange::HK, Exchange::US].into_iter();
+        let abroad = abroad.filter_map(|at| Some((self.market.day_end_abroad(at, last)?.plus(just), Some(at))));
+        abroad.chain(mainland).min_by_key(|(end, _)| *end)
     }
 
     /// Starts the trading day of the present time in every account.

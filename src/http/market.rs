@@ -280,7 +280,11 @@ impl InstrumentView {
             currency: instrument.currency.into(),
             st: instrument.st,
             listed_on: instrument.listed_on.map(|day| day.to_string()),
-            rules: rules.map(|(date, rules)| RulesView::of(date, &rules, band(Some(&rules), quote.as_ref()))),
+            rules: rules.map(|(date, rules)| {
+                // Abroad the tick depends on the price.
+                let tick = quote.as_ref().map_or(rules.tick, |quote| rules.tick_at(quote.last));
+                RulesView { tick: tick.to_string(), ..RulesView::of(date, &rules, band(Some(&rules), quote.as_ref())) }
+            }),
         }
     }
 }

@@ -281,11 +281,11 @@ async fn refuse(principal: &Principal, signal: &Signal, front: &Front) -> Result
     }
     match signal.limit_price {
         Some(price) if signal.ord_type == OrdType::Limit && !rules.on_tick(price) => {
-            let detail = format!("price {price} is no multiple of the tick {}", rules.tick);
+            let detail = format!("price {price} is no multiple of the tick {}", rules.tick_at(price));
             Err(never(Code::TickSize, DenialCode::TickSize, "limit_price", detail).denials(vec![numbers(
                 DenialCode::TickSize,
                 Measure::Price(price),
-                Measure::Price(rules.tick),
+                Measure::Price(rules.tick_at(price)),
             )]))
         }
         _ => Ok(()),

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::instrument::Instruments;
-use signalbox_domain::market::{ContractTerms, Elsewhere, Futures, Market};
+use signalbox_domain::market::{ContractTerms, Elsewhere, Foreign, Futures, Market};
 use signalbox_domain::rules::RuleBook;
+use signalbox_domain::rules::abroad::ForeignBook;
 
 use super::MarketFacts;
 use super::calendars::{Calendars, CalendarsError};
@@ -61,7 +62,16 @@ fn read(data_dir: &Path, terms: &ContractTerms) -> Result<Read, FactsError> {
     )
     .map_err(|e| FactsError::Shipped("futures", e.to_string()))?;
     let futures = Futures { book, days: days.nights, terms: terms.clone() };
-    Ok((calendar, instruments, rules, Elsewhere { futures: Some(Arc::new(futures)) }))
+    let shares = ForeignBook::parse(
+        include_str!("../../conf/instruments/abroad.csv"),
+        include_str!("../../conf/rules/abroad.csv"),
+    )
+    .map_err(|e| FactsError::Shipped("shares abroad", e.to_string()))?;
+    let instruments =
+        instruments.with_abroad(&shares).map_err(|e| FactsError::Shipped("shares abroad", e.to_string()))?;
+    let foreign = Foreign { book: shares, hong_kong: days.hong_kong, new_york: days.new_york };
+    let elsewhere = Elsewhere { futures: Some(Arc::new(futures)), foreign: Some(Arc::new(foreign)) };
+    Ok((calendar, instruments, rules, elsewhere))
 }
 
 #[cfg(test)]

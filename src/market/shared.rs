@@ -2,7 +2,7 @@
 
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::instrument::{Instrument, Instruments};
-use signalbox_domain::market::{Elsewhere, is_elsewhere};
+use signalbox_domain::market::{Elsewhere, Matching, is_elsewhere, matching};
 use signalbox_domain::rules::{DayRules, NoRule, RuleBook};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Timestamp, TradeDate};
@@ -58,6 +58,13 @@ impl MarketFacts {
             true => self.elsewhere.session_end(&self.calendar, symbol, at),
             false => self.calendar.session_end(at),
         }
+    }
+
+    /// Whether orders trade as they come, or are collected for a call auction.
+    #[must_use]
+    pub fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching {
+        let closing = |date| self.day(symbol, date).is_ok_and(|rules| rules.closing_auction);
+        matching(&self.calendar, &self.elsewhere, symbol, at, closing)
     }
 
     /// What holds for the instrument on the day.

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use signalbox::store::{Change, Expect, NewSignal, Store, StoreConf};
 use signalbox_actors::journal::{Entry, Journal, Ticket};
 use signalbox_domain::event::Event;
-use signalbox_domain::fees::FeeRules;
+use signalbox_domain::fees::{FeeRules, StampDutyOf};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, ParentId, SignalId, StrategyId};
 use signalbox_domain::ledger::{Book, Day, Entry as Since};
 use signalbox_domain::order::{Approval, OrdType, Order, OrderFact, OrderTerms, Side, TimeInForce};
@@ -182,6 +182,7 @@ pub(crate) fn approval() -> Arc<Approval> {
             commission: Ratio::from_e6(250),
             commission_min: Money::from_units(5),
             stamp_duty_sell: Ratio::from_e6(1_000),
+            stamp_duty_of: StampDutyOf::Seller,
             transfer_fee: Ratio::from_e6(20),
         },
         contract: None,

@@ -1,7 +1,7 @@
 //! What an account keeps in mind.
 
 use super::*;
-use crate::fees::FeeRules;
+use crate::fees::{FeeRules, StampDutyOf};
 use crate::ids::SignalId;
 use crate::order::{Approval, OrdType, TimeInForce};
 use crate::signal::Source;
@@ -29,6 +29,7 @@ fn ended(number: u64) -> Order {
         commission_cap: Ratio::ZERO,
         commission_min: Money::ZERO,
         stamp_duty_sell: Ratio::ZERO,
+        stamp_duty_of: StampDutyOf::Seller,
         transfer_fee: Ratio::ZERO,
     };
     let trade_date = TradeDate::from_yyyymmdd(20_250_303).expect("a date");

@@ -200,6 +200,15 @@ impl Sessions {
         regular(self.of(day)?).last().map(|session| session.until)
     }
 
+    /// When nothing of the trading day is left at the instant: regular trading and its closing auction are over. Of a day
+    /// that is over already, the next one's.
+    #[must_use]
+    pub fn day_end(&self, at: Timestamp) -> Option<Timestamp> {
+        let days = next_two(&self.days, self.local_date(at)?);
+        let end = |day| self.of(day)?.iter().rfind(|session| session.part != Part::PostMarket).map(|s| s.until);
+        days.into_iter().flatten().filter_map(end).find(|end| *end > at)
+    }
+
     /// The continuous sessions of the next two trading days from today on.
     fn upcoming(&self, at: Timestamp) -> impl Iterator<Item = Session> {
         let days = self.local_date(at).map(|today| next_two(&self.days, today)).unwrap_or_default();

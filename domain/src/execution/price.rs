@@ -82,7 +82,7 @@ impl<'a> Seen<'a> {
                 return Err(Denial { code: DenialCode::QuoteStale, value, limit });
             }
             PriceForm::Last { ticks } => {
-                quote.last + Price::from_e4(self.rules.tick.e4().saturating_mul(i64::from(ticks)))
+                quote.last + Price::from_e4(self.rules.tick_at(quote.last).e4().saturating_mul(i64::from(ticks)))
             }
             PriceForm::OppositeBest => match side {
                 Side::Buy => quote.ask.ok_or_else(|| missing("no ask"))?,
@@ -99,13 +99,7 @@ impl<'a> Seen<'a> {
 
     /// The nearest price that the exchange takes.
     fn taken(&self, side: Side, wanted: Price, quote: &Quote) -> Price {
-        let tick = self.rules.tick.e4();
-        let e4 = wanted.e4();
-        let on_tick = match side {
-            Side::Buy => e4.div_euclid(tick).saturating_mul(tick),
-            Side::Sell => -(-e4).div_euclid(tick).saturating_mul(tick),
-        };
-        let mut px = Price::from_e4(on_tick.max(tick));
+        let mut px = self.rules.to_tick(side, wanted);
         if let Some((low, high)) = self.band() {
             px = px.max(low).min(high);
         }

@@ -1,13 +1,14 @@
 //! The markets beside the mainland's shares: Chinese futures, each product with its own hours and its night before the
-//! day.
+//! day, and shares abroad.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::abroad::{Foreign, is_abroad};
 use crate::calendar::Calendar;
-use crate::calendar::sessions::{FutureDays, FutureHours, Part, Session};
+use crate::calendar::sessions::{FutureDays, FutureHours, Part, Session, Sessions};
 use crate::contract::{Contract, ContractFees};
-use crate::fees::FeeRules;
+use crate::fees::{FeeRules, StampDutyOf};
 use crate::futures::{FutureFacts, FuturesBook};
 use crate::order::OrdType;
 use crate::rules::{DayRules, Hours, NoRule, PriceLimit};
@@ -18,6 +19,7 @@ use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 #[derive(Debug, Clone, Default)]
 pub struct Elsewhere {
     pub futures: Option<Arc<Futures>>,
+    pub foreign: Option<Arc<Foreign>>,
 }
 
 /// Products, days and what the broker asks.
@@ -52,7 +54,7 @@ const AGE_DAYS_MAX: usize = 3;
 /// Whether the symbol trades on none of the mainland's stock exchanges.
 #[must_use]
 pub fn is_elsewhere(symbol: Symbol) -> bool {
-    is_future(symbol) || matches!(symbol.exchange(), Exchange::HK | Exchange::US)
+    is_future(symbol) || is_abroad(symbol)
 }
 
 /// Whether the symbol is a contract: a product and the month in which it ends.
@@ -64,23 +66,54 @@ pub fn is_future(symbol: Symbol) -> bool {
 
 /// The hours of one instrument: its sessions around an instant.
 #[derive(Debug)]
-struct HoursOf<'a> {
-    futures: &'a Futures,
-    hours: FutureHours,
-    mainland: &'a Calendar,
+enum HoursOf<'a> {
+    Contract { futures: &'a Futures, hours: FutureHours, mainland: &'a Calendar },
+    Share(&'a Sessions),
 }
 
 impl HoursOf<'_> {
     fn of(&self, day: TradeDate) -> Vec<Session> {
-        self.futures.days.of(&self.hours, day).unwrap_or_default()
+        let sessions = match self {
+            Self::Contract { futures, hours, .. } => futures.days.of(hours, day),
+            Self::Share(sessions) => sessions.of(day),
+        };
+        sessions.unwrap_or_default()
     }
 
     fn trade_date(&self, at: Timestamp) -> Option<TradeDate> {
-        self.futures.days.trade_date(&self.hours, at)
+        match self {
+            Self::Contract { futures, hours, .. } => futures.days.trade_date(hours, at),
+            Self::Share(sessions) => sessions.trade_date(at),
+        }
     }
 
     fn session(&self, at: Timestamp) -> Option<Session> {
-        self.futures.days.at(&self.hours, at)
+        match self {
+            Self::Contract { futures, hours, .. } => futures.days.at(hours, at),
+            Self::Share(sessions) => sessions.at(at),
+        }
+    }
+
+    fn next_open(&self, at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Contract { futures, hours, .. } => futures.days.next_open(hours, at),
+            Self::Share(sessions) => sessions.next_open(at),
+        }
+    }
+
+    /// When the trading day ends that an order at this instant belongs to.
+    fn session_end(&self, at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Contract { .. } => self.of(self.trade_date(at)?).last().map(|session| session.until),
+            Self::Share(sessions) => sessions.session_end(at),
+        }
+    }
+
+    fn next_trading_day(&self, day: TradeDate) -> Option<TradeDate> {
+        match self {
+            Self::Contract { mainland, .. } => mainland.next_trading_day(day),
+            Self::Share(sessions) => sessions.calendar().next_trading_day(day),
+        }
     }
 }
 
@@ -96,6 +129,9 @@ impl Elsewhere {
     /// # Errors
     /// [`NoRule`] where nothing is known of the product, of the day, or of the margin.
     pub fn day(&self, symbol: Symbol, date: TradeDate) -> Result<DayRules, NoRule> {
+        if let Some(foreign) = self.foreign.as_ref().filter(|_| is_abroad(symbol)) {
+            return foreign.day(symbol, date);
+        }
         let futures = self.futures.as_ref().filter(|_| is_future(symbol)).ok_or(NoRule::UnknownSymbol { symbol })?;
         let facts = futures.book.day(symbol, date)?;
         let terms = futures.terms.products.get(crate::futures::product_of(symbol.code())).copied().unwrap_or_default();
@@ -132,16 +168,13 @@ impl Elsewhere {
 
     #[must_use]
     pub fn next_open(&self, mainland: &Calendar, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
-        let hours = self.hours(mainland, symbol, at)?;
-        hours.futures.days.next_open(&hours.hours, at)
+        self.hours(mainland, symbol, at)?.next_open(at)
     }
 
     /// When the trading day ends that an order at this instant belongs to.
     #[must_use]
     pub fn session_end(&self, mainland: &Calendar, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
-        let hours = self.hours(mainland, symbol, at)?;
-        let day = hours.trade_date(at)?;
-        hours.of(day).last().map(|session| session.until)
+        self.hours(mainland, symbol, at)?.session_end(at)
     }
 
     /// How old a price is that was made at `seen`: pauses in which none is made do not count, nights do.
@@ -163,7 +196,7 @@ impl Elsewhere {
             if day >= last {
                 return Span::from_us(made);
             }
-            match hours.mainland.next_trading_day(day) {
+            match hours.next_trading_day(day) {
                 Some(next) => day = next,
                 None => return whole,
             }
@@ -172,10 +205,13 @@ impl Elsewhere {
     }
 
     fn hours<'a>(&'a self, mainland: &'a Calendar, symbol: Symbol, at: Timestamp) -> Option<HoursOf<'a>> {
+        if is_abroad(symbol) {
+            return self.foreign.as_ref()?.sessions(symbol.exchange()).map(HoursOf::Share);
+        }
         let futures = self.futures.as_ref().filter(|_| is_future(symbol))?;
         // The hours of the day to come hold from the close of the one before on.
         let hours = futures.book.day(symbol, mainland.trade_date(at)?).ok()?.hours;
-        Some(HoursOf { futures, hours, mainland })
+        Some(HoursOf::Contract { futures, hours, mainland })
     }
 }
 
@@ -203,9 +239,11 @@ fn rules_of(facts: &FutureFacts, contract: Contract) -> DayRules {
             commission_cap: Ratio::ZERO,
             commission_min: Money::ZERO,
             stamp_duty_sell: Ratio::ZERO,
+            stamp_duty_of: StampDutyOf::Seller,
             transfer_fee: Ratio::ZERO,
         },
         contract: Some(contract),
+        abroad: None,
     }
 }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use strum::IntoEnumIterator;
 
 use super::*;
+use crate::fees::StampDutyOf;
 use crate::ids::SignalId;
 use crate::reconcile::ParkReason;
 use crate::units::Ratio;
@@ -35,6 +36,7 @@ fn fresh() -> Order {
         commission_cap: Ratio::from_e6(3_000),
         commission_min: Money::from_units(5),
         stamp_duty_sell: Ratio::from_e6(500),
+        stamp_duty_of: StampDutyOf::Seller,
         transfer_fee: Ratio::from_e6(10),
     };
     let approval = Approval {

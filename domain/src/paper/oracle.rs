@@ -176,6 +176,7 @@ impl Oracle {
                 }
                 self.set_market(symbol, market);
             }
+            VenueInput::EndOfDayAbroad(_) => {}
             VenueInput::EndOfDay => {
                 for order in self.orders.iter_mut() {
                     order.days_ended += 1;

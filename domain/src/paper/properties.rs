@@ -362,7 +362,8 @@ impl Watch {
                         prop_assert!(!better, "{px} is better than everything that was traded");
                     }
                     if self.tapes.get(&terms.symbol).is_some_and(|tape| tape.collects) {
-                        prop_assert!(traded.1 > 0, "nothing was traded in the auction");
+                        let auctioned = !matches!(step, Step::Print(print) if print.aggressor != Aggressor::Auction);
+                        prop_assert!(traded.1 > 0 && auctioned, "nothing was traded in the auction");
                         if terms.band.is_none() {
                             let one = *auction_px.get_or_insert(*px);
                             prop_assert!(*px == one, "an auction has one price");

@@ -183,6 +183,9 @@ impl Register {
 
     pub(super) fn end_of_day(&mut self) {
         self.day_before = std::mem::take(&mut self.today);
+        // What trades abroad works on.
+        let works = |_: &Key, record: &mut Record| matches!(record.fate, Fate::Working(_));
+        self.today.special = self.day_before.special.extract_if(works).collect();
     }
 
     fn put_over(&mut self, (order, account): Key, over: Over) {

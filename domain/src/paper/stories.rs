@@ -574,6 +574,38 @@ fn the_volume_of_the_first_tick_is_the_opening_auctions() {
 }
 
 #[test]
+fn the_mainlands_day_ends_without_the_others_and_an_order_abroad_works_through_two_of_its_ends() {
+    let mut venue = PaperVenue::new(CALM);
+    let abroad = |text| Symbol::parse(text).expect("a symbol");
+    let (tencent, apple) = (abroad("700.HK"), abroad("AAPL.US"));
+    let mut told = |input| {
+        let mut out = Vec::new();
+        venue.handle(Timestamp::default(), input, &mut out);
+        out.iter().map(show).collect::<Vec<_>>()
+    };
+    for (line, symbol) in
+        [("buy a 1 100 10.00", tencent), ("buy a 2 100 10.00", apple), ("buy a 3 100 10.00", symbol())]
+    {
+        told(VenueInput::New(VenueOrder { symbol, ..order(line, Qty::ZERO) }));
+    }
+    assert_eq!(told(VenueInput::EndOfDay), ["-> a 3 expired 0"]);
+    assert_eq!(told(VenueInput::EndOfDayAbroad(Exchange::HK)), ["-> a 1 expired 0"]);
+    assert!(told(VenueInput::EndOfDay).is_empty());
+    let print = Print {
+        symbol: apple,
+        at: Timestamp::default(),
+        price: px("9.99"),
+        qty: Qty::new(100),
+        aggressor: Aggressor::Sell,
+    };
+    assert_eq!(told(VenueInput::Print(&print)), ["-> a P2-1 filled 100 at 10.00"]);
+    assert_eq!(
+        told(VenueInput::Cancel { account: account("a"), order: OrderId::new(2) }),
+        ["-> a 2 cancel rejected TooLate(Filled)"]
+    );
+}
+
+#[test]
 fn ten_thousand_accounts_share_one_print() {
     let mut venue = PaperVenue::new(CALM);
     let mut out = Vec::new();

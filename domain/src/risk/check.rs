@@ -3,7 +3,7 @@
 use crate::denial::{DenialCode, Measure};
 use crate::event::TradingState;
 use crate::fees::most_steps;
-use crate::instrument::{Board, Instrument};
+use crate::instrument::{Board, Currency, Instrument};
 use crate::ledger::Ledger;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::quote::Quote;
@@ -184,6 +184,7 @@ fn needed(instrument: &Instrument, date: TradeDate) -> Option<Permission> {
         Board::Convertible => Some(Permission::Convertible),
         Board::Repo => Some(Permission::Repo),
         Board::Main | Board::Etf | Board::BShare | Board::Reit => None,
+        Board::HongKong | Board::UnitedStates => None,
     }
 }
 
@@ -222,6 +223,11 @@ impl Risk {
                 (word(needed.into()), Measure::None)
             }),
         }
+
+        let currency = view.market.instrument(terms.symbol).map_or(Currency::Cny, |i| i.currency);
+        tell(sink, DenialCode::Currency, currency == limits.currency, || {
+            (word(currency.into()), word(limits.currency.into()))
+        });
 
         let fault = contracts::effect_fault(rules.contract.as_ref(), terms.effect);
         tell(sink, DenialCode::PositionEffect, fault.is_none(), || {
@@ -348,7 +354,10 @@ impl Risk {
             (OrdType::Limit, price) => {
                 let on_grid = price.is_some_and(|p| p.is_positive() && rules.on_tick(p));
                 tell(sink, DenialCode::TickSize, on_grid, || {
-                    (price.map_or(Measure::None, Measure::Price), Measure::Price(rules.tick))
+                    (
+                        price.map_or(Measure::None, Measure::Price),
+                        Measure::Price(price.map_or(rules.tick, |px| rules.tick_at(px))),
+                    )
                 });
             }
             (OrdType::Market, _) => skip(sink, DenialCode::TickSize, "market order"),
@@ -466,7 +475,9 @@ impl Risk {
             return skip(sink, DenialCode::PriceCollar, "the exchange has a cage");
         }
         skip(sink, DenialCode::PriceCage, "no cage");
-        let width = Price::from_e4(mul_div_floor(reference.e4(), limits.collar.e6(), Ratio::ONE.e6()));
+        // Without any limit of the day, half as much again: by default 3 %.
+        let collar = if rules.abroad.is_some() { limits.collar.e6() / 2 * 3 } else { limits.collar.e6() };
+        let width = Price::from_e4(mul_div_floor(reference.e4(), collar, Ratio::ONE.e6()));
         let end = if terms.side == Side::Buy { reference + width } else { reference - width };
         // The day's limit price itself is a price to ask for: what counts there is the place in the queue.
         let to_the_limit = band.is_some_and(|(low, high)| price == if terms.side == Side::Buy { high } else { low });

@@ -40,7 +40,7 @@ macro_rules! limits {
             pub duplicate_window: Span,
             /// The commission that the account pays, as a share of the amount. No limit; only conf sets it.
             pub commission: Ratio,
-            /// What its money is. No limit; only conf sets it.
+            /// What the account's money is. No limit; only conf sets it.
             pub currency: Currency,
         }
 

@@ -3,18 +3,39 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::QtyFault;
 use crate::csv::{CsvError, Table};
 use crate::instrument::Currency;
 use crate::order::Side;
 use crate::symbol::{Exchange, Symbol, SymbolError};
-use crate::units::{Price, Qty, TradeDate};
+use crate::units::{Price, Qty, Ratio, TradeDate};
 
-/// The ticks of one market on one day, by price. Never empty; each step begins where the one before ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ladder {
-    steps: Vec<Step>,
+/// What only markets abroad have, as a part of the day's rules. There, odd lots trade on a board of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abroad {
+    pub ladder: Ladder,
+    /// Trading days from a trade to the delivery of shares and cash.
+    pub settle_days: u8,
 }
+
+/// The ticks of one market on one day, by price. Never empty; each rung begins where the one before ends. Small, as it
+/// is copied with the rules of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ladder {
+    rungs: [Rung; Ladder::RUNGS_MAX],
+    len: u8,
+}
+
+/// In 1e-4 of the currency. The last one ends nowhere, or where orders end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Rung {
+    up_to: u32,
+    tick: u32,
+}
+
+const NO_END: u32 = u32::MAX;
 
 /// Holds above one price up to and with another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +46,31 @@ struct Step {
 }
 
 impl Ladder {
+    const RUNGS_MAX: usize = 16;
+
+    /// `None` for no step at all, more than there is room for, or a number without room.
+    fn of(steps: &[Step]) -> Option<Self> {
+        let mut rungs = [Rung::default(); Self::RUNGS_MAX];
+        for (step, rung) in steps.iter().zip(&mut rungs) {
+            let up_to =
+                step.up_to.map_or(Some(NO_END), |px| u32::try_from(px.e4()).ok().filter(|end| *end < NO_END))?;
+            *rung = Rung { up_to, tick: u32::try_from(step.tick.e4()).ok()? };
+        }
+        let len = u8::try_from(steps.len()).ok().filter(|len| (1..=Self::RUNGS_MAX).contains(&usize::from(*len)))?;
+        Some(Self { rungs, len })
+    }
+
+    /// The smallest tick of all.
+    #[must_use]
+    pub fn finest(&self) -> Price {
+        let ticks = self.rungs.iter().take(usize::from(self.len)).map(|rung| rung.tick);
+        Price::from_e4(i64::from(ticks.min().unwrap_or(1)))
+    }
+
     /// The tick at this price; `None` where nothing may be ordered.
     #[must_use]
     pub fn tick(&self, price: Price) -> Option<Price> {
-        self.step(price).map(|step| step.tick)
+        self.rung(price).map(|rung| Price::from_e4(i64::from(rung.tick)))
     }
 
     /// Whether this is a price that can be ordered at.
@@ -41,11 +83,11 @@ impl Ladder {
     #[must_use]
     pub fn round_down(&self, price: Price) -> Option<Price> {
         // Above the ladder its top is the answer; below its first tick there is none.
-        let top = self.steps.last().and_then(|step| step.up_to);
-        let price = top.map_or(price, |top| price.min(top));
-        let step = self.step(price)?;
-        let down = Price::from_e4(price.e4() - price.e4() % step.tick.e4());
-        // The foot of a step belongs to the one below, whose tick divides it.
+        let top = self.rungs.get(usize::from(self.len).checked_sub(1)?).map(|rung| rung.up_to)?;
+        let price = if top == NO_END { price } else { price.min(Price::from_e4(i64::from(top))) };
+        let tick = self.tick(price)?.e4();
+        let down = Price::from_e4(price.e4() - price.e4() % tick);
+        // The foot of a rung belongs to the one below, whose tick divides it.
         down.is_positive().then_some(down)
     }
 
@@ -53,14 +95,15 @@ impl Ladder {
     #[must_use]
     pub fn round_up(&self, price: Price) -> Option<Price> {
         let price = price.max(Price::from_e4(1));
-        let step = self.step(price)?;
-        let tick = step.tick.e4();
-        // The head of a step is a multiple of its tick, so that going up stays inside of it.
+        let tick = self.tick(price)?.e4();
+        // The head of a rung is a multiple of its tick, so that going up stays inside of it.
         Some(Price::from_e4((price.e4() + tick - 1) / tick * tick))
     }
 
-    fn step(&self, price: Price) -> Option<&Step> {
-        self.steps.iter().find(|step| step.above < price && step.up_to.is_none_or(|up_to| price <= up_to))
+    fn rung(&self, price: Price) -> Option<&Rung> {
+        let rungs = self.rungs.iter().take(usize::from(self.len));
+        let within = |rung: &&Rung| rung.up_to == NO_END || price.e4() <= i64::from(rung.up_to);
+        price.is_positive().then(|| rungs.into_iter().find(within))?
     }
 }
 
@@ -85,6 +128,10 @@ pub struct ForeignRules {
     pub settle_days: u8,
     /// 0: may be sold on the day of purchase.
     pub min_holding_days: u8,
+    /// Of both sides in Hong Kong, rounded up to the dollar.
+    pub stamp_duty: Ratio,
+    /// What exchange, clearing house and regulator take of both sides.
+    pub levy: Ratio,
 }
 
 impl ForeignRules {
@@ -161,6 +208,8 @@ enum Rule {
     Tick(Step),
     SettleDays(u8),
     MinHoldingDays(u8),
+    StampDuty(Ratio),
+    Levy(Ratio),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -181,8 +230,7 @@ impl Row {
         let below = |a: Step, b: Step| a.up_to.is_some_and(|up_to| up_to <= b.above);
         let same = match (self.rule, other.rule) {
             (Rule::Tick(a), Rule::Tick(b)) => !below(a, b) && !below(b, a),
-            (Rule::SettleDays(_), Rule::SettleDays(_)) | (Rule::MinHoldingDays(_), Rule::MinHoldingDays(_)) => true,
-            _ => false,
+            (a, b) => std::mem::discriminant(&a) == std::mem::discriminant(&b),
         };
         let ends = |a: &Self, b: &Self| a.until.is_some_and(|until| until <= b.from);
         same && self.market == other.market && !ends(self, other) && !ends(other, self)
@@ -219,14 +267,13 @@ impl ForeignBook {
         }
         let missing = NoForeignRule::Missing { symbol, day };
         let market = market_of(symbol).ok_or(missing)?;
-        let ladder = self.ladder(market, day);
         let days = |pick: fn(Rule) -> Option<u8>| self.on(market, day).find_map(pick).ok_or(missing);
-        if ladder.steps.is_empty() {
-            return Err(missing);
-        }
+        let ratio = |pick: fn(Rule) -> Option<Ratio>| self.on(market, day).find_map(pick).ok_or(missing);
         Ok(ForeignRules {
             lot: share.lot,
-            ladder,
+            ladder: Ladder::of(&self.steps(market, day)).ok_or(missing)?,
+            stamp_duty: ratio(|rule| if let Rule::StampDuty(share) = rule { Some(share) } else { None })?,
+            levy: ratio(|rule| if let Rule::Levy(share) = rule { Some(share) } else { None })?,
             settle_days: days(|rule| if let Rule::SettleDays(days) = rule { Some(days) } else { None })?,
             min_holding_days: days(|rule| if let Rule::MinHoldingDays(days) = rule { Some(days) } else { None })?,
         })
@@ -236,11 +283,16 @@ impl ForeignBook {
         self.rows.iter().filter(move |row| row.covers(market, day)).map(|row| row.rule)
     }
 
-    fn ladder(&self, market: Market, day: TradeDate) -> Ladder {
+    /// The shares, in the order of their table.
+    pub fn shares(&self) -> std::slice::Iter<'_, ForeignShare> {
+        self.shares.iter()
+    }
+
+    fn steps(&self, market: Market, day: TradeDate) -> Vec<Step> {
         let steps = self.on(market, day).filter_map(|rule| if let Rule::Tick(step) = rule { Some(step) } else { None });
         let mut steps: Vec<Step> = steps.collect();
         steps.sort_by_key(|step| step.above);
-        Ladder { steps }
+        steps
     }
 
     fn read_shares(&mut self, csv: &str) -> Result<(), ForeignError> {
@@ -281,6 +333,11 @@ impl ForeignBook {
             let price = |column, text: &str| {
                 Price::parse(text).ok().filter(|p| !p.is_negative()).ok_or_else(|| bad(column, text))
             };
+            let ratio = || {
+                let share =
+                    Ratio::parse(row.get(value)).ok().filter(|share| (Ratio::ZERO..=Ratio::ONE).contains(share));
+                share.ok_or_else(|| bad("value", row.get(value)))
+            };
             let days = || row.get(value).parse().map_err(|_| bad("value", row.get(value)));
             let rule = match row.get(rule) {
                 "tick" => {
@@ -295,6 +352,8 @@ impl ForeignBook {
                     Rule::Tick(Step { above: price("above", row.get(above))?, up_to, tick })
                 }
                 "settle_days" => Rule::SettleDays(days()?),
+                "stamp_duty" => Rule::StampDuty(ratio()?),
+                "levy" => Rule::Levy(ratio()?),
                 "min_holding_days" => Rule::MinHoldingDays(days()?),
                 other => return Err(bad("rule", other)),
             };
@@ -319,7 +378,7 @@ impl ForeignBook {
     fn check_ladders(&self) -> Result<(), ForeignError> {
         for row in &self.rows {
             let mut ends = Price::ZERO;
-            for step in self.ladder(row.market, row.from).steps {
+            for step in self.steps(row.market, row.from) {
                 let seam = step.above != ends || step.up_to.is_some_and(|up_to| up_to.e4() % step.tick.e4() != 0);
                 if seam {
                     return Err(ForeignError::Hole { market: row.market.into(), day: row.from, at: step.above });

@@ -5,12 +5,13 @@
 //! in the data is missing, never assumed.
 
 use crate::csv::{CsvError, Table};
-use crate::fees::FeeRules;
+use crate::fees::{FeeRules, StampDutyOf};
 use crate::futures::NoFact;
 use crate::instrument::{Board, Instrument, Settle, Status};
 use crate::symbol::{Exchange, Symbol};
 use crate::units::{Money, Price, Qty, Ratio, TradeDate};
 
+use super::abroad::NoForeignRule;
 use super::{Cage, DayRules, Hours, PriceLimit};
 
 /// What a row of the data rules on, by the name in its column `rule`.
@@ -127,6 +128,8 @@ pub enum NoRule {
     Missing { rule: Rule, symbol: Symbol, day: TradeDate },
     #[error(transparent)]
     Contract(#[from] NoFact),
+    #[error(transparent)]
+    Abroad(NoForeignRule),
     /// Neither the data nor the settings say it.
     #[error("no margin is known for {symbol} on {day}")]
     Margin { symbol: Symbol, day: TradeDate },
@@ -218,9 +221,11 @@ impl RuleBook {
                 commission_cap,
                 commission_min: at.find(&self.commission_min, family)?,
                 stamp_duty_sell: at.find(&self.stamp_duty_sell, family)?,
+                stamp_duty_of: StampDutyOf::Seller,
                 transfer_fee: at.find(&self.transfer_fee, family)?,
             },
             contract: None,
+            abroad: None,
         })
     }
 
@@ -310,6 +315,9 @@ impl<'a> Question<'a> {
             Board::Repo => Scope::Repo,
             Board::BShare => Scope::BShare,
             Board::Reit => Scope::Reits,
+            Board::HongKong | Board::UnitedStates => {
+                return Err(NoRule::NotSupported { symbol, board: instrument.board });
+            }
         };
         let family = match board {
             Scope::MainBoard | Scope::Chinext | Scope::Star | Scope::Bse => Scope::Stock,

@@ -7,7 +7,7 @@ use proptest::test_runner::TestCaseError;
 
 use signalbox_domain::calendar::{Phase, china_instant};
 use signalbox_domain::execution::{Decision, Goal, Hours, Now, Policy, PriceForm, Pursuit, Seen, Why};
-use signalbox_domain::fees::FeeRules;
+use signalbox_domain::fees::{FeeRules, StampDutyOf};
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::order::{Approval, OrdStatus, OrdType, Order, OrderTerms, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
@@ -49,11 +49,13 @@ pub(crate) fn rules(order_max: Qty) -> DayRules {
         hours: TradingHours::ClosingAuction,
         after_hours: false,
         contract: None,
+        abroad: None,
         fees: FeeRules {
             commission: FeeRules::COMMISSION_DEFAULT,
             commission_cap: Ratio::from_e6(3_000),
             commission_min: Money::from_units(5),
             stamp_duty_sell: Ratio::from_e6(500),
+            stamp_duty_of: StampDutyOf::Seller,
             transfer_fee: Ratio::from_e6(10),
         },
     }

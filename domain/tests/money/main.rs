@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use signalbox_domain::contract::{CloseFlags, Contract, ContractFees, LotFee};
-use signalbox_domain::fees::FeeRules;
+use signalbox_domain::fees::{FeeRules, StampDutyOf};
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::ledger::{Ledger, Trade};
 use signalbox_domain::order::Side;
@@ -72,6 +72,7 @@ proptest! {
             commission_cap: Ratio::from_e6(3_000),
             commission_min: Money::ZERO,
             stamp_duty_sell: Ratio::from_e6(stamp),
+            stamp_duty_of: StampDutyOf::Seller,
             transfer_fee: Ratio::from_e6(transfer),
         };
         let rules = rules.with_commission(Ratio::from_e6(commission)).with_commission_min(Money::from_e4(minimum * 100));

@@ -14,6 +14,7 @@ macro_rules! stories {
     };
 }
 
+mod abroad_stories;
 mod book_stories;
 mod broker_stories;
 mod contract_stories;
@@ -39,6 +40,7 @@ fn every_denial_has_a_story() {
         .chain(people_stories::ALL)
         .chain(risk_stories::ALL)
         .chain(book_stories::ALL)
+        .chain(abroad_stories::ALL)
         .chain(contract_stories::ALL)
         .chain(execution_stories::ALL)
         .chain(held_stories::ALL)

@@ -20,6 +20,7 @@ use signalbox_domain::execution::{Ending, ParentStep};
 use signalbox_domain::ids::{
     AccountId, BrokerOrderId, ClientId, ExecId, GroupId, OrderId, ParentId, SignalId, StrategyId,
 };
+use signalbox_domain::instrument::Currency;
 use signalbox_domain::ledger::{Adjustment, OpeningHolding, Transfer};
 use signalbox_domain::order::{OrdType, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
@@ -117,7 +118,7 @@ pub(crate) fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 
 impl Given {
     /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [live] [level N] [in_flight N] [pace N] [open N]
-    /// [ceiling N]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]
+    /// [ceiling N] [in CURRENCY]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]
     /// [confirm|notify_only|shadow] [short wait:S|shrink:S|deny]`
     fn read(&mut self, words: Vec<&str>) {
         match words.as_slice() {
@@ -127,6 +128,7 @@ impl Given {
                 let limits = Limits {
                     open_orders_max: after(rest, "open").map_or(10_000, |n| n.parse().expect("a number")),
                     message_ceiling: after(rest, "ceiling").map_or(15_000, |n| n.parse().expect("a number")),
+                    currency: after(rest, "in").map_or(Currency::Cny, |money| money.parse().expect("a currency")),
                     ..Limits::default()
                 };
                 let level = match after(rest, "level") {
@@ -269,14 +271,18 @@ impl Stage {
         for turn in 0.. {
             assert!(turn < 1_000, "somebody wants to be woken for ever");
             // 15:00:00 sharp still belongs to the session that ends then.
-            let last = self.desk.at.plus(Span::from_us(-1));
-            let end = self.desk.market.calendar.session_end(last).map(|at| at.plus(Span::from_us(1)));
+            let ends = self.desk.next_day_end();
             let wake = self.desk.wake_at().map(|at| at.max(self.desk.at));
+            let end = ends.map(|(at, _)| at);
             let Some(next) = end.into_iter().chain(wake).min().filter(|next| *next <= to) else { break };
             self.set_clock(next);
-            if Some(next) == end {
-                self.venue(VenueInput::EndOfDay);
-                self.desk.start_day();
+            match ends.filter(|(at, _)| *at == next) {
+                Some((_, Some(exchange))) => self.venue(VenueInput::EndOfDayAbroad(exchange)),
+                Some((_, None)) => {
+                    self.venue(VenueInput::EndOfDay);
+                    self.desk.start_day();
+                }
+                None => {}
             }
             self.quiet(said);
         }

@@ -81,9 +81,11 @@ fn a_main_board_stock_has_all_its_rules_on_the_recorded_day() {
                 commission_cap: Ratio::from_e6(3_000),
                 commission_min: Money::from_units(5),
                 stamp_duty_sell: Ratio::from_e6(1_000),
+                stamp_duty_of: StampDutyOf::Seller,
                 transfer_fee: Ratio::from_e6(20),
             },
             contract: None,
+            abroad: None,
         }
     );
 }

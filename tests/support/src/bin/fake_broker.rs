@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use signalbox_brokers::fake::wire::{Control, FillPolicy};
 use signalbox_brokers::fake::{FakeBroker, FakeConf};
 use signalbox_domain::broker::Level;
-use signalbox_domain::fees::FeeRules;
+use signalbox_domain::fees::{FeeRules, StampDutyOf};
 use signalbox_domain::units::{Money, Ratio, Span};
 use signalbox_support::fake_broker::{read, start};
 
@@ -60,6 +60,7 @@ const FEES: FeeRules = FeeRules {
     commission_cap: Ratio::from_e6(3_000),
     commission_min: Money::from_units(5),
     stamp_duty_sell: Ratio::from_e6(500),
+    stamp_duty_of: StampDutyOf::Seller,
     transfer_fee: Ratio::from_e6(10),
 };
 
