@@ -41,6 +41,15 @@ struct Market {
     tape: bool,
 }
 
+/// What was traded of a symbol, and what of it is offered to buys and to sells.
+#[derive(Debug, Clone, Copy)]
+struct Deal {
+    symbol: Symbol,
+    qty: i64,
+    offers: [Offer; 2],
+    auction: bool,
+}
+
 /// What the market's trades offer the orders of one side.
 #[derive(Debug, Clone, Copy)]
 struct Offer {
@@ -327,7 +336,7 @@ impl Oracle {
     fn tick(&mut self, at: Timestamp, symbol: Symbol, px: i64, more: i64, before: Market, out: &mut Vec<VenueEvent>) {
         let offer = Offer { px, to_takers: px, at_px: true, beyond_px: true };
         if before.in_auction {
-            return self.deal(at, symbol, more, [offer, offer], true, before, out);
+            return self.deal(at, Deal { symbol, qty: more, offers: [offer, offer], auction: true }, before, out);
         }
         let (bid, ask) = (before.bid.map(|s| s.px), before.ask.map(|s| s.px));
         let (sold, bought) = (bid.is_some_and(|bid| px <= bid), ask.is_some_and(|ask| px >= ask));
@@ -335,7 +344,7 @@ impl Oracle {
         let counted = if one_side { more } else { more / 2 };
         let to_buys = Offer { at_px: sold, beyond_px: sold || !bought, ..offer };
         let to_sells = Offer { at_px: bought, beyond_px: bought || !sold, ..offer };
-        self.deal(at, symbol, counted, [to_buys, to_sells], false, before, out);
+        self.deal(at, Deal { symbol, qty: counted, offers: [to_buys, to_sells], auction: false }, before, out);
     }
 
     fn bar(&mut self, at: Timestamp, bar: &Bar, out: &mut Vec<VenueEvent>) {
@@ -347,11 +356,21 @@ impl Oracle {
         let before = self.see_tape(bar.symbol, close);
         if before.in_auction {
             let offer = Offer { px: close, to_takers: close, at_px: true, beyond_px: true };
-            return self.deal(at, bar.symbol, bar.volume.get(), [offer, offer], true, before, out);
+            return self.deal(
+                at,
+                Deal { symbol: bar.symbol, qty: bar.volume.get(), offers: [offer, offer], auction: true },
+                before,
+                out,
+            );
         }
         let to_buys = Offer { px: low, to_takers: open.max(close), at_px: low == high, beyond_px: true };
         let to_sells = Offer { px: high, to_takers: open.min(close), ..to_buys };
-        self.deal(at, bar.symbol, bar.volume.get(), [to_buys, to_sells], false, before, out);
+        self.deal(
+            at,
+            Deal { symbol: bar.symbol, qty: bar.volume.get(), offers: [to_buys, to_sells], auction: false },
+            before,
+            out,
+        );
     }
 
     fn print(&mut self, at: Timestamp, print: &Print, out: &mut Vec<VenueEvent>) {
@@ -371,7 +390,7 @@ impl Oracle {
             Offer { px, to_takers: px, at_px: hit, beyond_px: hit || tape_only }
         };
         let offers = [offer(Side::Buy), offer(Side::Sell)];
-        self.deal(at, print.symbol, print.qty.get(), offers, auction, before, out);
+        self.deal(at, Deal { symbol: print.symbol, qty: print.qty.get(), offers, auction }, before, out);
     }
 
     /// The market as it was before a print or a bar of today.
@@ -385,18 +404,9 @@ impl Oracle {
         before
     }
 
-    /// Gives out what was traded, `offers` to buys and to sells.
-    #[expect(clippy::too_many_arguments, reason = "plain")]
-    fn deal(
-        &mut self,
-        at: Timestamp,
-        symbol: Symbol,
-        qty: i64,
-        offers: [Offer; 2],
-        auction: bool,
-        before: Market,
-        out: &mut Vec<VenueEvent>,
-    ) {
+    /// Gives out what was traded.
+    fn deal(&mut self, at: Timestamp, deal: Deal, before: Market, out: &mut Vec<VenueEvent>) {
+        let Deal { symbol, qty, offers, auction } = deal;
         let mut left = qty * self.participation / 1_000_000;
         let mut gone = 0;
         loop {
