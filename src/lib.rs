@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod conf;
 pub mod demo;
+pub mod door;
 pub mod http;
 pub mod market;
 pub mod people;

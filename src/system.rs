@@ -22,6 +22,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::{SystemClock, WallClock, not_before};
 use crate::conf::{AccountSettings, Settings};
+use crate::door::StoreDoor;
 use crate::market::calendars::{ALARM_DAYS, Calendars};
 use crate::market::{QuoteCache, facts};
 use crate::people::People;
@@ -189,13 +190,14 @@ impl Signalbox {
             committed,
             inbox: Arc::new(inbox),
             restorer: Arc::new(StoreRestorer(store.clone())),
-            market: facts::market(&settings.data_dir, &settings.futures)?,
+            market: facts::market(&settings.data_dir, &settings.futures)?.with_daily(facts::daily(&settings.data_dir)?),
             exchange: PaperExchange::new(settings.paper).with_hours(move |symbol, at| hours.matching(symbol, at)),
             accounts,
             strategies,
             groups: settings.groups.clone(),
             states: rest.states,
             risk: rest.risk,
+            door: Arc::new(StoreDoor(store.clone())),
             on_fatal: outside.on_fatal,
         })
         .await;

@@ -10,7 +10,7 @@ use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
-use signalbox_domain::risk::{Check, LimitSet, Worth};
+use signalbox_domain::risk::{Check, LimitSet, Monitor, Worth};
 use signalbox_domain::strategy::{Say, StrategyConf, StrategyState, Undecidable};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
@@ -192,6 +192,11 @@ impl Desk {
         self.ask(|answer| Command::Worth(risk::TellWorth(answer))).await
     }
 
+    /// How the monitors of all positions stand; with `run` they look now, and what has come true goes off.
+    pub async fn monitors(&self, run: bool) -> Result<Vec<Monitor>, DeskError> {
+        self.ask(|answer| Command::Monitors(risk::TellMonitors { run, answer })).await
+    }
+
     pub async fn quotes(&self, quotes: Vec<Quote>) -> Result<(), DeskError> {
         self.ask(|answer| Command::Quotes(market::Quotes { quotes, answer: Some(answer) })).await
     }
@@ -252,6 +257,7 @@ enum Command {
     Configure(strategy::Configure),
     Explain(risk::Explain),
     Worth(risk::TellWorth),
+    Monitors(risk::TellMonitors),
     Quotes(market::Quotes),
     Prints { prints: Vec<Print>, answer: oneshot::Sender<()> },
     Observe { account: AccountId, answer: oneshot::Sender<AccountHealth> },
@@ -333,6 +339,11 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::Configure(message) => self.root.configure(message),
+            Command::Monitors(message) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, message);
+                }
+            }
             Command::Worth(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);

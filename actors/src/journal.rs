@@ -52,6 +52,12 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     fn take(&self, strategy: &StrategyId, max: usize) -> Vec<Arc<Signal>>;
 }
 
+/// Where signals of our own go in: durable before anybody takes them, and once per key.
+pub trait Door: Send + Sync + fmt::Debug {
+    /// Takes the signal; it is tried until it is durable.
+    fn enter(&self, signal: Signal);
+}
+
 /// A journal that keeps nothing: for measuring what the actors cost, and for tests of the shell.
 #[derive(Debug, Default)]
 pub struct MemoryJournal {
@@ -70,6 +76,10 @@ impl Journal for MemoryJournal {
     fn durable(&self) -> Ticket {
         self.tickets.load(std::sync::atomic::Ordering::Relaxed)
     }
+}
+
+impl Door for MemoryJournal {
+    fn enter(&self, _signal: Signal) {}
 }
 
 /// What an account's next life is built from.

@@ -9,14 +9,16 @@ use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::risk::{self, Check, LimitFact, LimitSet, LimitsRefused, Risk, RiskEffects, RiskInput, Worth};
+use signalbox_domain::risk::{
+    self, Check, LimitFact, LimitSet, LimitsRefused, Monitor, Risk, RiskEffects, RiskInput, Worth,
+};
 use signalbox_domain::units::Span;
 use tokio::sync::oneshot;
 use tracing::error;
 
 use crate::board::Board;
 use crate::crash::crash_point;
-use crate::journal::Entry;
+use crate::journal::{Door, Entry};
 use crate::port::{Permit, tell};
 use crate::{account, strategy};
 
@@ -26,6 +28,7 @@ pub struct RiskActor {
     name: Arc<str>,
     core: Risk,
     board: Rc<Board>,
+    door: Arc<dyn Door>,
     /// What is decided once the mailbox is empty, in order.
     later: VecDeque<Later>,
 }
@@ -45,13 +48,13 @@ struct Decide;
 
 impl RiskActor {
     #[must_use]
-    pub fn new(core: Risk, board: Rc<Board>) -> Self {
+    pub fn new(core: Risk, board: Rc<Board>, door: Arc<dyn Door>) -> Self {
         for (account, cash) in core.all_reserved_cash() {
             let mut aside = board.aside.borrow_mut();
             aside.put(account, cash);
             aside.put_sells(account, core.reserved_sells(account));
         }
-        Self { name: "risk".into(), core, board, later: VecDeque::new() }
+        Self { name: "risk".into(), core, board, door, later: VecDeque::new() }
     }
 
     fn later(&mut self, what: Later, ctx: &mut Context<Self>) {
@@ -113,6 +116,9 @@ impl RiskActor {
             if let Some(strategy) = self.board.directory.strategy(&short.terms.strategy) {
                 tell(&strategy, strategy::LacksCash(short));
             }
+        }
+        for exit in fx.exits {
+            self.door.enter(exit.signal(at));
         }
         for (terms, denials) in fx.judged {
             if let Some(strategy) = self.board.directory.strategy(&terms.strategy) {
@@ -304,6 +310,27 @@ impl Handler<TellWorth> for RiskActor {
         let at = self.board.clock.now();
         let worth = self.board.with_view(|view| self.core.worth(at, view));
         let _ = message.0.send(worth);
+    }
+}
+
+/// How the monitors of all positions stand; with `run` they look now, and what has come true goes off.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TellMonitors {
+    pub run: bool,
+    pub answer: oneshot::Sender<Vec<Monitor>>,
+}
+
+impl Handler<TellMonitors> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: TellMonitors, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let monitors = self.board.with_view(|view| self.core.monitors(at, view));
+        if message.run {
+            self.step(RiskInput::Watch, "run_monitors");
+        }
+        self.board.answer_when_durable(message.answer, monitors);
     }
 }
 

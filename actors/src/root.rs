@@ -26,7 +26,7 @@ use crate::board::{Board, Directory};
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::gate::Gate;
-use crate::journal::{AccountRest, Entry, Inbox, Journal, Restorer, RiskRest, StrategyRest};
+use crate::journal::{AccountRest, Door, Entry, Inbox, Journal, Restorer, RiskRest, StrategyRest};
 use crate::market::{EndOfDay, MarketActor};
 use crate::port::tell;
 use crate::risk::{Barrier, RiskActor};
@@ -65,6 +65,8 @@ pub struct Boot {
     pub groups: Arc<Groups>,
     pub states: TradingStates,
     pub risk: RiskRest,
+    /// Where the signals of monitors go in.
+    pub door: Arc<dyn Door>,
     /// The process cannot go on: end it with a non-zero code. Tests put something else here.
     pub on_fatal: OnFatal,
 }
@@ -124,6 +126,7 @@ pub async fn boot(boot: Boot) -> Root {
         groups,
         states,
         risk,
+        door,
         on_fatal,
     } = boot;
     let board = Rc::new(Board {
@@ -174,7 +177,7 @@ pub async fn boot(boot: Boot) -> Root {
             conf.pacing = in_force.pacing();
         }
     }
-    start_risk(&board, core, &on_fatal);
+    start_risk(&board, core, door, &on_fatal);
     let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, ..)| conf.id.clone()).collect());
     for (conf, rest, connection) in lives {
         board.ledgers.borrow_mut().put(rest.ledger.clone());
@@ -220,8 +223,8 @@ fn prepare(at: Timestamp, board: &Rc<Board>, boot: AccountBoot) -> (AccountConf,
 }
 
 /// Risk is known to all others in memory: when it fails, everything is rebuilt, by a new process.
-fn start_risk(board: &Rc<Board>, core: Risk, on_fatal: &OnFatal) {
-    let mut first = Some(RiskActor::new(core, board.clone()));
+fn start_risk(board: &Rc<Board>, core: Risk, door: Arc<dyn Door>, on_fatal: &OnFatal) {
+    let mut first = Some(RiskActor::new(core, board.clone(), door));
     let (directory, fatal) = (board.clone(), on_fatal.clone());
     supervise(
         Policy::FAIL_STOP,

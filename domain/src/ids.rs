@@ -69,6 +69,14 @@ name! {
     ClientId
 }
 
+impl ClientId {
+    /// Who sends the signals of monitors: no person and no program has this name.
+    #[must_use]
+    pub fn monitor() -> Self {
+        Self("signalbox:monitor".into())
+    }
+}
+
 impl StrategyId {
     /// The book of orders that a person made by hand in Signalbox.
     #[must_use]

@@ -13,6 +13,7 @@ pub mod capital;
 mod cases;
 pub mod contract;
 mod csv;
+pub mod daily;
 pub mod denial;
 pub mod event;
 pub mod execution;

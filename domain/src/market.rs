@@ -13,6 +13,7 @@ pub use elsewhere::{ContractTerms, Elsewhere, Futures, ProductTerms, is_elsewher
 
 use crate::calendar::sessions::Part;
 use crate::calendar::{Calendar, Opening, Phase};
+use crate::daily::DailyBars;
 use crate::hash::QuickMap;
 use crate::instrument::{Instrument, Instruments};
 use crate::order::OrdType;
@@ -27,6 +28,8 @@ pub struct Market {
     pub instruments: Instruments,
     rules: RuleBook,
     pub elsewhere: Elsewhere,
+    /// The days that were traded, as far as somebody has put them there.
+    pub daily: DailyBars,
     /// The newest day asked for, per symbol: looking the dated rules up anew for each order would cost more than all
     /// checks together. Bounded by the number of instruments.
     days: RefCell<QuickMap<Symbol, (TradeDate, DayRules)>>,
@@ -35,13 +38,26 @@ pub struct Market {
 impl Market {
     #[must_use]
     pub fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook) -> Self {
-        Self { calendar, instruments, rules, elsewhere: Elsewhere::default(), days: RefCell::default() }
+        Self {
+            calendar,
+            instruments,
+            rules,
+            elsewhere: Elsewhere::default(),
+            daily: DailyBars::default(),
+            days: RefCell::default(),
+        }
     }
 
     /// The same with other markets.
     #[must_use]
     pub fn with(self, elsewhere: Elsewhere) -> Self {
         Self { elsewhere, ..self }
+    }
+
+    /// The same with the days that were traded.
+    #[must_use]
+    pub fn with_daily(self, daily: DailyBars) -> Self {
+        Self { daily, ..self }
     }
 
     #[must_use]

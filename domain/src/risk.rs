@@ -10,6 +10,7 @@ mod counters;
 pub mod limits;
 pub mod losses;
 mod loans;
+pub mod monitors;
 mod warnings;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use check::{Check, Outcome};
 pub use limits::{LimitFact, LimitSet, Limits, LimitsRefused};
 pub use losses::{EquityMark, Worth};
+pub use monitors::{Exit, Monitor};
 pub use warnings::LimitWarning;
 
 use crate::account::Pacing;
@@ -36,6 +38,7 @@ use crate::view::{View, usable};
 use counters::{Counted, Counters};
 use limits::LimitBook;
 use losses::Losses;
+use monitors::Monitors;
 use warnings::Warned;
 
 /// Proof that risk approved: only this module can make one.
@@ -108,6 +111,8 @@ pub struct RiskEffects {
     pub paced: Vec<(AccountId, Pacing)>,
     /// The answer to [`RiskInput::SetLimits`].
     pub limits: Option<Result<Arc<LimitFact>, LimitsRefused>>,
+    /// Positions that their monitors give up: signals for the door.
+    pub exits: Vec<Exit>,
 }
 
 /// A buy that lacks nothing but cash.
@@ -153,6 +158,7 @@ pub struct Risk {
     limits: LimitBook,
     warned: Warned,
     losses: Losses,
+    monitors: Monitors,
     counters: Counters,
     reserved: QuickMap<AccountId, Reserved>,
     held: QuickMap<OrderId, Held>,
@@ -168,6 +174,7 @@ impl Risk {
             limits: LimitBook::new(limits),
             warned: Warned::default(),
             losses: Losses::default(),
+            monitors: Monitors::default(),
             counters: Counters::default(),
             reserved: QuickMap::default(),
             held: QuickMap::default(),
@@ -202,7 +209,11 @@ impl Risk {
                 }
             }
             RiskInput::Observed(order) => self.observed(view, &order),
-            RiskInput::Watch => self.losses.watch(at, view, &self.limits, fx),
+            RiskInput::Watch => {
+                self.losses.watch(at, view, &self.limits, fx);
+                let desk = monitors::Desk { at, view, limits: &self.limits, reserved: &self.reserved };
+                self.monitors.watch(desk, fx);
+            }
             RiskInput::Rebooked(account) => self.losses.rebooked(at, view, &account, &self.limits),
             RiskInput::SetTradingState { scope, state, who, reason } => {
                 self.losses.decided(at, &scope, state, fx);
@@ -262,6 +273,12 @@ impl Risk {
     #[must_use]
     pub fn worth(&self, at: Timestamp, view: View<'_>) -> Vec<Worth> {
         self.losses.now(at, view, &self.limits)
+    }
+
+    /// How the monitors of all positions stand.
+    #[must_use]
+    pub fn monitors(&self, at: Timestamp, view: View<'_>) -> Vec<Monitor> {
+        self.monitors.all(monitors::Desk { at, view, limits: &self.limits, reserved: &self.reserved })
     }
 
     /// What is in force for the account, without the limits of strategies.

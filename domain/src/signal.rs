@@ -123,6 +123,8 @@ impl Signal {
 pub enum Source {
     Signal,
     Manual,
+    /// A monitor of a position.
+    Monitor,
 }
 
 /// How much: an order, or the position that the strategy's own book shall have.

@@ -461,7 +461,8 @@ impl Strategy {
             self.finish(at, id, SignalStatus::Expired, fx);
             return;
         }
-        if self.state == StrategyState::Stopped {
+        // A stopped strategy opens nothing; what it holds is looked after.
+        if self.state == StrategyState::Stopped && signal.source != Source::Monitor {
             return self.deny_stopped(at, id, fx); // stopped while the signal waited
         }
         if let Some(what) = holds {

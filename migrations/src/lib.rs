@@ -14,6 +14,7 @@ mod m20261121_000040_wait_for_people;
 mod m20261121_000050_create_progress;
 mod m20261121_000060_create_contract_books;
 mod m20261121_000080_create_equity_marks;
+mod m20261121_000081_create_order_origin;
 mod m20261121_000090_create_all_in;
 mod sql;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000050_create_progress::Migration),
             Box::new(m20261121_000060_create_contract_books::Migration),
             Box::new(m20261121_000080_create_equity_marks::Migration),
+            Box::new(m20261121_000081_create_order_origin::Migration),
             Box::new(m20261121_000090_create_all_in::Migration),
         ]
     }

@@ -90,6 +90,8 @@ pub struct Setup {
     pub holdings: Vec<OpeningHolding>,
 }
 
+/// Signals of monitors are numbered from here on, away from those of the stories.
+const OWN_SIGNALS: u64 = 900;
 /// As the shell takes them.
 const SIGNALS_PER_STEP: usize = 64;
 
@@ -372,7 +374,6 @@ impl Desk {
 
     /// Prices were shown: whoever waits for one looks at them.
     pub fn quoted(&mut self) {
-        self.tell_risk(RiskInput::Watch);
         let waits = |strategy: &Strategy| strategy.watched().next().is_some();
         let ids: Vec<StrategyId> = self.strategies.iter().filter(|(_, s)| waits(s)).map(|(id, _)| id.clone()).collect();
         for id in ids {
@@ -519,6 +520,13 @@ impl Desk {
         }
         for short in fx.short {
             self.tell_strategy(&short.terms.strategy.clone(), StrategyInput::Short(short));
+        }
+        for exit in fx.exits {
+            // The door takes a key once.
+            if self.signals.values().all(|signal| signal.client_signal_id != exit.key) {
+                let id = self.signals.keys().map(|id| id.get()).max().unwrap_or(0).max(OWN_SIGNALS) + 1;
+                self.accept(Signal { id: SignalId::new(id), ..exit.signal(self.at) });
+            }
         }
         for (terms, denials) in fx.judged {
             self.tell_strategy(&terms.strategy.clone(), StrategyInput::Judged { terms, denials });

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::account::{Resolution, Settle, Settlement, Unresolvable, Unsettleable};
+use signalbox_domain::event::{Scope as StateScope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, StrategyId};
 use signalbox_domain::reconcile::Baseline;
 use signalbox_domain::reconcile::breaks::Break;
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::reconcile::matching::Candidate;
+use signalbox_domain::risk::HOLDER;
 use signalbox_domain::units::Timestamp;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -22,11 +24,11 @@ use super::json::{PathName, StrictJson, StrictQuery};
 use super::listing;
 use super::orders::{accounts_of, visible};
 use super::problem::{Code, Problem};
-use super::trading_state::check_reason;
+use super::trading_state::{check_reason, name_of};
 use super::views::{OrderView, at};
 use super::{BodyRefusals, Conflicts, Missing, Refusals};
 use crate::people::{Principal, Scope};
-use crate::store::StoredOrder;
+use crate::store::{StoredOrder, StoredTradingState};
 
 /// Nobody decides more than this at once; the rest comes when these are settled.
 const EXCEPTIONS_MAX: u64 = 500;
@@ -51,9 +53,13 @@ struct ExceptionQuery {
 #[schema(as = Exception)]
 struct ExceptionView {
     id: String,
-    account: String,
-    /// doubt, ghost, revived, break, external, reads or asked (the policy of a leg asks a person; it ends with the leg)
+    /// Nothing where more than one account is concerned: a strategy, or all of them, is held.
+    account: Option<String>,
+    /// doubt, ghost, revived, break, external, reads or asked (the policy of a leg asks a person; it ends with the leg); or
+    /// held: risk lets a scope only reduce
     kind: &'static str,
+    /// Of what is held: global, account:<id> or strategy:<name>. Whoever sets its trading state lets it go.
+    scope: Option<String>,
     text: String,
     /// Why only a person ends the doubt.
     parked: Option<&'static str>,
@@ -112,7 +118,51 @@ async fn list_exceptions(
         };
         items.push(view(&exception, order.as_ref(), &front));
     }
+    if open {
+        items.extend(held(&principal, query.0.account.as_deref(), &front).await?);
+    }
     Ok(web::Json(Exceptions { items, next_cursor: None }))
+}
+
+/// What risk holds, and a person or a new day lets go: the newest trading states, where risk has set them.
+async fn held(principal: &Principal, only: Option<&str>, front: &Front) -> Result<Vec<ExceptionView>, Problem> {
+    let (accounts, strategies) = (front.readable_filter(principal), front.readable_strategies(principal));
+    let shown = |scope: &StateScope| match scope {
+        StateScope::Global => only.is_none(),
+        StateScope::Account(id) => {
+            only.is_none_or(|only| only == id.as_str()) && accounts.as_ref().is_none_or(|own| own.contains(id))
+        }
+        StateScope::Strategy(id) => only.is_none() && strategies.as_ref().is_none_or(|own| own.contains(id)),
+    };
+    let states = front.store.trading_states().await?;
+    let held = states.into_iter().filter(|stored| &*stored.who == HOLDER && stored.state != TradingState::Active);
+    Ok(held.filter(|stored| shown(&stored.scope)).map(|stored| ExceptionView::of_held(&stored)).collect())
+}
+
+impl ExceptionView {
+    fn of_held(stored: &StoredTradingState) -> Self {
+        let scope = name_of(&stored.scope);
+        Self {
+            id: format!("held:{scope}:{}", stored.at.us()),
+            account: match &stored.scope {
+                StateScope::Account(id) => Some(id.to_string()),
+                StateScope::Global | StateScope::Strategy(_) => None,
+            },
+            kind: "held",
+            scope: Some(scope),
+            text: format!("{}: {}", stored.state, stored.reason),
+            parked: None,
+            order: None,
+            read_at: None,
+            baseline: None,
+            candidates: Vec::new(),
+            conservation: None,
+            differs: None,
+            decision: None,
+            opened_at: at(stored.at),
+            updated_at: at(stored.at),
+        }
+    }
 }
 
 fn view(exception: &Exception, order: Option<&StoredOrder>, front: &Front) -> ExceptionView {
@@ -124,8 +174,9 @@ fn view(exception: &Exception, order: Option<&StoredOrder>, front: &Front) -> Ex
     let row = evidence.row.iter().map(|row| Candidate { row: row.clone(), differs: Vec::new() });
     ExceptionView {
         id: format!("{}:{}:{}", exception.account, exception.key, exception.opened_at.us()),
-        account: exception.account.to_string(),
+        account: Some(exception.account.to_string()),
         kind: exception.kind.into(),
+        scope: None,
         text: evidence.text.to_string(),
         parked: evidence.parked.map(Into::into),
         order: order.map(|order| OrderView::of(order, front)),

@@ -25,6 +25,7 @@ pub mod listing;
 pub mod losses;
 pub mod market;
 pub mod one_click;
+pub mod monitors;
 pub mod orders;
 pub mod overview;
 pub mod page;
@@ -98,6 +99,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(risk::configure)
         .configure(risk_limits::configure)
         .configure(losses::configure)
+        .configure(monitors::configure)
         .configure(market::configure)
         .configure(overview::configure)
         .configure(fx::configure)

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use signalbox_domain::calendar::Calendar;
+use signalbox_domain::daily::DailyBars;
 use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::instrument::Instruments;
 use signalbox_domain::market::{ContractTerms, Elsewhere, Foreign, Futures, Market};
@@ -22,6 +23,8 @@ pub enum FactsError {
     Shipped(&'static str, String),
     #[error("the trading days cannot be read")]
     Days(#[from] CalendarsError),
+    #[error("{DAILY} cannot be read: {0}")]
+    Daily(String),
 }
 
 /// A market of its own for each thread that asks: it keeps the day's rules at hand without a lock.
@@ -40,6 +43,21 @@ pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsErr
 pub fn shared(data_dir: &Path, terms: &ContractTerms) -> Result<MarketFacts, FactsError> {
     let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
     Ok(MarketFacts::new(calendar, instruments, rules, elsewhere))
+}
+
+/// Where the days lie that instruments have traded: `symbol,date,high,low,close,volume`.
+const DAILY: &str = "daily.csv";
+
+/// The days that instruments have traded, where somebody has put them into the data folder.
+///
+/// # Errors
+/// When there is such a file and it cannot be read.
+pub fn daily(data_dir: &Path) -> Result<DailyBars, FactsError> {
+    match std::fs::read_to_string(data_dir.join(DAILY)) {
+        Ok(text) => DailyBars::parse(&text).map_err(|e| FactsError::Daily(e.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(DailyBars::default()),
+        Err(error) => Err(FactsError::Daily(error.to_string())),
+    }
 }
 
 type Read = (Calendar, Instruments, RuleBook, Elsewhere);

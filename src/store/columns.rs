@@ -7,6 +7,7 @@ use signalbox_domain::denial::Denial;
 use signalbox_domain::event::Scope;
 use signalbox_domain::parent::Parent;
 use signalbox_domain::row::{AccountRow, SignalRow};
+use signalbox_domain::signal::Source;
 
 use super::StoreError;
 use super::batch::OrderRow;
@@ -39,6 +40,14 @@ pub(super) fn scope(scope: &Scope) -> (&'static str, &str) {
         Scope::Global => ("global", ""),
         Scope::Account(id) => ("account", id.as_str()),
         Scope::Strategy(id) => ("strategy", id.as_str()),
+    }
+}
+
+/// The column of senders knows two of them; the others are told apart by `origin`.
+const fn of_sender(source: Source) -> Source {
+    match source {
+        Source::Manual => Source::Manual,
+        Source::Signal | Source::Monitor => Source::Signal,
     }
 }
 
@@ -84,6 +93,7 @@ pub(super) const ORDER_COLUMNS: [(&str, bool); 40] = [
     ("baseline", true),
     ("effect", false),
     ("all_in", false),
+    ("origin", false),
 ];
 
 /// `INSERT INTO orders (..) VALUES (?1, ..) ON CONFLICT ..`.
@@ -155,6 +165,7 @@ pub(super) struct OrderColumns<'a> {
     pub(super) baseline: Option<String>,
     pub(super) effect: Option<&'static str>,
     pub(super) all_in: bool,
+    pub(super) origin: Option<&'static str>,
 }
 
 impl<'a> OrderColumns<'a> {
@@ -170,7 +181,7 @@ impl<'a> OrderColumns<'a> {
             parent_id: terms.id.parent().get() as i64,
             account: terms.account.as_str(),
             strategy: terms.strategy.as_str(),
-            source: terms.source.into(),
+            source: of_sender(terms.source).into(),
             symbol: terms.symbol.as_str(),
             side: terms.side.into(),
             ord_type: terms.ord_type.into(),
@@ -205,6 +216,7 @@ impl<'a> OrderColumns<'a> {
             baseline: None,
             effect: terms.effect.map(Into::into),
             all_in: terms.all_in,
+            origin: (terms.source == Source::Monitor).then(|| terms.source.into()),
         };
         match row {
             OrderRow::Denied { denials, at, .. } => {

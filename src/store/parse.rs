@@ -131,7 +131,7 @@ pub(super) fn order(model: orders::Model) -> Parsed<StoredOrder> {
         id: OrderId::new(model.id as u64),
         account: account_id(&model.account)?,
         strategy: strategy_id(&model.strategy)?,
-        source: word("source", &model.source)?,
+        source: word("source", model.origin.as_deref().unwrap_or(&model.source))?,
         symbol: symbol(&model.symbol)?,
         side: word("side", &model.side)?,
         effect: model.effect.as_deref().map(|text| word("effect", text)).transpose()?,

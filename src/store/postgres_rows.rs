@@ -264,6 +264,7 @@ fn order_cells<'a>(c: &'a OrderColumns<'a>) -> [Cell<'a>; ORDER_COLUMNS.len()] {
         Cell::TextOr(c.baseline.as_deref()),
         Cell::TextOr(c.effect),
         Cell::Bool(c.all_in),
+        Cell::TextOr(c.origin),
     ]
 }
 

@@ -569,6 +569,7 @@ fn write_orders(connection: &Connection, batch: &Batch) -> Result<(), StoreError
                 c.baseline,
                 c.effect,
                 c.all_in,
+                c.origin,
             ])
             .map_err(&context)?;
     }

@@ -18,3 +18,4 @@ mod sizes;
 mod strategies;
 mod support;
 mod trading;
+mod watch;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::monitors::{AtrStop, Distance};
 use crate::account::Pacing;
 use crate::event::Scope;
 use crate::hash::QuickMap;
@@ -221,6 +222,12 @@ limits! {
         exposure, "exposure": Ratio;
         /// A sum beside the share that may be lost on a day.
         daily_loss_max, "daily_loss_max": Money;
+        /// Monitors of positions, see [`super::monitors`]: below and above the cost, below the highest since the entry.
+        stop_loss, "stop_loss": Distance;
+        take_profit, "take_profit": Distance;
+        trailing_stop, "trailing_stop": Distance;
+        entry_drawdown, "entry_drawdown": Distance;
+        atr_stop, "atr_stop": AtrStop;
     }
 }
 
@@ -258,6 +265,16 @@ pub enum LimitsRefused {
 }
 
 impl Limits {
+    /// Whether any monitor looks at positions.
+    #[must_use]
+    pub const fn monitors(&self) -> bool {
+        self.stop_loss.is_some()
+            || self.take_profit.is_some()
+            || self.trailing_stop.is_some()
+            || self.entry_drawdown.is_some()
+            || self.atr_stop.is_some()
+    }
+
     #[must_use]
     pub const fn pacing(&self) -> Pacing {
         Pacing {
@@ -407,6 +424,35 @@ impl LimitValue for Ratio {
 
     fn parse(text: &str) -> Option<Self> {
         Self::parse(text).ok().filter(|ratio| !ratio.is_negative())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl LimitValue for Distance {
+    fn stricter(&self, other: &Self) -> Self {
+        *self.min(other)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::new(Ratio::parse(text).ok()?)
+    }
+
+    fn show(&self) -> String {
+        self.ratio().to_string()
+    }
+}
+
+/// The fewer ranges, the stricter.
+impl LimitValue for AtrStop {
+    fn stricter(&self, other: &Self) -> Self {
+        if (other.multiple, other.period) < (self.multiple, self.period) { *other } else { *self }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text)
     }
 
     fn show(&self) -> String {

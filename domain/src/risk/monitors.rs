@@ -145,20 +145,16 @@ pub struct Exit {
     pub until: Option<Timestamp>,
 }
 
-/// Whose signals those of monitors are.
-pub const MONITOR: &str = "monitor";
-
 impl Exit {
     /// The signal that it is.
     #[must_use]
     pub fn signal(&self, at: Timestamp) -> Signal {
-        let name = |text: &str| ClientId::parse(text).ok();
         Signal {
             id: SignalId::new(0),
             source: Source::Monitor,
             strategy: self.strategy.clone(),
             account: Some(self.account.clone()),
-            client: name(MONITOR).unwrap_or_else(ClientId::own),
+            client: ClientId::monitor(),
             client_signal_id: self.key.clone(),
             symbol: self.symbol,
             side: Some(Side::Sell),
@@ -206,13 +202,7 @@ pub(super) fn level(kind: MonitorKind, limits: &Limits, seen: Seen) -> Option<Re
     Some(match kind {
         MonitorKind::StopLoss => of_cost(one - limits.stop_loss?.0.e6()),
         // The first price that is so far above, rounded up.
-        MonitorKind::TakeProfit => match seen.cost.is_positive() {
-            true => {
-                let share = i128::from(seen.cost.e4()) * i128::from(one + limits.take_profit?.0.e6());
-                Ok(Price::from_e4(-div(-share, seen.qty.get(), one)))
-            }
-            false => limits.take_profit.map(|_| Err("what it cost is not known"))?,
-        },
+        MonitorKind::TakeProfit => of_cost(-one - limits.take_profit?.0.e6()).map(|level| -level),
         MonitorKind::EntryDrawdown => below_high(limits.entry_drawdown?),
         MonitorKind::TrailingStop => {
             let by = limits.trailing_stop?;
@@ -372,7 +362,8 @@ fn lacks(at: Timestamp, view: View<'_>, book: &Book, quote: Option<&Quote>) -> O
 fn stops(desk: Desk<'_>, account: &AccountId, book: &Book, date: TradeDate) -> Option<&'static str> {
     let none = Reserved::default();
     let selling = desk.reserved.get(account).unwrap_or(&none).sells.iter();
-    if selling.filter(|(symbol, of, _)| *symbol == book.symbol && *of == book.strategy).any(|(.., qty)| !qty.is_zero()) {
+    if selling.filter(|(symbol, of, _)| *symbol == book.symbol && *of == book.strategy).any(|(.., qty)| !qty.is_zero())
+    {
         return Some("it is being sold");
     }
     let t0 = desk.view.market.day(book.symbol, date).is_ok_and(|rules| rules.min_holding_days == 0);
@@ -448,7 +439,10 @@ mod tests {
     #[test]
     fn a_stop_by_ranges_is_read_as_it_is_written() {
         let stop = AtrStop::parse("14x2.5").expect("a stop");
-        assert_eq!((stop.period, stop.multiple.ratio(), stop.to_string().as_str()), (14, Ratio::from_e6(2_500_000), "14x2.5"));
+        assert_eq!(
+            (stop.period, stop.multiple.ratio(), stop.to_string().as_str()),
+            (14, Ratio::from_e6(2_500_000), "14x2.5")
+        );
         for text in ["", "14", "x2", "0x2", "251x2", "14x0", "14x-1", "14x11", "-1x2"] {
             assert_eq!(AtrStop::parse(text), None, "{text}");
         }

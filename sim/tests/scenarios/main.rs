@@ -22,6 +22,7 @@ mod execution_stories;
 mod execution_words;
 mod held_stories;
 mod loss_stories;
+mod monitor_stories;
 mod people_stories;
 mod risk_stories;
 mod signal_stories;
@@ -45,7 +46,8 @@ fn every_denial_has_a_story() {
         .chain(execution_stories::ALL)
         .chain(held_stories::ALL)
         .chain(loss_stories::ALL)
-        .chain(whole_stories::ALL);
+        .chain(whole_stories::ALL)
+        .chain(monitor_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");

@@ -5,6 +5,8 @@
 //! `S1`'s first leg is the order `S1.1`. Quotes stay fresh unless `given stale quotes`. Requests go to a broker whose
 //! part the story speaks (`broker S1.1 accepted`), or with `given paper` to the paper venue.
 
+mod shows;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::rc::Rc;
@@ -89,6 +91,7 @@ struct Given {
     paper: bool,
     stale: bool,
     live: Vec<AccountId>,
+    daily: String,
 }
 
 fn account(name: &str) -> AccountId {
@@ -124,6 +127,14 @@ impl Given {
         match words.as_slice() {
             ["paper"] => self.paper = true,
             ["stale", "quotes"] => self.stale = true,
+            // `daily SYMBOL range R volume N`: twenty-one days that ended on the Friday before.
+            ["daily", symbol, "range", range, "volume", volume] => {
+                let (low, high) = (price("10"), price("10") + price(range));
+                let days = (3..=28).filter(|day| !matches!(day, 8 | 9 | 15 | 16 | 22 | 23));
+                for day in days {
+                    let _ = writeln!(self.daily, "{symbol},2025-02-{day:02},{high},{low},{low},{volume}");
+                }
+            }
             ["account", name, "cash", cash, rest @ ..] => {
                 let limits = Limits {
                     open_orders_max: after(rest, "open").map_or(10_000, |n| n.parse().expect("a number")),
@@ -227,8 +238,10 @@ impl Stage {
         let confs = confs.chain([signalbox_domain::strategy::manual_conf()]).collect();
         let day = TradeDate::from_yyyymmdd(WEEK[0].1).expect("a date");
         let at = china_instant(day, 8, 0, 0);
+        let daily = format!("symbol,date,high,low,close,volume\n{}", given.daily);
+        let daily = signalbox_domain::daily::DailyBars::parse(&daily).expect("days");
         let setups = given.setups.into_values().collect();
-        let mut desk = Desk::open(Rc::new(market()), at, setups, confs, given.groups);
+        let mut desk = Desk::open(Rc::new(market().with_daily(daily)), at, setups, confs, given.groups);
         given.live.into_iter().for_each(|account| desk.ledgers.set_live(account));
         let told = desk.journal.len();
         let venue = given.paper.then(|| PaperVenue::new(VenueConf::default()));
@@ -436,6 +449,7 @@ impl Stage {
             at: self.desk.at,
         };
         self.desk.quotes.put(quote.clone());
+        self.desk.tell_risk(RiskInput::Watch);
         self.desk.quoted();
         self.venue(VenueInput::Quote(&quote));
         self.quotes.retain(|known| known.symbol != quote.symbol);
@@ -513,6 +527,8 @@ impl Stage {
                 let transfer = Transfer { symbol: symbol(of), from, to, qty: qty(n) };
                 return Some(self.rebook(rest, Rebook::Transfer(transfer)));
             }
+            ["monitors"] => return Some(self.monitors()),
+            ["watch"] => self.desk.tell_risk(RiskInput::Watch),
             ["books", name] => return Some(self.books(&account(name))),
             ["ask", rest @ ..] => return Some(self.ask(rest)),
             ["show", name] => return Some(vec![self.show(&account(name))]),
@@ -689,56 +705,6 @@ impl Stage {
         said.extend(self.desk.booked[told..].iter().filter_map(|b| b.as_ref().err()).map(|e| format!("refused: {e}")));
         said
     }
-
-    /// What each book remembers, with what the market has shown up to now.
-    fn books(&self, account: &AccountId) -> Vec<String> {
-        let ledger = self.desk.ledgers.get(account).expect("a ledger");
-        let text = |px: Option<Price>| px.map_or("-".to_owned(), |px| px.to_string());
-        let held = ledger.books().iter().filter(|book| !book.is_blank());
-        held.map(|book| {
-            let quote = self.desk.quotes.get(book.symbol);
-            let entry = book.entry.as_ref();
-            let seen = entry.and_then(|entry| self.desk.quotes.seen_since(book.symbol, entry.seen_until));
-            let high = entry.and_then(|entry| entry.high).max(seen.map(|(high, ..)| high));
-            let low = entry.and_then(|entry| entry.low).into_iter().chain(seen.map(|(_, low, _)| low)).min();
-            let on = entry.and_then(|entry| entry.on).map_or("-".to_owned(), |on| on.to_string());
-            let pnl = book.day_pnl(quote.map(|q| q.last), quote.and_then(|q| q.prev_close));
-            format!(
-                "{} {} {} since {on}, cost {} terminal {}, high {} low {}, realized {}, day {}",
-                book.strategy,
-                book.symbol,
-                book.qty,
-                text(book.cost.per(book.qty)),
-                text(book.diluted_cost().and_then(|cost| cost.per(book.qty))),
-                text(high),
-                text(low),
-                book.realized_pnl,
-                pnl.map_or("-".to_owned(), |pnl| pnl.to_string()),
-            )
-        })
-        .collect()
-    }
-
-    fn show(&self, account: &AccountId) -> String {
-        let ledger = self.desk.ledgers.get(account).expect("a ledger");
-        let mut text = format!("{account}: cash {} reserved {}", ledger.cash, self.desk.risk.reserved_cash(account));
-        for book in ledger.books().iter().filter(|book| !book.qty.is_zero()) {
-            let sellable = book.qty - book.bought_today;
-            let _ = write!(text, ", {} {} {} ({sellable} sellable)", book.strategy, book.symbol, book.qty);
-        }
-        for loan in ledger.loans() {
-            let _ = write!(text, ", lent {} until {}", loan.sum, loan.due);
-        }
-        if !ledger.contracts().is_empty() {
-            let _ = write!(text, ", margin {}", ledger.margin());
-        }
-        for book in ledger.contracts().iter().filter(|book| !book.qty().is_zero()) {
-            let date = self.desk.market.trade_date(book.symbol, self.desk.at).unwrap_or(book.date);
-            let (before, today) = book.on(date);
-            let _ = write!(text, ", {} {} {} {before} and {today} today", book.strategy, book.symbol, book.direction);
-        }
-        text
-    }
 }
 
 /// `buy`, or `buy open` of a contract.
@@ -783,6 +749,10 @@ fn report(order: OrderId, words: &[&str], at: Timestamp) -> Report {
 
 fn event_line(event: &Event) -> Option<String> {
     Some(match event {
+        Event::SignalAccepted(signal) if signal.source == Source::Monitor => {
+            let (why, of) = (signal.tag.as_deref().unwrap_or_default(), &signal.strategy);
+            format!("S{} of {of}: sell {}, {why}", signal.id.get(), signal.symbol)
+        }
         Event::SignalWaiting { signal, waiting_for: WaitingFor::Basket, .. } => {
             format!("S{} waits for basket", signal.get())
         }

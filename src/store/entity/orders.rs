@@ -46,6 +46,7 @@ pub struct Model {
     pub baseline: Option<String>,
     pub effect: Option<String>,
     pub all_in: bool,
+    pub origin: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use signalbox_actors::clock::{Clock, MarketClock};
-use signalbox_actors::journal::{AccountRest, Inbox, Journal, RestoreError, Restorer, RiskRest, StrategyRest};
+use signalbox_actors::journal::{
+    AccountRest, Inbox, Journal, MemoryJournal, RestoreError, Restorer, RiskRest, StrategyRest,
+};
 use signalbox_actors::root::{AccountBoot, Boot};
 use signalbox_actors::session::Connection;
 use signalbox_brokers::paper::{PaperBroker, PaperExchange};
@@ -228,6 +230,7 @@ pub fn boot(
         groups: Arc::new(HashMap::from([(group, (0..accounts).map(account_id).collect())])),
         states: signalbox_domain::view::TradingStates::default(),
         risk: RiskRest::default(),
+        door: Arc::new(MemoryJournal::default()),
         on_fatal: Arc::new(|what| panic!("{what}")),
     }
 }
