@@ -151,8 +151,11 @@ impl Parent {
     /// News that is older than what is known (it waited in a mailbox while a rebuilt strategy read the store) is none.
     pub fn observe(&mut self, order: &Order) {
         if let Some(progress) = &mut self.progress {
+            // What ended before it began to wait is told again after a restart.
+            if !order.status.is_terminal() || !progress.children.contains_key(&order.id().attempt()) {
+                self.waits = None;
+            }
             progress.observe(order);
-            self.waits = None;
             return self.sum_up();
         }
         if order.cum_qty < self.cum_qty || (self.status.is_final() && !order.status.is_terminal()) {

@@ -330,6 +330,8 @@ stories! {
         09:35 broker S2.1 filled E2 100 at 9.98
            -> S2.1 filled 100 at 9.98, fee 5.01
            -> S2.1 waits for cash until 09:45
+        09:35 restart
+           -> a: find S1.1
         09:36 broker S1.1 filled E3 100 at 10.00
            -> S1.1 filled 100 at 10.00, fee 0.51
         09:36
