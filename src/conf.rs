@@ -1,6 +1,6 @@
 //! Settings: read once, every field checked, every fault told with the name of the field.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use signalbox_domain::manner::{NoShortOfCash, RouteMode, ShortOfCash};
 use signalbox_domain::market::ContractTerms;
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::risk::Limits;
+use signalbox_domain::standing::{AccountMode, Step};
 use signalbox_domain::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf, reached_twice};
 use signalbox_domain::symbols;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate};
@@ -23,12 +24,15 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate};
 mod broker;
 mod doubt;
 mod futures;
+mod opened;
 mod risk;
 
 pub use broker::BrokerSettings;
 use broker::RawBroker;
 use doubt::RawDoubt;
 use futures::RawFutures;
+pub use opened::BrokerSection;
+use opened::RawSection;
 use risk::RawRisk;
 
 use crate::http::limits::LimitsConf;
@@ -65,6 +69,8 @@ pub struct Settings {
     pub paper: VenueConf,
     pub futures: ContractTerms,
     pub accounts: Vec<AccountSettings>,
+    /// How brokers are reached, for accounts that are opened while the program runs.
+    pub brokers: BTreeMap<String, BrokerSection>,
     pub groups: Arc<Groups>,
     pub strategies: Vec<Arc<StrategyConf>>,
 }
@@ -78,6 +84,8 @@ pub struct AccountSettings {
     pub cash: Money,
     pub currency: Currency,
     pub holdings: Arc<[OpeningHolding]>,
+    pub mode: AccountMode,
+    pub step: Step,
 }
 
 impl Settings {
@@ -122,6 +130,8 @@ struct Raw {
     futures: RawFutures,
     limits: LimitsConf,
     #[serde(default)]
+    brokers: BTreeMap<String, RawSection>,
+    #[serde(default)]
     accounts: Vec<RawAccount>,
     #[serde(default)]
     groups: Vec<RawGroup>,
@@ -162,6 +172,10 @@ struct RawAccount {
     cash: String,
     /// Of cash and everything that is traded in it.
     currency: Option<String>,
+    /// paper, sim, shadow or live. Left away: paper where it is, and else live.
+    mode: Option<String>,
+    /// How far it is let in: read_only, canary, one_lot, share:0.1 or all.
+    step: Option<String>,
     #[serde(default)]
     holdings: Vec<RawHolding>,
     #[serde(default)]
@@ -301,6 +315,7 @@ impl Raw {
             paper: VenueConf { participation, queue: self.paper.queue },
             futures: self.futures.check()?,
             accounts,
+            brokers: opened::check(self.brokers)?,
             groups: Arc::new(groups),
             strategies,
         })
@@ -311,7 +326,7 @@ impl RawAccount {
     fn check(self, index: usize) -> Result<AccountSettings, ConfError> {
         let at = |name: &str| format!("accounts[{index}].{name}");
         let id = AccountId::parse(&self.id).map_err(|e| field(at("id"), e.to_string()))?;
-        let broker = self.broker.check(index, &id)?;
+        let broker = self.broker.check(&at("broker"), &id)?;
         let mut holdings = Vec::new();
         for (n, holding) in self.holdings.into_iter().enumerate() {
             let at = |name: &str| format!("accounts[{index}].holdings[{n}].{name}");
@@ -331,7 +346,7 @@ impl RawAccount {
                     .transpose()?,
             });
         }
-        let mut limits = self.risk.check(index)?;
+        let mut limits = self.risk.check(&at("risk"))?;
         let currency = match &self.currency {
             None => Currency::Cny,
             Some(text) => text.parse().map_err(|_| field(at("currency"), "is not CNY, HKD or USD"))?,
@@ -341,13 +356,27 @@ impl RawAccount {
         if cash.is_negative() {
             return Err(field(at("cash"), "is negative"));
         }
+        let own = if broker.is_paper() { AccountMode::Paper } else { AccountMode::Live };
+        let mode = self.mode.as_deref().map_or(Ok(own), |text| {
+            let mode = text.parse().map_err(|_| field(at("mode"), "is none of paper, sim, shadow and live"))?;
+            let fits = mode == AccountMode::Shadow || broker.is_paper() == (mode == AccountMode::Paper);
+            if fits {
+                Ok(mode)
+            } else {
+                Err(field(at("mode"), "a paper account is paper or shadow, and no other one is paper"))
+            }
+        })?;
+        let step = self.step.as_deref().map_or(Ok(Step::All), |text| {
+            text.parse().map_err(|e: signalbox_domain::standing::NoStep| field(at("step"), e.to_string()))
+        })?;
         let conf = AccountConf {
             id,
             capabilities: broker.capabilities(),
             pacing: limits.pacing(),
-            doubt: self.doubt.check(index)?,
+            doubt: self.doubt.check(&at("doubt"))?,
         };
-        Ok(AccountSettings { conf, broker, limits: Arc::new(limits), cash, currency, holdings: holdings.into() })
+        let (limits, holdings) = (Arc::new(limits), holdings.into());
+        Ok(AccountSettings { conf, broker, limits, cash, currency, holdings, mode, step })
     }
 }
 
@@ -484,6 +513,10 @@ mod tests {
             ("[[accounts]]\nid = \"a\"\ncash = \"-1\"", "accounts[0].cash: "),
             ("[[accounts]]\nid = \"a\"\ncash = \"1\"\nbroker = \"ths\"", "accounts[0].broker: "),
             ("[[accounts]]\nid = \"a\"\ncash = \"1\"\n[[accounts]]\nid = \"a\"\ncash = \"1\"", "accounts: two"),
+            ("[[accounts]]\nid = \"a\"\ncash = \"1\"\nmode = \"live\"", "accounts[0].mode: a paper account"),
+            ("[[accounts]]\nid = \"a\"\ncash = \"1\"\nstep = \"half\"", "accounts[0].step: "),
+            ("[brokers.paper]\nlink = \"paper\"", "brokers.paper: "),
+            ("[brokers.far]\nlink = { kind = \"fake\" }", "brokers.far.link.url: "),
             ("[[groups]]\nid = \"g\"\naccounts = [\"nobody\"]", "groups[0].accounts: no account nobody"),
             ("[[strategies]]\nid = \"manual\"", "strategies[0].id: "),
             ("[[strategies]]\nid = \"s\"\nroutes = [{ group = \"g\" }]", "strategies[0].routes[0].group: no group g"),

@@ -7,6 +7,7 @@ pub mod door;
 pub mod http;
 pub mod market;
 pub mod people;
+pub mod registered;
 pub mod replay;
 pub mod restore;
 pub mod sim;

@@ -7,6 +7,7 @@ use signalbox_actors::journal::{AccountRest, RestoreError, Restorer, RiskRest, S
 use signalbox_domain::account::OrdersRest;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::ledger::Ledger;
+use signalbox_domain::registry::Fact;
 use signalbox_domain::strategy::Unfinished;
 use signalbox_domain::units::Timestamp;
 use signalbox_domain::view::TradingStates;
@@ -20,6 +21,7 @@ pub struct Rest {
     pub strategies: HashMap<StrategyId, StrategyRest>,
     pub states: TradingStates,
     pub risk: RiskRest,
+    pub registered: Vec<Fact>,
     pub last_at: Option<Timestamp>,
 }
 
@@ -52,6 +54,7 @@ pub async fn rest(store: &Store) -> Result<Rest, StoreError> {
             warnings: restored.warnings,
             marks: restored.marks,
         },
+        registered: restored.registered,
         last_at: restored.last_at,
     })
 }

@@ -1,5 +1,6 @@
 //! The running system: store, people, actors, wired in the order in which they need each other.
 
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -7,15 +8,17 @@ use signalbox_actors::clock::{Clock, Machine, MarketClock, ThisMachine};
 use signalbox_actors::crash::crash_point;
 use signalbox_actors::desk::Desk;
 use signalbox_actors::journal::{Journal, StrategyRest};
+use signalbox_actors::registrar::OpenAccount;
 use signalbox_actors::root::{AccountBoot, Boot, boot};
 use signalbox_actors::session::Connection;
 use signalbox_actors::supervise::OnFatal;
 use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::calendar::china_date_time;
-use signalbox_domain::ids::InstallationTag;
+use signalbox_domain::ids::{AccountId, InstallationTag};
 use signalbox_domain::reconcile::DoubtConf;
-use signalbox_domain::strategy::{StrategyConf, StrategyState, manual_conf};
+use signalbox_domain::registry::{AccountFact, Registry};
+use signalbox_domain::strategy::{StrategyConf, StrategyState, manual_conf, reached_twice};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
@@ -26,6 +29,7 @@ use crate::door::StoreDoor;
 use crate::market::calendars::{ALARM_DAYS, Calendars};
 use crate::market::{QuoteCache, facts};
 use crate::people::People;
+use crate::registered;
 use crate::restore::{StoreRestorer, rest};
 use crate::store::{Store, StoreConf};
 
@@ -51,8 +55,10 @@ pub struct Signalbox {
     pub settings: Arc<Settings>,
     /// The newest quotes for everybody who is not on the trading thread. Whoever feeds the desk feeds these too.
     pub quotes: QuoteCache,
-    /// The configurations in force at the start.
-    pub strategies: Arc<[Arc<StrategyConf>]>,
+    /// The configurations in force at the start, with their versions,
+    pub strategies: Arc<[(Arc<StrategyConf>, u32)]>,
+    /// and the accounts and groups.
+    pub registry: Arc<Registry>,
 }
 
 /// How an account reaches its broker.
@@ -161,15 +167,16 @@ impl Signalbox {
             }
         }));
 
-        let accounts = settings.accounts.iter().map(|account| AccountBoot {
-            conf: with_tag(&account.conf, account.broker.echoes_tags().then(|| store.installation())),
-            limits: account.limits.clone(),
-            connection: (outside.connect)(account, store.installation()),
-            opening_cash: account.cash,
-            opening_holdings: account.holdings.clone(),
-            rest: rest.accounts.remove(&account.conf.id),
-        });
-        let accounts: Vec<AccountBoot> = accounts.collect();
+        let settings = Arc::new(settings);
+        let registry = registered::in_force(&settings, rest.registered);
+        let open = opener(settings.clone(), store.installation(), outside.connect);
+        let mut accounts = Vec::new();
+        for fact in in_order(&settings, &registry) {
+            match open(&fact) {
+                Ok(boot) => accounts.push(AccountBoot { rest: rest.accounts.remove(&fact.id), ..boot }),
+                Err(why) => error!(account.id = %fact.id, "account {} cannot be reached: {why}", fact.id),
+            }
+        }
         let manual = Arc::new(manual_conf());
         let strategies = settings.strategies.iter().chain([&manual]).map(|conf| {
             rest.strategies.remove(&conf.id).unwrap_or_else(|| first_configured(&store, clock.now(), conf))
@@ -179,7 +186,13 @@ impl Signalbox {
         let mut made: Vec<StrategyRest> = rest.strategies.into_values().collect();
         made.sort_by(|a, b| a.conf.id.cmp(&b.conf.id));
         strategies.append(&mut made);
-        let in_force = strategies.iter().map(|rest| rest.conf.clone()).collect();
+        let in_force: Arc<[_]> = strategies.iter().map(|rest| (rest.conf.clone(), rest.version)).collect();
+        let followers = registry.followers();
+        for (conf, _) in in_force.iter() {
+            if let Some(account) = reached_twice(&conf.routes, &followers) {
+                error!(strategy.id = %conf.id, "{account} is reached by two routes of {}: a target is met twice", conf.id);
+            }
+        }
         for left in rest.accounts.keys() {
             error!(account.id = %left, "account {left} is stored and not configured: it is not traded");
         }
@@ -194,7 +207,8 @@ impl Signalbox {
             exchange: PaperExchange::new(settings.paper).with_hours(move |symbol, at| hours.matching(symbol, at)),
             accounts,
             strategies,
-            groups: settings.groups.clone(),
+            registered: registry.facts(),
+            open,
             states: rest.states,
             risk: rest.risk,
             door: Arc::new(StoreDoor(store.clone())),
@@ -208,7 +222,8 @@ impl Signalbox {
             people,
             desk,
             clock,
-            settings: Arc::new(settings),
+            settings,
+            registry: registry.into(),
             quotes: QuoteCache::default(),
             strategies: in_force,
         })
@@ -243,6 +258,28 @@ pub fn rely_on(what: &'static str, work: impl Future<Output = ()> + Send + 'stat
 fn end(what: &str) {
     error!("{what}: the process ends and is rebuilt from the journal at the next start");
     std::process::exit(EXIT_FATAL);
+}
+
+/// Those of conf in conf's order, and then the others by name.
+fn in_order(settings: &Settings, registry: &Registry) -> Vec<Arc<AccountFact>> {
+    let listed = |id: &AccountId| settings.accounts.iter().any(|account| account.conf.id == *id);
+    let of_conf = settings.accounts.iter().filter_map(|account| registry.account(&account.conf.id));
+    of_conf.chain(registry.accounts().filter(|fact| !listed(&fact.id))).cloned().collect()
+}
+
+/// Makes of what was set up what an account's life is built with.
+fn opener(settings: Arc<Settings>, installation: InstallationTag, connect: Connect) -> OpenAccount {
+    Rc::new(move |fact| {
+        let account = settings.account(fact)?;
+        Ok(AccountBoot {
+            conf: with_tag(&account.conf, account.broker.echoes_tags().then_some(installation)),
+            connection: connect(&account, installation),
+            opening_cash: account.cash,
+            opening_holdings: account.holdings,
+            limits: account.limits,
+            rest: None,
+        })
+    })
 }
 
 /// A strategy that the store does not know yet is stored as it is configured.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::{Actor, ActorContext as _, AsyncContext, Context, Handler, Message, SpawnHandle};
 use signalbox_domain::account::{
     self, Account, AccountEffects, AccountInput, Alarm, BookOrder, Pacing, Resolution, Unbookable, Unresolvable,
     Unsettleable,
@@ -555,6 +555,19 @@ impl Handler<SetPacing> for AccountActor {
 
     fn handle(&mut self, message: SetPacing, ctx: &mut Self::Context) {
         self.step([AccountInput::SetPacing(message.0)], "limits", ctx);
+    }
+}
+
+/// The account is not in use any more: the life ends, and its session with it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
+impl Handler<Retire> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

@@ -10,6 +10,7 @@ use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
+use signalbox_domain::registry::{Fact, Unfit};
 use signalbox_domain::risk::{Check, LimitSet, Monitor, Worth};
 use signalbox_domain::strategy::{Say, StrategyConf, StrategyState, Undecidable};
 use signalbox_domain::units::Timestamp;
@@ -18,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::account::{self, AccountHealth};
 use crate::clock::Clock;
 use crate::port::tell;
+use crate::registrar::{Asked, Change, Configure, SetUp};
 use crate::root::Root;
 use crate::supervise::start_fail_stop;
 use crate::{market, risk, strategy};
@@ -166,9 +168,19 @@ impl Desk {
             .await
     }
 
-    /// Replaces a strategy's configuration; one that there is not yet is made.
-    pub async fn configure(&self, conf: Arc<StrategyConf>) -> Result<(), DeskError> {
-        self.ask(|answer| Command::Configure(strategy::Configure { conf, answer })).await
+    /// Replaces a strategy's configuration; one that there is not yet is made. Its version, when it fits.
+    pub async fn configure(
+        &self,
+        conf: Arc<StrategyConf>,
+        expected: Option<u32>,
+        who: Arc<str>,
+    ) -> Result<Result<u32, Unfit>, DeskError> {
+        self.ask(|answer| Command::Register(Asked::Configure(Configure { conf, expected, who, answer }))).await
+    }
+
+    /// Opens or changes an account, or a group. The fact that is in force then, when it fits.
+    pub async fn set_up(&self, change: Change) -> Result<Result<Fact, Unfit>, DeskError> {
+        self.ask(|answer| Command::Register(Asked::SetUp(SetUp { change, answer }))).await
     }
 
     /// Sets the limits of a scope anew.
@@ -254,7 +266,7 @@ enum Command {
     SetLimits(risk::SetLimits),
     TradingState { scope: Scope, answer: oneshot::Sender<TradingState> },
     SetState { strategy: StrategyId, message: strategy::SetState },
-    Configure(strategy::Configure),
+    Register(Asked),
     Explain(risk::Explain),
     Worth(risk::TellWorth),
     Monitors(risk::TellMonitors),
@@ -338,7 +350,6 @@ impl Handler<Ask> for Front {
                     tell(&strategy, message);
                 }
             }
-            Command::Configure(message) => self.root.configure(message),
             Command::Monitors(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);
@@ -348,6 +359,10 @@ impl Handler<Ask> for Front {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);
                 }
+            }
+            Command::Register(asked) => {
+                // It lives as long as this thread does.
+                let _ = self.root.registrar.send(asked);
             }
             Command::Explain(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {

@@ -9,6 +9,7 @@ pub mod gate;
 pub mod journal;
 pub mod market;
 pub mod port;
+pub mod registrar;
 pub mod risk;
 pub mod root;
 pub mod session;

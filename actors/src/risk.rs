@@ -10,8 +10,9 @@ use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::risk::{
-    self, Check, LimitFact, LimitSet, LimitsRefused, Monitor, Risk, RiskEffects, RiskInput, Worth,
+    self, Check, LimitFact, LimitSet, Limits, LimitsRefused, Monitor, Risk, RiskEffects, RiskInput, Worth,
 };
+use signalbox_domain::standing::Standing;
 use signalbox_domain::units::Span;
 use tokio::sync::oneshot;
 use tracing::error;
@@ -39,6 +40,7 @@ pub struct RiskActor {
 enum Later {
     Check(CheckOrders),
     Barrier(Barrier),
+    Stop(StopSending),
 }
 
 /// The actor's own turn, after its mailbox.
@@ -182,6 +184,13 @@ impl Handler<Decide> for RiskActor {
                 }
                 Later::Barrier(Barrier(answer)) => {
                     let _ = answer.send(());
+                }
+                Later::Stop(StopSending { account, standing, answer }) => {
+                    let live = self.core.live_of(&account);
+                    if live == 0 {
+                        self.board.ledgers.borrow_mut().set_standing(account, standing);
+                    }
+                    let _ = answer.send(live);
                 }
             }
         }
@@ -362,6 +371,47 @@ impl Handler<Barrier> for RiskActor {
 
     fn handle(&mut self, message: Barrier, ctx: &mut Self::Context) {
         self.later(Later::Barrier(message), ctx);
+    }
+}
+
+/// An account was opened while we run, or is in use again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AddAccount {
+    pub account: AccountId,
+    /// As conf says; what people have set stands above them.
+    pub limits: Arc<Limits>,
+}
+
+impl Handler<AddAccount> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: AddAccount, _: &mut Self::Context) {
+        let AddAccount { account, limits } = message;
+        self.core.add_account(account.clone(), limits);
+        let Some(pacing) = self.core.limits(&account).map(|limits| limits.pacing()) else { return };
+        self.board.paces.borrow_mut().insert(account.clone(), pacing);
+        if let Some(account) = self.board.directory.account(&account) {
+            tell(&account, account::SetPacing(pacing));
+        }
+    }
+}
+
+/// An account shall send nothing more. When no order of it may still trade, that holds from this instant on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StopSending {
+    pub account: AccountId,
+    pub standing: Standing,
+    /// Told how many orders of it may still trade. When there are some, nothing has changed.
+    pub answer: oneshot::Sender<u32>,
+}
+
+impl Handler<StopSending> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: StopSending, ctx: &mut Self::Context) {
+        self.later(Later::Stop(message), ctx);
     }
 }
 

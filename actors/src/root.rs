@@ -10,15 +10,17 @@ use actix::Addr;
 use signalbox_brokers::Broker;
 use signalbox_brokers::paper::{PaperBroker, PaperExchange};
 use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, OrdersRest};
-use signalbox_domain::ids::{AccountId, StrategyId};
+use signalbox_domain::ids::StrategyId;
 use signalbox_domain::ledger::{Ledger, OpeningHolding};
 use signalbox_domain::market::Market;
+use signalbox_domain::registry::{Fact, Registry};
 use signalbox_domain::risk::{Limits, Risk};
-use signalbox_domain::strategy::{Groups, Strategy, StrategyEffects, StrategyState};
+use signalbox_domain::standing::{AccountMode, AccountState, Standing};
+use signalbox_domain::strategy::{Groups, Strategy, StrategyEffects};
 use signalbox_domain::symbol::Exchange;
 use signalbox_domain::units::{Money, Span, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, TradingStates};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::account::{AccountActor, MarkBooks, StartDay};
@@ -29,9 +31,10 @@ use crate::gate::Gate;
 use crate::journal::{AccountRest, Door, Entry, Inbox, Journal, Restorer, RiskRest, StrategyRest};
 use crate::market::{EndOfDay, MarketActor};
 use crate::port::tell;
+use crate::registrar::{Asked, OpenAccount};
 use crate::risk::{Barrier, RiskActor};
 use crate::session::{Connection, Session};
-use crate::strategy::{Configure, Poke, StrategyActor};
+use crate::strategy::{Poke, StrategyActor};
 use crate::supervise::{Exit, OnFatal, Policy, rely_on, start_fail_stop, supervise};
 
 /// On the market clock. A mark is a line of the journal where a holding has a new high or low.
@@ -62,7 +65,9 @@ pub struct Boot {
     pub exchange: PaperExchange,
     pub accounts: Vec<AccountBoot>,
     pub strategies: Vec<StrategyRest>,
-    pub groups: Arc<Groups>,
+    /// The accounts and groups in force, also accounts that cannot be reached.
+    pub registered: Vec<Fact>,
+    pub open: OpenAccount,
     pub states: TradingStates,
     pub risk: RiskRest,
     /// Where the signals of monitors go in.
@@ -82,16 +87,31 @@ impl std::fmt::Debug for Boot {
 pub struct Root {
     pub board: Rc<Board>,
     pub market: Addr<MarketActor>,
-    accounts: Rc<Vec<AccountId>>,
     pub(crate) on_fatal: Fatal,
-    strategies: Rc<Strategies>,
+    pub(crate) strategies: Rc<Strategies>,
+    pub(crate) accounts: Rc<Accounts>,
+    pub(crate) registrar: mpsc::UnboundedSender<Asked>,
+}
+
+/// What an account's life is built with.
+pub(crate) struct Accounts {
+    pub(crate) registry: RefCell<Registry>,
+    pub(crate) open: OpenAccount,
+    exchange: PaperExchange,
+    restorer: Arc<dyn Restorer>,
+}
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accounts").field("registry", &self.registry).finish_non_exhaustive()
+    }
 }
 
 /// What a strategy's life is built with.
-struct Strategies {
+pub(crate) struct Strategies {
     /// Every strategy that ever had a life here, also those that are disabled.
-    known: RefCell<HashSet<StrategyId>>,
-    groups: Arc<Groups>,
+    pub(crate) known: RefCell<HashSet<StrategyId>>,
+    pub(crate) groups: RefCell<Arc<Groups>>,
     inbox: Arc<dyn Inbox>,
     restorer: Arc<dyn Restorer>,
 }
@@ -123,7 +143,8 @@ pub async fn boot(boot: Boot) -> Root {
         exchange,
         accounts,
         strategies,
-        groups,
+        registered,
+        open,
         states,
         risk,
         door,
@@ -178,17 +199,24 @@ pub async fn boot(boot: Boot) -> Root {
         }
     }
     start_risk(&board, core, door, &on_fatal);
-    let ids: Rc<Vec<AccountId>> = Rc::new(lives.iter().map(|(conf, ..)| conf.id.clone()).collect());
+    let mut registry = Registry::default();
+    registered.into_iter().for_each(|fact| registry.put(fact));
+    for strategy in &strategies {
+        registry.put_strategy(strategy.conf.clone(), strategy.version);
+    }
+    let groups = RefCell::new(Arc::new(registry.in_force()));
+    let accounts = Accounts { registry: registry.into(), open, exchange: exchange.clone(), restorer: restorer.clone() };
     for (conf, rest, connection) in lives {
+        let standing = accounts.registry.borrow().account(&conf.id).map(|fact| fact.standing());
+        let standing = standing.unwrap_or_else(|| unregistered(&connection));
         board.ledgers.borrow_mut().put(rest.ledger.clone());
         if let Some(limits) = limits.get(&conf.id) {
             board.ledgers.borrow_mut().set_commission(conf.id.clone(), limits.commission);
         }
-        // What leaves this process counts as real money.
-        if matches!(connection, Connection::Session { .. }) {
-            board.ledgers.borrow_mut().set_live(conf.id.clone());
+        board.ledgers.borrow_mut().set_standing(conf.id.clone(), standing);
+        if standing.state == AccountState::Enabled {
+            supervise_account(&board, conf, Some(rest), connection, &accounts, &on_fatal);
         }
-        supervise_account(&board, conf, rest, connection, &exchange, &restorer, &on_fatal);
     }
     let known = Rc::new(Strategies { known: RefCell::default(), groups, inbox, restorer });
     for strategy in strategies {
@@ -196,7 +224,10 @@ pub async fn boot(boot: Boot) -> Root {
     }
     // The venue forgets a fill once it has told it, so a step of the feed that broke off cannot be done again.
     let market = start_fail_stop("the market feed", MarketActor::new(board.clone(), exchange), on_fatal.clone());
-    let root = Root { board, market, accounts: ids, on_fatal: Fatal(on_fatal.clone()), strategies: known };
+    let (registrar, asked) = mpsc::unbounded_channel(); // whoever asks holds one of the desk's permits
+    let accounts = Rc::new(accounts);
+    let root = Root { board, market, on_fatal: Fatal(on_fatal.clone()), strategies: known, accounts, registrar };
+    rely_on("the registrar", root.clone().register(asked), on_fatal.clone());
     rely_on("the calendar", root.clone().roll_days(), on_fatal.clone());
     for exchange in [Exchange::HK, Exchange::US] {
         rely_on("the calendar abroad", root.clone().roll_days_abroad(exchange), on_fatal.clone());
@@ -206,8 +237,17 @@ pub async fn boot(boot: Boot) -> Root {
     root
 }
 
+/// What leaves this process counts as real money.
+fn unregistered(connection: &Connection) -> Standing {
+    let mode = match connection {
+        Connection::Paper => AccountMode::Paper,
+        Connection::Session { .. } => AccountMode::Live,
+    };
+    Standing { mode, ..Standing::default() }
+}
+
 /// Opens an account that was never opened.
-fn prepare(at: Timestamp, board: &Rc<Board>, boot: AccountBoot) -> (AccountConf, AccountRest) {
+pub(crate) fn prepare(at: Timestamp, board: &Rc<Board>, boot: AccountBoot) -> (AccountConf, AccountRest) {
     let AccountBoot { conf, opening_cash, opening_holdings, rest, .. } = boot;
     let rest = rest.unwrap_or_else(|| {
         let mut ledger = Ledger::new(conf.id.clone());
@@ -247,17 +287,18 @@ fn start_risk(board: &Rc<Board>, core: Risk, door: Arc<dyn Door>, on_fatal: &OnF
     );
 }
 
-fn supervise_account(
+/// Begins the lives of an account. Without `rest` the first one, too, reads what is stored.
+pub(crate) fn supervise_account(
     board: &Rc<Board>,
     conf: AccountConf,
-    rest: AccountRest,
+    rest: Option<AccountRest>,
     connection: Connection,
-    exchange: &PaperExchange,
-    restorer: &Arc<dyn Restorer>,
+    accounts: &Accounts,
     on_fatal: &OnFatal,
 ) {
+    let Accounts { exchange, restorer, .. } = accounts;
     let id = conf.id.clone();
-    let mut first = Some(rest);
+    let mut first = rest;
     let build = {
         let (board, conf, exchange) = (board.clone(), conf, exchange.clone());
         let (restorer, fatal) = (restorer.clone(), on_fatal.clone());
@@ -327,17 +368,22 @@ fn supervise_account(
     );
 }
 
-fn supervise_strategy(board: &Rc<Board>, boot: StrategyRest, strategies: &Strategies, on_fatal: &OnFatal) {
-    let Strategies { known, groups, inbox, restorer } = strategies;
+pub(crate) fn supervise_strategy(
+    board: &Rc<Board>,
+    boot: StrategyRest,
+    strategies: &Rc<Strategies>,
+    on_fatal: &OnFatal,
+) {
+    let Strategies { known, inbox, restorer, .. } = &**strategies;
     let id = boot.conf.id.clone();
     known.borrow_mut().insert(id.clone());
     let mut first = Some(boot.unfinished);
     let build = {
-        let (board, groups, inbox) = (board.clone(), groups.clone(), inbox.clone());
+        let (board, strategies, inbox) = (board.clone(), strategies.clone(), inbox.clone());
         let (restorer, fatal, id) = (restorer.clone(), on_fatal.clone(), id.clone());
         let mut conf = (boot.conf, boot.version, boot.state);
         move |_life| {
-            let (board, groups, inbox) = (board.clone(), groups.clone(), inbox.clone());
+            let (board, strategies, inbox) = (board.clone(), strategies.clone(), inbox.clone());
             let (restorer, fatal, id) = (restorer.clone(), fatal.clone(), id.clone());
             let (first, known) = (first.take(), conf.clone());
             // A later life is configured as the store says; the first one as it was booted.
@@ -356,6 +402,7 @@ fn supervise_strategy(board: &Rc<Board>, boot: StrategyRest, strategies: &Strate
                         }
                     }
                 };
+                let groups = strategies.groups.borrow().clone();
                 let mut core = Strategy::new(conf, version, state, groups);
                 let (at, mut fx) = (board.clock.now(), StrategyEffects::default());
                 core.resume(at, unfinished, &mut fx);
@@ -432,10 +479,8 @@ impl Root {
             // The expiries are in the mailboxes before the new day is: the market actor has to have its turn first.
             tokio::task::yield_now().await;
             tokio::time::sleep(Duration::from_millis(50)).await;
-            for id in self.accounts.iter() {
-                if let Some(account) = self.board.directory.account(id) {
-                    tell(&account, StartDay(date));
-                }
+            for account in self.board.directory.accounts.borrow().values() {
+                tell(account, StartDay(date));
             }
         }
     }
@@ -475,21 +520,6 @@ impl Root {
             let wait = self.board.clock.real(left).clamp(Duration::from_millis(1), Duration::from_secs(1));
             tokio::time::sleep(wait).await;
         }
-    }
-
-    /// Hands a configuration to its strategy; one that was never heard of is stored and begins its first life.
-    pub(crate) fn configure(&self, message: Configure) {
-        let Configure { conf, answer } = message;
-        if let Some(strategy) = self.board.directory.strategy(&conf.id) {
-            return tell(&strategy, Configure { conf, answer });
-        }
-        if self.strategies.known.borrow().contains(&conf.id) || self.board.draining.get() {
-            return; // disabled, or too late: whoever asks hears that it is not there
-        }
-        let rest = StrategyRest { conf, version: 1, state: StrategyState::Active, unfinished: Vec::new() };
-        self.board.journal.append(rest.first_entry(self.board.clock.now(), "configure"));
-        supervise_strategy(&self.board, rest, &self.strategies, &self.on_fatal.0);
-        self.board.answer_when_durable(answer, ());
     }
 
     /// Rings for a strategy whose inbox has something.

@@ -1,5 +1,6 @@
 //! The shell around one strategy: takes signals out of its inbox as fast as the journal follows.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use actix::{
 use signalbox_domain::denial::Denial;
 use signalbox_domain::ids::{SignalId, StrategyId};
 use signalbox_domain::order::{Order, OrderTerms};
+use signalbox_domain::registry::Unfit;
 use signalbox_domain::risk::Short;
 use signalbox_domain::strategy::{
-    Say, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
+    Groups, Say, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
 };
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Timestamp;
@@ -83,7 +85,12 @@ impl StrategyActor {
         }
     }
 
-    fn step(&mut self, inputs: impl IntoIterator<Item = StrategyInput>, cause: &'static str, ctx: &mut Context<Self>) {
+    fn step(
+        &mut self,
+        inputs: impl IntoIterator<Item = StrategyInput>,
+        cause: impl Into<Cow<'static, str>>,
+        ctx: &mut Context<Self>,
+    ) {
         let at = self.board.clock.now();
         let mut fx = StrategyEffects::default();
         let board = self.board.clone();
@@ -95,7 +102,13 @@ impl StrategyActor {
         self.act(at, fx, cause, ctx);
     }
 
-    fn act(&mut self, at: Timestamp, fx: StrategyEffects, cause: &'static str, ctx: &mut Context<Self>) {
+    fn act(
+        &mut self,
+        at: Timestamp,
+        fx: StrategyEffects,
+        cause: impl Into<Cow<'static, str>>,
+        ctx: &mut Context<Self>,
+    ) {
         if !fx.events.is_empty() || !fx.rows.is_empty() {
             let entry = Entry { at, actor: self.name.clone(), cause: cause.into(), events: fx.events, rows: fx.rows };
             self.newest = self.board.journal.append(entry);
@@ -421,20 +434,37 @@ impl Handler<SetState> for StrategyActor {
     }
 }
 
-/// A new configuration as a whole.
+/// A new configuration as a whole, that fits everything else.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Configure {
     pub conf: Arc<StrategyConf>,
-    pub answer: oneshot::Sender<()>,
+    pub version: u32,
+    pub who: Arc<str>,
+    /// Told the version once it is durable.
+    pub answer: oneshot::Sender<Result<u32, Unfit>>,
 }
 
 impl Handler<Configure> for StrategyActor {
     type Result = ();
 
     fn handle(&mut self, message: Configure, ctx: &mut Self::Context) {
-        self.step([StrategyInput::Configure(message.conf)], "configure", ctx);
-        self.board.answer_when_durable(message.answer, ());
+        let Configure { conf, version, who, answer } = message;
+        self.step([StrategyInput::Configure(conf)], format!("configured by {who}"), ctx);
+        self.board.answer_when_durable(answer, Ok(version));
+    }
+}
+
+/// Other accounts follow in groups from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetGroups(pub Arc<Groups>);
+
+impl Handler<SetGroups> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SetGroups, _: &mut Self::Context) {
+        self.core.set_groups(message.0);
     }
 }
 

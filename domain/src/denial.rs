@@ -33,7 +33,7 @@ pub enum DenialCode {
     TestSignal,
     /// Trading is halted, or reducing and this order would open, at the global, account or strategy scope.
     TradingState,
-    /// The account is not known or not ready.
+    /// The account is not known, not in use, suspended or only read; or it has become a shadow.
     AccountNotReady,
     /// The symbol is no instrument that we know, or one that we have no rules for.
     InstrumentUnknown,

@@ -14,6 +14,7 @@ use crate::ledger::{Adjustment, Imported, Mark, OpeningHolding, Transfer};
 use crate::order::{Approval, OrderFact, OrderTerms};
 use crate::parent::{Leg, ParentStatus};
 use crate::reconcile::exception::Exception;
+use crate::registry;
 use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::signal::{Signal, WaitingFor};
 use crate::strategy::{StrategyConf, StrategyState};
@@ -211,6 +212,8 @@ pub enum Event {
         rate: Arc<FxRate>,
         by: Arc<str>,
     },
+    /// An account or a group was set up, or is another way now.
+    Registered(registry::Fact),
     // People and programs: what an administrator or a login changed. `detail` never holds a secret.
     Administered {
         who: Arc<str>,
@@ -257,6 +260,7 @@ impl Event {
                 Scope::Global | Scope::Strategy(_) => None,
             },
             Self::SignalAccepted(signal) => signal.account.as_ref(),
+            Self::Registered(registry::Fact::Account(fact)) => Some(&fact.id),
             Self::Exception(exception) => Some(&exception.account),
             Self::LegCompleted { account, .. }
             | Self::ExternalTraded { account, .. }
@@ -378,6 +382,8 @@ impl Event {
                 ParentStep::Asked { .. } => "parent_asked",
                 ParentStep::Ended { .. } => "parent_ended",
             },
+            Self::Registered(registry::Fact::Account(_)) => "account_configured",
+            Self::Registered(registry::Fact::Group(_)) => "group_configured",
             other => other.into(),
         }
     }

@@ -186,7 +186,9 @@ impl Planner<'_> {
     }
 
     fn quantity(&mut self, accounts: &[AccountId], route: &Route, side: Side, qty: Qty) -> Result<(), Vec<Denial>> {
-        if let ([account], Ratio::ONE) = (accounts, route.follow_ratio) {
+        if let ([account], Ratio::ONE) = (accounts, route.follow_ratio)
+            && self.view.ledgers.standing(account).step.is_all()
+        {
             self.push(account, side, qty); // exactly what was asked; whether it is allowed is risk's question
             return Ok(());
         }
@@ -213,7 +215,8 @@ impl Planner<'_> {
         if route.allocation == Allocation::FixedRatio {
             for account in accounts {
                 let share = self.wanted(slice::from_ref(account), route, ask);
-                self.leg(account, side, share);
+                let part = self.let_in(account, share);
+                self.leg(account, side, part);
             }
             return;
         }
@@ -221,8 +224,21 @@ impl Planner<'_> {
         let (shares, residual) = by_weight(wanted, &self.weights(accounts, route.allocation, side), self.lot);
         self.residual += residual;
         for (account, share) in accounts.iter().zip(shares) {
-            self.leg(account, side, share);
+            let part = self.let_in(account, share);
+            self.leg(account, side, part);
         }
+    }
+
+    /// How much of it the account's step lets in; the rest is left over.
+    fn let_in(&mut self, account: &AccountId, asked: Qty) -> Qty {
+        let part = self.part(account, asked);
+        self.residual += (asked - part).abs();
+        part
+    }
+
+    /// The same of a position that shall be held: it is a smaller one.
+    fn part(&self, account: &AccountId, asked: Qty) -> Qty {
+        self.view.ledgers.standing(account).part(asked, self.lot.max(self.buy_min))
     }
 
     /// Sells a part of what the strategy's own books hold.
@@ -247,7 +263,7 @@ impl Planner<'_> {
         if matches!(ask, Ask::Shares(Qty::ZERO)) || route.allocation == Allocation::FixedRatio {
             for account in accounts {
                 let target = self.wanted(slice::from_ref(account), route, ask);
-                self.change(account, target - self.expected(account));
+                self.change(account, self.part(account, target) - self.expected(account));
             }
             return;
         }
@@ -260,6 +276,7 @@ impl Planner<'_> {
             let (shares, residual) = by_weight(change.abs(), &weights, self.lot);
             self.residual += residual;
             for (account, share) in accounts.iter().zip(shares) {
+                let share = self.let_in(account, share);
                 self.change(account, if side == Side::Buy { share } else { -share });
             }
             return;
@@ -267,7 +284,7 @@ impl Planner<'_> {
         let (targets, residual) = by_weight(target, &self.weights(accounts, route.allocation, Side::Buy), self.lot);
         self.residual += residual;
         for (account, target) in accounts.iter().zip(targets) {
-            self.change(account, target - self.expected(account));
+            self.change(account, self.part(account, target) - self.expected(account));
         }
     }
 
@@ -394,13 +411,14 @@ impl Planner<'_> {
         if !qty.is_positive() {
             return;
         }
-        if self.test && self.mode.sends() && self.view.ledgers.is_live(account) {
+        let mode = self.view.ledgers.standing(account).leg_mode(self.mode);
+        if self.test && mode.sends() && self.view.ledgers.is_live(account) {
             self.held_back = true;
             self.residual += qty;
             return;
         }
         let parent = self.signal.id.parent(self.legs.len() as u16);
-        let (mode, short_of_cash) = (self.mode, self.short_of_cash);
+        let short_of_cash = self.short_of_cash;
         self.legs.push(Leg {
             parent,
             account: account.clone(),

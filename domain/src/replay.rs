@@ -15,6 +15,7 @@ use crate::ledger::{Ledger, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
+use crate::registry;
 use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{Held, StrategyConf, StrategyState};
@@ -89,6 +90,7 @@ pub struct Replay {
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
     pub marks: BTreeMap<Scope, Arc<EquityMark>>,
     pub fx_rates: FxRates,
+    pub registered: BTreeMap<(&'static str, Arc<str>), registry::Fact>,
 }
 
 impl Replay {
@@ -257,6 +259,10 @@ impl Replay {
                 let key = (exception.account.clone(), exception.key.clone(), exception.opened_at);
                 self.exceptions.insert(key, exception.clone());
             }
+            Event::Registered(fact) => {
+                let (kind, id) = fact.key();
+                self.registered.insert((kind, id.into()), fact.clone());
+            }
             Event::FxRateSet { rate, .. } => self.fx_rates.put((**rate).clone()),
             Event::Administered { .. } | Event::RequestRefused { .. } | Event::RequestsRefused { .. } => {}
         }
@@ -320,6 +326,10 @@ impl Replay {
                 &self.exceptions.get(key),
                 &rows.exceptions.get(key),
             );
+        }
+        for key in keys(&self.registered, &rows.registered) {
+            let what = format!("{} {}", key.0, key.1);
+            compare(&mut found, what, &self.registered.get(key), &rows.registered.get(key));
         }
         compare(&mut found, "the exchange rates".to_owned(), &Some(&self.fx_rates), &Some(&rows.fx_rates));
         // A signal that was accepted and never looked at has no row of its strategy's making.

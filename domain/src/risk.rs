@@ -8,8 +8,8 @@ mod check;
 mod contracts;
 mod counters;
 pub mod limits;
-pub mod losses;
 mod loans;
+pub mod losses;
 pub mod monitors;
 mod warnings;
 
@@ -23,7 +23,7 @@ pub use monitors::{Exit, Monitor};
 pub use warnings::LimitWarning;
 
 use crate::account::Pacing;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::{Denial, DenialCode, Measure};
 use crate::event::{Event, Scope, TradingState};
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, OrderId, StrategyId};
@@ -244,6 +244,17 @@ impl Risk {
         }
     }
 
+    /// An account that was opened just now, with conf's limits.
+    pub fn add_account(&mut self, account: AccountId, limits: Arc<Limits>) {
+        self.limits.add(account, limits);
+    }
+
+    /// How many orders of it may still trade, with those that it has not heard of yet.
+    #[must_use]
+    pub fn live_of(&self, account: &AccountId) -> u32 {
+        self.counters.live_of(account)
+    }
+
     /// Counts the orders of the last days again, live and ended.
     pub fn restore_orders<'a>(&mut self, market: &Market, orders: impl IntoIterator<Item = &'a Order>) {
         for order in orders {
@@ -341,6 +352,11 @@ impl Risk {
             Outcome::Warned => near.push(check()),
             Outcome::Passed | Outcome::Skipped => {}
         });
+        // Planned before the account became a shadow: from then on nothing of it is sent.
+        if view.ledgers.standing(&terms.account).shadows() {
+            let value = Measure::Word("shadow".into());
+            denials.push(Denial { code: DenialCode::AccountNotReady, value, limit: Measure::None });
+        }
         if let (true, Some(decided), [Denial { code: DenialCode::Cash, .. }]) = (can_wait, &decided, &denials[..]) {
             let cash = view.ledgers.get(&terms.account).map_or(Money::ZERO, |ledger| usable(ledger, view.quotes));
             let available = cash - self.reserved_cash(&terms.account);

@@ -13,6 +13,7 @@ use crate::ledger::{Book, ContractBook, Loan};
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
+use crate::registry;
 use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{Held, StrategyConf, StrategyState};
@@ -62,6 +63,7 @@ pub enum Row {
     LimitWarning(Arc<LimitWarning>),
     /// The newest of each scope.
     EquityMark(Arc<EquityMark>),
+    Registered(registry::Fact),
 }
 
 /// What became of a signal so far.

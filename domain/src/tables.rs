@@ -15,6 +15,7 @@ use crate::ledger::{Book, ContractBook, Ledger};
 use crate::order::{Order, OrderTerms};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
+use crate::registry;
 use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::row::{AccountRow, Fill, Row, SignalRow};
 use crate::signal::Signal;
@@ -49,6 +50,7 @@ pub struct Tables {
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
     pub marks: BTreeMap<Scope, Arc<EquityMark>>,
     pub fx_rates: FxRates,
+    pub registered: BTreeMap<(&'static str, Arc<str>), registry::Fact>,
     fills_of: BTreeMap<OrderId, Vec<ExecId>>,
 }
 
@@ -104,6 +106,10 @@ impl Tables {
             }
             Row::EquityMark(mark) => {
                 self.marks.insert(mark.scope.clone(), mark);
+            }
+            Row::Registered(fact) => {
+                let (kind, id) = fact.key();
+                self.registered.insert((kind, id.into()), fact);
             }
         }
         Ok(())

@@ -3,8 +3,6 @@
 //! These are read by the decisions of strategies and risk. Each has one writer: quotes the market feed, a ledger its
 //! account, the trading states and what is set aside the risk engine.
 
-use std::collections::BTreeSet;
-
 use crate::event::{Scope, TradingState};
 use crate::extremes::Extremes;
 use crate::fees::FeeRules;
@@ -14,6 +12,7 @@ use crate::ledger::{Book, Ledger};
 use crate::market::Market;
 use crate::order::Side;
 use crate::quote::{Print, Quote};
+use crate::standing::{AccountMode, Standing};
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Ratio, Timestamp};
 
@@ -106,8 +105,8 @@ impl Quote {
 #[derive(Debug, Default)]
 pub struct Ledgers {
     by_account: QuickMap<AccountId, Ledger>,
-    /// Accounts with real money.
-    live: BTreeSet<AccountId>,
+    /// Of accounts that are not like any other.
+    standings: QuickMap<AccountId, Standing>,
     /// What they pay their brokers, where that is not the usual.
     commissions: QuickMap<AccountId, Ratio>,
 }
@@ -117,19 +116,29 @@ impl Ledgers {
         self.by_account.insert(ledger.account.clone(), ledger);
     }
 
-    /// Nothing is known of any account any more, but whose money is real.
+    /// Nothing is known of any account any more, but how it takes part.
     pub fn clear(&mut self) {
         self.by_account.clear();
     }
 
     /// The account's money is real.
     pub fn set_live(&mut self, account: AccountId) {
-        self.live.insert(account);
+        self.set_standing(account, Standing { mode: AccountMode::Live, ..Standing::default() });
+    }
+
+    pub fn set_standing(&mut self, account: AccountId, standing: Standing) {
+        self.standings.insert(account, standing);
+    }
+
+    /// How it takes part; one of which nothing was said is of paper, and lets everything in.
+    #[must_use]
+    pub fn standing(&self, account: &AccountId) -> Standing {
+        self.standings.get(account).copied().unwrap_or_default()
     }
 
     #[must_use]
     pub fn is_live(&self, account: &AccountId) -> bool {
-        self.live.contains(account)
+        self.standing(account).mode == AccountMode::Live
     }
 
     /// What the account pays its broker, as a share of the amount.

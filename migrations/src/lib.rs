@@ -16,6 +16,7 @@ mod m20261121_000060_create_contract_books;
 mod m20261121_000080_create_equity_marks;
 mod m20261121_000081_create_order_origin;
 mod m20261121_000090_create_all_in;
+mod m20261121_000100_create_registry;
 mod sql;
 
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000080_create_equity_marks::Migration),
             Box::new(m20261121_000081_create_order_origin::Migration),
             Box::new(m20261121_000090_create_all_in::Migration),
+            Box::new(m20261121_000100_create_registry::Migration),
         ]
     }
 }

@@ -21,6 +21,23 @@ pub enum BrokerSettings {
 }
 
 impl BrokerSettings {
+    #[must_use]
+    pub const fn is_paper(&self) -> bool {
+        matches!(self, Self::Paper)
+    }
+
+    /// The same way to another account there.
+    #[must_use]
+    pub fn for_account(&self, name: &str) -> Self {
+        match self {
+            Self::Paper => Self::Paper,
+            Self::Fake { link, patience } => {
+                let link = FakeLink { account: name.to_owned(), ..link.clone() };
+                Self::Fake { link, patience: *patience }
+            }
+        }
+    }
+
     /// Its name for people.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -92,8 +109,8 @@ pub(super) struct RawLink {
 }
 
 impl RawBroker {
-    pub(super) fn check(self, index: usize, account: &AccountId) -> Result<BrokerSettings, ConfError> {
-        let at = |name: &str| format!("accounts[{index}].broker{name}");
+    pub(super) fn check(self, place: &str, account: &AccountId) -> Result<BrokerSettings, ConfError> {
+        let at = |name: &str| format!("{place}{name}");
         let link = match self {
             Self::Name(name) if name == "paper" => return Ok(BrokerSettings::Paper),
             Self::Name(kind) => RawLink { kind, ..RawLink::default() },

@@ -31,8 +31,8 @@ pub(super) struct RawDoubt {
 const MS_MAX: u64 = 86_400_000;
 
 impl RawDoubt {
-    pub(super) fn check(self, index: usize) -> Result<DoubtConf, ConfError> {
-        let at = |name: &str| format!("accounts[{index}].doubt.{name}");
+    pub(super) fn check(self, place: &str) -> Result<DoubtConf, ConfError> {
+        let at = |name: &str| format!("{place}.{name}");
         let default = DoubtConf::default();
         let span = |name: &str, ms: Option<u64>, or: Span| match ms {
             None => Ok(or),

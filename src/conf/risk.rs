@@ -53,8 +53,8 @@ fn preset(name: &str) -> Option<Limits> {
 }
 
 impl RawRisk {
-    pub(super) fn check(self, index: usize) -> Result<Limits, ConfError> {
-        let at = |name: &str| format!("accounts[{index}].risk.{name}");
+    pub(super) fn check(self, place: &str) -> Result<Limits, ConfError> {
+        let at = |name: &str| format!("{place}.{name}");
         let mut limits = match self.0.get("preset").map(RawValue::text).as_deref() {
             None => Limits::default(),
             Some(name) => preset(name).ok_or_else(|| field(at("preset"), format!("{name:?} is none: {PRESETS}")))?,
@@ -104,7 +104,7 @@ mod tests {
             .build()
             .and_then(config::Config::try_deserialize)
             .map_err(|error| error.to_string())?;
-        raw.check(0).map_err(|error| error.to_string())
+        raw.check("accounts[0].risk").map_err(|error| error.to_string())
     }
 
     #[test]

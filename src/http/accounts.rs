@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::event::{Scope as StateScope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
+use signalbox_domain::standing::AccountState;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -48,11 +49,15 @@ pub struct AccountView {
     pub broker: String,
     /// paper, sim, shadow or live
     pub mode: &'static str,
+    /// How far it is let in: read_only, canary, one_lot, share:0.1 or all
+    pub step: String,
+    /// How often it was set up anew; 0 while conf alone speaks.
+    pub version: u32,
     /// active, reducing or halted: the account's own.
     pub trading_state: &'static str,
     /// The strictest of the account's own and the global one.
     pub effective_trading_state: &'static str,
-    /// ready, in_doubt or suspended
+    /// ready, in_doubt, suspended, disabled or retired
     pub state: &'static str,
     pub permissions: Vec<String>,
     pub groups: Vec<String>,
@@ -71,7 +76,7 @@ pub struct AccountView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AccountHealth)]
 pub struct HealthView {
-    /// ready, in_doubt or suspended
+    /// ready, in_doubt, suspended, disabled or retired
     pub status: &'static str,
     /// connected or closed, as far as we know.
     pub session: &'static str,
@@ -92,6 +97,9 @@ const HEALTH_PATIENCE: Duration = Duration::from_millis(500);
 /// # Errors
 /// Never: an account that does not answer is suspended.
 pub async fn health(front: &Front, account: &AccountId, portfolio: Option<&Portfolio>) -> HealthView {
+    if let Some(state) = front.account(account).map(|info| info.fact.state).filter(|s| *s != AccountState::Enabled) {
+        return closed(state.into(), portfolio.and_then(|p| p.updated_at).map(at));
+    }
     let observed = tokio::time::timeout(HEALTH_PATIENCE, front.desk.account_health(account.clone())).await;
     let last_snapshot_at = portfolio.and_then(|p| p.updated_at).map(at);
     match observed {
@@ -104,16 +112,12 @@ pub async fn health(front: &Front, account: &AccountId, portfolio: Option<&Portf
             held: found.held,
             last_snapshot_at,
         },
-        _ => HealthView {
-            status: "suspended",
-            session: "closed",
-            live_orders: 0,
-            queue_depth: 0,
-            doubts: 0,
-            held: 0,
-            last_snapshot_at,
-        },
+        _ => closed("suspended", last_snapshot_at),
     }
+}
+
+fn closed(status: &'static str, last_snapshot_at: Option<String>) -> HealthView {
+    HealthView { status, session: "closed", live_orders: 0, queue_depth: 0, doubts: 0, held: 0, last_snapshot_at }
 }
 
 /// # Errors
@@ -123,22 +127,23 @@ pub async fn view(front: &Front, info: &AccountInfo, states: &[StoredTradingStat
     let health = health(front, &info.id, Some(&portfolio)).await;
     let own = state_of(states, &StateScope::Account(info.id.clone()));
     let effective = own.max(state_of(states, &StateScope::Global));
-    let mut groups: Vec<String> = front
-        .groups()
-        .iter()
-        .filter(|(_, members)| members.contains(&info.id))
-        .map(|(group, _)| group.to_string())
-        .collect();
-    groups.sort_unstable();
+    let groups = front.groups().into_iter().filter(|group| group.accounts.contains(&info.id));
+    let groups = groups.map(|group| group.id.to_string()).collect();
     Ok(AccountView {
         id: info.id.to_string(),
-        display_name: info.display_name.to_string(),
+        display_name: info.fact.display_name.to_string(),
         broker: info.broker.to_string(),
-        mode: info.mode.into(),
+        mode: info.fact.mode.into(),
+        step: info.fact.step.to_string(),
+        version: info.fact.version,
         trading_state: own.into(),
         effective_trading_state: effective.into(),
         state: health.status,
-        permissions: info.permissions.iter().map(ToString::to_string).collect(),
+        permissions: info
+            .limits
+            .texts()
+            .get("permissions")
+            .map_or(Vec::new(), |all| all.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()),
         groups,
         currency: info.currency.into(),
         cash: portfolio.cash.to_string(),
@@ -168,8 +173,7 @@ async fn list_accounts(
     front: web::Data<Front>,
 ) -> Result<web::Json<Page<AccountView>>, Problem> {
     require(&principal, Scope::AccountsRead)?;
-    let page =
-        Page::cut_by_name(front.readable(&principal), &query.0, |info| info.id.as_str(), |info| (*info).clone())?;
+    let page = Page::cut_by_name(front.readable(&principal), &query.0, |info| info.id.as_str(), Clone::clone)?;
     let states = front.store.trading_states().await?;
     let mut items = Vec::with_capacity(page.items.len());
     for info in &page.items {
@@ -196,7 +200,7 @@ async fn show_account(
     let account = readable(&principal, &id.0, &front)?;
     let info = front.account(&account).ok_or_else(Problem::not_found)?;
     let states = front.store.trading_states().await?;
-    Ok(web::Json(view(&front, info, &states).await?))
+    Ok(web::Json(view(&front, &info, &states).await?))
 }
 
 /// The account's money: in its base currency, and in each currency.
@@ -359,7 +363,7 @@ async fn show_account_counters(
 ) -> Result<web::Json<CountersView>, Problem> {
     let account = readable(&principal, &id.0, &front)?;
     let info = front.account(&account).ok_or_else(Problem::not_found)?;
-    let limits = InForce::read(&front).await?.of(info);
+    let limits = InForce::read(&front).await?.of(&info);
     let portfolio = Portfolio::load(&front, &account).await?;
     Ok(web::Json(CountersView {
         account: account.to_string(),
@@ -471,7 +475,7 @@ async fn cancel_all_orders(
         .map(|name| StrategyId::parse(&name).map_err(|_| Problem::invalid("strategy", "not the name of a strategy")))
         .transpose()?;
     let reason = format!("canceled by {}", principal.client());
-    let reached = front.desk.cancel_all(account.clone(), side.map(Into::into), strategy, reason.into()).await?;
+    let reached = front.cancel_all(account.clone(), side.map(Into::into), strategy, reason.into()).await?;
     let reached = reached.into_iter().map(|order| (account.clone(), order)).collect();
     Ok(HttpResponse::Ok().json(outcomes(&front, reached).await?))
 }

@@ -285,6 +285,7 @@ async fn book(
     }
     check_reason(&note).map_err(|problem| problem.field("note"))?;
     let order = BookOrder { what, by: who(admin.0.client()), note: note.into() };
+    front.require_in_use(&account)?;
     front.desk.rebook(account.clone(), order).await?.map_err(|cannot: Unbookable| match cannot {
         Unbookable::Quantity | Unbookable::SameBook => Problem::invalid("quantity", cannot.to_string()),
         _ => Problem::new(Code::Conflict).detail(cannot.to_string()),

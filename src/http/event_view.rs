@@ -8,6 +8,7 @@ use signalbox_domain::ids::{AccountId, OrderId, ParentId};
 use signalbox_domain::ledger::Adjustment;
 use signalbox_domain::order::{OrderFact, OrderTerms};
 use signalbox_domain::parent::Leg;
+use signalbox_domain::registry::Fact;
 use utoipa::ToSchema;
 
 use super::dto::{denials, measure, unit};
@@ -200,6 +201,15 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
         Event::BookTransferred { transfer, by, note, .. } => json!({
             "symbol": transfer.symbol, "from": transfer.from.as_str(), "to": transfer.to.as_str(),
             "quantity": transfer.qty.to_string(), "by": &**by, "note": &**note,
+        }),
+        Event::Registered(Fact::Account(fact)) => json!({
+            "version": fact.version, "display_name": &*fact.display_name, "broker": fact.broker, "mode": fact.mode,
+            "state": fact.state, "step": fact.step, "currency": fact.currency, "who": &*fact.who,
+            "reason": &*fact.reason,
+        }),
+        Event::Registered(Fact::Group(fact)) => json!({
+            "group": fact.id.as_str(), "version": fact.version, "accounts": fact.accounts,
+            "opted_out": fact.opted_out, "deleted": fact.deleted, "who": &*fact.who, "reason": &*fact.reason,
         }),
         Event::FxRateSet { rate, by } => json!({
             "currency": rate.currency, "base": rate.base, "rate": rate.rate.to_string(), "source": &*rate.source,

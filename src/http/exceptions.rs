@@ -301,6 +301,7 @@ async fn resolve_order(
         DecisionIn::Works => Resolution::Works,
     };
     let by = who(principal.client());
+    front.require_in_use(&terms.account)?;
     crash_point("resolve.asked");
     front
         .desk
@@ -379,6 +380,7 @@ async fn settle_exception(
         SettlementIn::External => Settlement::External,
     };
     let by = who(principal.client());
+    front.require_in_use(&open.account)?;
     let decision = Settle { key: open.key.clone(), settlement, by, note: note.into() };
     front
         .desk

@@ -1,19 +1,23 @@
 //! What the handlers of trading share: the desk, the store, the market, and who routes where.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_actors::desk::{Desk, DeskError};
-use signalbox_domain::ids::{AccountId, GroupId, InstallationTag, StrategyId};
+use signalbox_domain::ids::{AccountId, GroupId, InstallationTag, OrderId, StrategyId};
 use signalbox_domain::instrument::Currency;
+use signalbox_domain::order::Side;
+use signalbox_domain::registry::{AccountFact, Fact, GroupFact};
 use signalbox_domain::risk::Limits;
+use signalbox_domain::standing::AccountState;
 use signalbox_domain::strategy::{Groups, StrategyConf};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::problem::{Code, Problem};
+use crate::conf::Settings;
 use crate::market::facts::{self, FactsError};
 use crate::market::{MarketFacts, QuoteCache};
 use crate::people::Principal;
@@ -23,43 +27,36 @@ use crate::system::Signalbox;
 /// A desk full of screens for everybody, and far below what the process may open as files.
 const STREAMS_MAX: usize = 1_000;
 
-/// What is written beside an account's name; nothing of it changes while we run.
+/// What stands beside an account's name.
 #[derive(Debug, Clone)]
 pub struct AccountInfo {
     pub id: AccountId,
-    pub display_name: Arc<str>,
-    /// Which adapter, such as `paper`.
+    /// As it was set up last.
+    pub fact: Arc<AccountFact>,
+    /// Which adapter, such as `paper`; nothing where conf does not say any more how it is reached.
     pub broker: Arc<str>,
-    pub mode: Mode,
-    /// Boards and kinds of trading that the account may use, as written in conf.
-    pub permissions: Vec<Arc<str>>,
     pub limits: Arc<Limits>,
     /// Of its cash.
     pub currency: Currency,
 }
 
-/// Whose money it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum Mode {
-    Paper,
-    Sim,
-    Shadow,
-    Live,
-}
+impl AccountInfo {
+    fn of(fact: Arc<AccountFact>, settings: &Settings) -> Self {
+        let own = settings.account(&fact).ok();
+        Self {
+            broker: own.as_ref().map_or("", |own| own.broker.name()).into(),
+            limits: own.map(|own| own.limits).unwrap_or_default(),
+            id: fact.id.clone(),
+            currency: fact.currency,
+            fact,
+        }
+    }
 
-/// The parts that [`Front::new`] is made of.
-pub struct FrontParts {
-    pub desk: Desk,
-    pub store: Store,
-    pub market: Arc<MarketFacts>,
-    pub quotes: QuoteCache,
-    pub accounts: Vec<AccountInfo>,
-    pub groups: Arc<Groups>,
-    /// As they were booted, `manual` included.
-    pub strategies: Vec<Arc<StrategyConf>>,
-    /// Renders `/metrics`, which is not there without it.
-    pub metrics: Option<PrometheusHandle>,
+    /// Whether it has a life, and with it somebody to talk to.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        self.fact.state == AccountState::Enabled
+    }
 }
 
 /// Shared by all workers as `web::Data<Front>`.
@@ -73,23 +70,28 @@ pub struct Front {
     /// One for each event stream that may be open.
     pub streams: Arc<Semaphore>,
     pub refused: super::refusals::Refused,
-    accounts: Vec<AccountInfo>,
-    groups: Arc<Groups>,
+    settings: Arc<Settings>,
+    /// As it is in force, and may be told in any order: the newest version of each thing counts.
+    house: RwLock<House>,
     /// Replaced as a whole, so that a signal takes a read lock for the length of one look-up.
     strategies: RwLock<HashMap<StrategyId, Arc<StrategyFacts>>>,
+}
+
+/// What was set up.
+#[derive(Default)]
+struct House {
+    accounts: BTreeMap<AccountId, Arc<AccountInfo>>,
+    groups: BTreeMap<GroupId, Arc<GroupFact>>,
+    /// Who follows in each group.
+    followers: Arc<Groups>,
 }
 
 /// A strategy's configuration and the accounts that its routes reach now.
 #[derive(Debug)]
 pub struct StrategyFacts {
     pub conf: Arc<StrategyConf>,
+    pub version: u32,
     pub accounts: Vec<AccountId>,
-}
-
-impl fmt::Debug for FrontParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FrontParts")
-    }
 }
 
 impl fmt::Debug for Front {
@@ -104,49 +106,24 @@ impl Front {
     /// # Errors
     /// When the facts of the market that come with the program cannot be read.
     pub fn of(system: &Signalbox) -> Result<Self, FactsError> {
-        let accounts = system.settings.accounts.iter().map(|account| AccountInfo {
-            id: account.conf.id.clone(),
-            display_name: account.conf.id.as_str().into(),
-            broker: account.broker.name().into(),
-            mode: Mode::Paper,
-            permissions: Vec::new(),
-            limits: account.limits.clone(),
-            currency: account.currency,
-        });
-        Ok(Self::new(FrontParts {
+        let front = Self {
             desk: system.desk.clone(),
+            installation: system.store.installation(),
             store: system.store.clone(),
             market: Arc::new(facts::shared(&system.settings.data_dir, &system.settings.futures)?),
             quotes: system.quotes.clone(),
-            accounts: accounts.collect(),
-            groups: system.settings.groups.clone(),
-            strategies: system.strategies.to_vec(),
             metrics: super::health::recorder(),
-        }))
-    }
-
-    #[must_use]
-    pub fn new(parts: FrontParts) -> Self {
-        let FrontParts { desk, store, market, quotes, mut accounts, groups, strategies, metrics } = parts;
-        accounts.sort_by(|a, b| a.id.cmp(&b.id));
-        let installation = store.installation();
-        let front = Self {
-            desk,
-            store,
-            market,
-            quotes,
-            metrics,
-            installation,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             refused: super::refusals::Refused::default(),
-            accounts,
-            groups,
+            settings: system.settings.clone(),
+            house: RwLock::default(),
             strategies: RwLock::default(),
         };
-        for conf in strategies {
-            front.put_strategy(conf);
+        system.registry.facts().into_iter().for_each(|fact| front.put(fact));
+        for (conf, version) in system.strategies.iter() {
+            front.put_strategy(conf.clone(), *version);
         }
-        front
+        Ok(front)
     }
 
     #[must_use]
@@ -154,21 +131,53 @@ impl Front {
         self.desk.now()
     }
 
-    /// Sorted by name.
+    fn house(&self) -> RwLockReadGuard<'_, House> {
+        self.house.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sorted by name, with those that are not in use.
     #[must_use]
-    pub fn accounts(&self) -> &[AccountInfo] {
-        &self.accounts
+    pub fn accounts(&self) -> Vec<Arc<AccountInfo>> {
+        self.house().accounts.values().cloned().collect()
     }
 
     #[must_use]
-    pub fn account(&self, id: &AccountId) -> Option<&AccountInfo> {
-        self.accounts.binary_search_by(|info| info.id.cmp(id)).ok().map(|at| &self.accounts[at])
+    pub fn account(&self, id: &AccountId) -> Option<Arc<AccountInfo>> {
+        self.house().accounts.get(id).cloned()
+    }
+
+    /// # Errors
+    /// 409 for an account that is not in use: nobody there could do it.
+    pub fn require_in_use(&self, id: &AccountId) -> Result<(), Problem> {
+        match self.account(id) {
+            Some(info) if !info.in_use() => {
+                Err(Problem::new(Code::Conflict).detail(format!("the account is {}", info.fact.state)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes all orders of an account back, or those of a side or strategy. One that is not in use has none.
+    ///
+    /// # Errors
+    /// As [`Desk::cancel_all`].
+    pub async fn cancel_all(
+        &self,
+        account: AccountId,
+        side: Option<Side>,
+        strategy: Option<StrategyId>,
+        reason: Arc<str>,
+    ) -> Result<Vec<OrderId>, DeskError> {
+        if self.account(&account).is_some_and(|info| !info.in_use()) {
+            return Ok(Vec::new());
+        }
+        self.desk.cancel_all(account, side, strategy, reason).await
     }
 
     /// The accounts that he may see.
     #[must_use]
-    pub fn readable(&self, principal: &Principal) -> Vec<&AccountInfo> {
-        self.accounts.iter().filter(|info| principal.may_read(&info.id)).collect()
+    pub fn readable(&self, principal: &Principal) -> Vec<Arc<AccountInfo>> {
+        self.house().accounts.values().filter(|info| principal.may_read(&info.id)).cloned().collect()
     }
 
     /// The same by name; `None` when he sees everything, also what is not an account any more.
@@ -190,9 +199,53 @@ impl Front {
         Some(all.into_iter().filter(|s| may_read(principal, s)).map(|s| s.conf.id.clone()).collect())
     }
 
+    /// Who follows in each group.
     #[must_use]
-    pub fn groups(&self) -> &Groups {
-        &self.groups
+    pub fn followers(&self) -> Arc<Groups> {
+        self.house().followers.clone()
+    }
+
+    /// Sorted by name.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Arc<GroupFact>> {
+        self.house().groups.values().filter(|group| !group.deleted).cloned().collect()
+    }
+
+    #[must_use]
+    pub fn group(&self, id: &GroupId) -> Option<Arc<GroupFact>> {
+        self.house().groups.get(id).filter(|group| !group.deleted).cloned()
+    }
+
+    /// Whether accounts can be opened at the broker of this name, and whether on paper.
+    #[must_use]
+    pub fn broker(&self, name: &str) -> Option<bool> {
+        self.settings.broker(name)
+    }
+
+    /// Takes over what was set up.
+    pub fn put(&self, fact: Fact) {
+        let mut house = self.house.write().unwrap_or_else(PoisonError::into_inner);
+        match fact {
+            Fact::Account(fact) => {
+                if house.accounts.get(&fact.id).is_none_or(|known| known.fact.version <= fact.version) {
+                    let info = AccountInfo::of(fact, &self.settings);
+                    house.accounts.insert(info.id.clone(), info.into());
+                }
+                return;
+            }
+            Fact::Group(fact) => {
+                if house.groups.get(&fact.id).is_none_or(|known| known.version <= fact.version) {
+                    house.groups.insert(fact.id.clone(), fact);
+                }
+            }
+        }
+        let there = house.groups.values().filter(|group| !group.deleted);
+        let followers: Groups = there.map(|group| (group.id.clone(), group.followers().cloned().collect())).collect();
+        house.followers = Arc::new(followers);
+        let mut strategies = self.strategies.write().unwrap_or_else(PoisonError::into_inner);
+        for facts in strategies.values_mut() {
+            *facts = reached(&facts.conf, facts.version, &house.followers).into();
+        }
     }
 
     #[must_use]
@@ -210,29 +263,21 @@ impl Front {
     }
 
     /// Takes over a configuration that is in force.
-    pub fn put_strategy(&self, conf: Arc<StrategyConf>) {
-        let accounts = self.reached(&conf);
-        let facts = Arc::new(StrategyFacts { conf: conf.clone(), accounts });
-        self.strategies.write().unwrap_or_else(PoisonError::into_inner).insert(conf.id.clone(), facts);
+    pub fn put_strategy(&self, conf: Arc<StrategyConf>, version: u32) {
+        let house = self.house();
+        let mut strategies = self.strategies.write().unwrap_or_else(PoisonError::into_inner);
+        if strategies.get(&conf.id).is_none_or(|known| known.version <= version) {
+            strategies.insert(conf.id.clone(), reached(&conf, version, &house.followers).into());
+        }
     }
+}
 
-    fn reached(&self, conf: &StrategyConf) -> Vec<AccountId> {
-        let reached = conf.routes.iter().flat_map(|route| route.accounts(&self.groups).into_owned());
-        let mut accounts: Vec<AccountId> = reached.collect();
-        accounts.sort();
-        accounts.dedup();
-        accounts
-    }
-
-    #[must_use]
-    pub fn group(&self, id: &GroupId) -> &[AccountId] {
-        self.groups.get(id).map_or(&[], Vec::as_slice)
-    }
-
-    #[must_use]
-    pub fn has_group(&self, id: &GroupId) -> bool {
-        self.groups.contains_key(id)
-    }
+fn reached(conf: &Arc<StrategyConf>, version: u32, groups: &Groups) -> StrategyFacts {
+    let reached = conf.routes.iter().flat_map(|route| route.accounts(groups).into_owned());
+    let mut accounts: Vec<AccountId> = reached.collect();
+    accounts.sort();
+    accounts.dedup();
+    StrategyFacts { conf: conf.clone(), version, accounts }
 }
 
 /// May he see the strategy and its signals? The book of manual orders is everybody's and nobody's: its signals are

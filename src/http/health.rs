@@ -54,7 +54,8 @@ async fn readyz(req: HttpRequest, front: web::Data<Front>) -> Result<web::Json<R
         Ok(Ok(_)) => {}
         _ => return Err(not_ready("the store cannot be read".to_owned())),
     }
-    let all = front.accounts();
+    // Who was taken out of use has nobody who could be ready.
+    let all: Vec<_> = front.accounts().into_iter().filter(|info| info.in_use()).collect();
     let found = futures_util::future::join_all(all.iter().map(|info| health(&front, &info.id, None))).await;
     let missing: Vec<&str> = all
         .iter()
@@ -78,7 +79,7 @@ async fn readyz(req: HttpRequest, front: web::Data<Front>) -> Result<web::Json<R
 async fn render_metrics(req: HttpRequest, front: web::Data<Front>) -> Result<HttpResponse, Problem> {
     let Some(handle) = front.metrics.as_ref().filter(|_| is_local(&req)) else { return Err(Problem::not_found()) };
     metrics::gauge!("signalbox_event_streams_free").set(front.streams.available_permits() as f64);
-    for info in front.accounts() {
+    for info in front.accounts().into_iter().filter(|info| info.in_use()) {
         let health = health(&front, &info.id, None).await;
         let account = info.id.to_string();
         metrics::gauge!("signalbox_account_ready", "account" => account.clone()).set(if health.status == "suspended" {

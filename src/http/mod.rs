@@ -3,6 +3,7 @@
 //! [`configure`] names every resource; the OpenAPI document is made from the same list, so a route cannot be missing
 //! from it. What no route answers goes to [`fallback`].
 
+pub mod account_setup;
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
@@ -17,6 +18,7 @@ pub mod exceptions;
 pub mod execution;
 pub mod front;
 pub mod fx;
+pub mod groups;
 pub mod health;
 pub mod intake;
 pub mod json;
@@ -24,8 +26,8 @@ pub mod limits;
 pub mod listing;
 pub mod losses;
 pub mod market;
-pub mod one_click;
 pub mod monitors;
+pub mod one_click;
 pub mod orders;
 pub mod overview;
 pub mod page;
@@ -93,6 +95,8 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(exceptions::configure)
         .configure(accounts::configure)
         .configure(one_click::configure)
+        .configure(account_setup::configure)
+        .configure(groups::configure)
         .configure(books::configure)
         .configure(trading_state::configure)
         .configure(strategies::configure)

@@ -330,7 +330,11 @@ async fn cancel_order(
         return Err(Problem::forbidden("you may see this order, not cancel it"));
     }
     let reason = format!("canceled by {}", principal.client());
-    let reached = front.desk.cancel_order(terms.account.clone(), terms.id, reason.into()).await?;
+    // Of an account that is not in use nothing may still trade.
+    let reached = match front.require_in_use(&terms.account) {
+        Ok(()) => front.desk.cancel_order(terms.account.clone(), terms.id, reason.into()).await?,
+        Err(_) => Vec::new(),
+    };
     let now = front.store.order(terms.id).await?.unwrap_or_else(|| order.clone());
     let view = OrderView::of(&now, &front);
     let outcome = if reached.is_empty() { "final" } else { "requested" };

@@ -104,13 +104,11 @@ fn per_currency<'a>(front: &Front, portfolios: impl Iterator<Item = &'a Portfoli
 /// All accounts that one sees, and each group that has some of them.
 fn groups<'a>(front: &Front, portfolios: &'a [Portfolio]) -> Vec<(String, Vec<&'a Portfolio>)> {
     let mut all = vec![("all".to_owned(), portfolios.iter().collect())];
-    let mut groups: Vec<_> = front.groups().iter().collect();
-    groups.sort_by(|a, b| a.0.cmp(b.0));
-    for (group, members) in groups {
-        let own: Vec<&Portfolio> = portfolios.iter().filter(|p| members.contains(&p.account)).collect();
+    for group in front.groups() {
+        let own: Vec<&Portfolio> = portfolios.iter().filter(|p| group.accounts.contains(&p.account)).collect();
         // A group of which one sees nothing is nobody's business here.
         if !own.is_empty() {
-            all.push((group.to_string(), own));
+            all.push((group.id.to_string(), own));
         }
     }
     all
@@ -217,7 +215,7 @@ async fn show_overview(
     let portfolios = portfolios(&front, &principal).await?;
     let mut accounts = Vec::new();
     for info in front.readable(&principal) {
-        accounts.push(accounts::view(&front, info, &states).await?);
+        accounts.push(accounts::view(&front, &info, &states).await?);
     }
     let strategies = front.strategies().iter().filter(|facts| super::front::may_read(&principal, facts)).count();
     Ok(web::Json(OverviewView {
@@ -325,6 +323,7 @@ async fn list_fills(
 
 fn groups_of(front: &Front, account: &AccountId) -> Vec<String> {
     let mut names = vec!["all".to_owned()];
-    names.extend(front.groups().iter().filter(|(_, members)| members.contains(account)).map(|(id, _)| id.to_string()));
+    let groups = front.groups().into_iter().filter(|group| group.accounts.contains(account));
+    names.extend(groups.map(|group| group.id.to_string()));
     names
 }

@@ -54,6 +54,10 @@ pub enum Code {
     TooLate,
     LimitReached,
     InProgress,
+    /// Orders of the account may still trade.
+    LiveOrders,
+    /// Something else relies on it.
+    InUse,
     PayloadTooLarge,
     UnsupportedMediaType,
     // Read, understood and refused.
@@ -124,7 +128,9 @@ impl Code {
             | Self::Conflict
             | Self::TooLate
             | Self::LimitReached
-            | Self::InProgress => StatusCode::CONFLICT,
+            | Self::InProgress
+            | Self::LiveOrders
+            | Self::InUse => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ValidationFailed
@@ -175,6 +181,8 @@ impl Code {
             Self::TooLate => "Its time is over",
             Self::LimitReached => "There are too many",
             Self::InProgress => "The first request is still being worked on",
+            Self::LiveOrders => "It has live orders",
+            Self::InUse => "Something else relies on it",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is of a kind that is not read here",
             Self::ValidationFailed => "Understood and refused",
@@ -224,6 +232,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Option<Vec<Object>>, nullable = false)]
     denials: Vec<serde_json::Value>,
+    /// The orders that are in the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
+    orders: Vec<String>,
     /// Seconds, as in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -244,6 +256,7 @@ struct Inner {
     field: Option<String>,
     pointer: Option<String>,
     denials: Vec<serde_json::Value>,
+    orders: Vec<String>,
     retry_after: Option<u64>,
     header: Option<(HeaderName, HeaderValue)>,
 }
@@ -258,6 +271,7 @@ impl Problem {
                 field: None,
                 pointer: None,
                 denials: Vec::new(),
+                orders: Vec::new(),
                 retry_after: None,
                 header: None,
             }),
@@ -286,6 +300,13 @@ impl Problem {
         self
     }
 
+    /// The orders that are in the way, by their ids.
+    #[must_use]
+    pub fn orders(mut self, orders: Vec<String>) -> Self {
+        self.inner.orders = orders;
+        self
+    }
+
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         // Rounded up: whoever waits as told must not be refused again.
@@ -307,7 +328,7 @@ impl Problem {
     /// What stands on the wire.
     #[must_use]
     pub fn body(&self) -> ProblemBody {
-        let Inner { code, detail, field, pointer, denials, retry_after, .. } = &*self.inner;
+        let Inner { code, detail, field, pointer, denials, orders, retry_after, .. } = &*self.inner;
         // Every refusal that time can heal says how much of it.
         let retry_after = match *code {
             Code::RateLimited | Code::Busy | Code::Unavailable => Some(retry_after.unwrap_or(1)),
@@ -322,6 +343,7 @@ impl Problem {
             field: field.clone(),
             pointer: pointer.clone(),
             denials: denials.clone(),
+            orders: orders.clone(),
             retry_after,
         }
     }

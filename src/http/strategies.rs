@@ -169,6 +169,9 @@ struct ConfBody {
     kind: KindIn,
     #[schema(max_items = 100)]
     routes: Vec<RouteBody>,
+    /// The version that one has read, 0 for a strategy that shall be new: 409 when it is another one by now.
+    #[serde(default)]
+    version: Option<u32>,
 }
 
 /// Which logic decides.
@@ -255,6 +258,7 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
     }
     let mut routes = Vec::with_capacity(bodies.len());
     let mut reached = 0;
+    let followers = front.followers();
     for (index, body) in bodies.iter().enumerate() {
         let wrong = |field: &str, detail: &'static str| Problem::invalid(format!("routes[{index}].{field}"), detail);
         let to = match (&body.account, &body.group) {
@@ -264,10 +268,10 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
                 RouteTo::Account(id.ok_or_else(|| wrong("account", "there is no such account"))?)
             }
             (None, Some(group)) => {
-                let id = GroupId::parse(group).ok().filter(|id| front.has_group(id));
-                let id = id.ok_or_else(|| wrong("group", "there is no such group"))?;
-                reached += front.group(&id).len();
-                RouteTo::Group(id)
+                let group = GroupId::parse(group).ok().and_then(|id| front.group(&id));
+                let group = group.ok_or_else(|| wrong("group", "there is no such group"))?;
+                reached += group.accounts.len();
+                RouteTo::Group(group.id.clone())
             }
             _ => return Err(wrong("account", "one of account and group, please")),
         };
@@ -288,9 +292,13 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
                 return Err(wrong("capital_base", "one of none, equity, equity:0.3, fixed:100000 and book, please"));
             }
         };
+        let reaches = |id: &AccountId| match &to {
+            RouteTo::Account(one) => one == id,
+            RouteTo::Group(group) => front.group(group).is_some_and(|group| group.accounts.contains(id)),
+        };
         let mut except = Vec::with_capacity(body.except.len());
         for name in &body.except {
-            let id = AccountId::parse(name).ok().filter(|id| to.reaches(id, front.groups()));
+            let id = AccountId::parse(name).ok().filter(reaches);
             except.push(id.ok_or_else(|| wrong("except", "the route does not reach this account"))?);
         }
         let mode = match body.mode {
@@ -307,7 +315,7 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
         };
         routes.push(Route { to, follow_ratio, allocation, capital_base, except, mode, short_of_cash });
     }
-    if let Some(account) = reached_twice(&routes, front.groups()) {
+    if let Some(account) = reached_twice(&routes, &followers) {
         let detail = format!("{account} is reached by two routes: a target would be met twice");
         return Err(Problem::new(Code::RoutesOverlap).detail(detail).field("routes"));
     }
@@ -324,7 +332,7 @@ fn read_routes(bodies: &[RouteBody], front: &Front) -> Result<Vec<Route>, Proble
         headers(("Location" = String))), Refusals, BodyRefusals, Missing, Conflicts))]
 #[put("/v1/strategies/{name}")]
 async fn configure_strategy(
-    _: Admin,
+    Admin(by): Admin,
     name: PathName,
     body: StrictJson<ConfBody>,
     front: web::Data<Front>,
@@ -341,8 +349,8 @@ async fn configure_strategy(
         );
     }
     let conf = Arc::new(StrategyConf { id, kind: "external".into(), routes });
-    front.desk.configure(conf.clone()).await?;
-    front.put_strategy(conf.clone());
+    let version = front.desk.configure(conf.clone(), body.0.version, who(by.client())).await??;
+    front.put_strategy(conf.clone(), version);
     let facts = front.strategy(&conf.id).ok_or_else(Problem::not_found)?;
     let shown = view(&facts, &front).await?;
     Ok(match known {

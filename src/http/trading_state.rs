@@ -230,9 +230,9 @@ async fn cancel(scope: &StateScope, reason: &str, front: &Front) -> Result<Vec<(
         StateScope::Account(id) => (Some(id), None),
         StateScope::Strategy(id) => (None, Some(id)),
     };
-    let concerned = front.accounts().iter().filter(|info| only.is_none_or(|only| *only == info.id));
-    let asked = concerned.map(|info| async {
-        let reached = front.desk.cancel_all(info.id.clone(), None, strategy.cloned(), reason.into()).await;
+    let concerned = front.accounts().into_iter().filter(|info| only.is_none_or(|only| *only == info.id));
+    let asked = concerned.map(|info| async move {
+        let reached = front.cancel_all(info.id.clone(), None, strategy.cloned(), reason.into()).await;
         (info.id.clone(), reached)
     });
     let mut all = Vec::new();

@@ -13,6 +13,7 @@ use signalbox_domain::ledger::{Book, ContractBook};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::reconcile::exception::Exception;
+use signalbox_domain::registry::Fact;
 use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, Row, SignalRow};
 use signalbox_domain::signal::Signal;
@@ -125,6 +126,7 @@ pub(super) struct Batch {
     pub(super) limits: Vec<Arc<LimitFact>>,
     pub(super) warnings: Vec<Arc<LimitWarning>>,
     pub(super) marks: Newest<Scope, Arc<EquityMark>>,
+    pub(super) registered: Newest<(&'static str, Arc<str>), Fact>,
 }
 
 impl Batch {
@@ -160,6 +162,10 @@ impl Batch {
             Row::Limits(fact) => self.limits.push(fact),
             Row::LimitWarning(row) => self.warnings.push(row),
             Row::EquityMark(mark) => self.marks.put(mark.scope.clone(), mark),
+            Row::Registered(fact) => {
+                let (kind, id) = fact.key();
+                self.registered.put((kind, id.into()), fact);
+            }
         }
     }
 
@@ -180,5 +186,6 @@ impl Batch {
         self.limits.clear();
         self.warnings.clear();
         self.marks.clear();
+        self.registered.clear();
     }
 }

@@ -117,6 +117,10 @@ pub(super) fn loans(row: &AccountRow) -> Result<Option<String>, StoreError> {
     if row.loans.is_empty() { Ok(None) } else { json("loans", &row.loans).map(Some) }
 }
 
+/// The columns of `registry`.
+pub(super) const UPSERT_REGISTERED: &str = "INSERT INTO registry (kind, id, version, body) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, body = excluded.body";
+
 /// The columns of `contract_books`.
 pub(super) const UPSERT_CONTRACT: &str = "INSERT INTO contract_books (account, symbol, strategy, direction, body)
      VALUES (?1, ?2, ?3, ?4, ?5)

@@ -11,6 +11,7 @@ use signalbox_domain::ledger::{Book, ContractBook, Day, Entry};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent, Wait};
 use signalbox_domain::reconcile::exception::Exception;
+use signalbox_domain::registry::Fact;
 use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
 use signalbox_domain::symbol::Symbol;
@@ -19,8 +20,8 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, journal, orders, parents, risk_limits,
-    risk_warnings, signals, strategies, trading_states,
+    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, journal, orders, parents, registry,
+    risk_limits, risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -272,6 +273,10 @@ pub(super) fn warning(model: &risk_warnings::Model) -> Parsed<LimitWarning> {
 
 pub(super) fn equity_mark(model: &equity_marks::Model) -> Parsed<EquityMark> {
     json("equity mark", &model.body)
+}
+
+pub(super) fn registered(model: &registry::Model) -> Parsed<Fact> {
+    json("registry", &model.body)
 }
 
 pub(super) fn trading_state(model: trading_states::Model) -> Parsed<StoredTradingState> {

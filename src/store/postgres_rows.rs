@@ -423,5 +423,15 @@ async fn write_limits(connection: &mut PgConnection, batch: &Batch) -> Result<()
     let sql = "INSERT INTO equity_marks (scope_kind, scope_id, at_us, body) SELECT * FROM $rows
         ON CONFLICT (scope_kind, scope_id) DO UPDATE SET at_us = excluded.at_us, body = excluded.body";
     run(connection, context, sql, marks).await?;
+
+    let rows = batch.registered.rows();
+    let bodies = rows.iter().map(|fact| columns::json("registry", fact)).collect::<Result<Vec<_>, _>>()?;
+    let facts = rows.iter().zip(&bodies).map(|(fact, body)| {
+        let (kind, id) = fact.key();
+        [Cell::Text(kind), Cell::Text(id), Cell::Int(fact.version().into()), Cell::Text(body)]
+    });
+    let sql = "INSERT INTO registry (kind, id, version, body) SELECT * FROM $rows
+        ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, body = excluded.body";
+    run(connection, context, sql, facts).await?;
     Ok(())
 }

@@ -11,12 +11,14 @@ use signalbox_domain::ids::{AccountId, ExecId, SignalId};
 use signalbox_domain::ledger::{Book, ContractBook};
 use signalbox_domain::order::Order;
 use signalbox_domain::reconcile::exception::Exception;
+use signalbox_domain::registry::Fact;
 use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::AccountRow;
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 
 use super::entity::{
-    accounts, books, contract_books, exceptions, journal, orders, parents, signals, strategies, trading_states,
+    accounts, books, contract_books, exceptions, journal, orders, parents, registry, signals, strategies,
+    trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, limits, parse};
@@ -30,6 +32,8 @@ pub struct Restored {
     pub limits: Vec<LimitFact>,
     pub warnings: Vec<LimitWarning>,
     pub marks: Vec<EquityMark>,
+    /// Accounts and groups that people have set up.
+    pub registered: Vec<Fact>,
     pub signals: Vec<RestoredSignal>,
     /// The number of the journal's last line; 0 for an empty one.
     pub last_seq: u64,
@@ -120,6 +124,10 @@ impl Store {
             limits: limits::newest(&read).await?,
             warnings: limits::recent_warnings(&read).await?,
             marks: limits::marks(&read).await?,
+            registered: {
+                let registered = registry::Entity::find().all(&read).await?;
+                registered.iter().map(parse::registered).collect::<Result<_, _>>()?
+            },
             signals,
             last_seq,
             last_at: newest.iter().map(|(_, at_us)| Timestamp::from_us(*at_us)).max(),

@@ -732,5 +732,10 @@ fn write_limits(connection: &Connection, batch: &Batch) -> Result<(), StoreError
         let body = columns::json("equity mark", &**mark)?;
         upsert.execute(params![kind, id, mark.at.us(), body]).map_err(&context)?;
     }
+    for fact in batch.registered.rows() {
+        let ((kind, id), body) = (fact.key(), columns::json("registry", fact)?);
+        let upsert = connection.prepare_cached(columns::UPSERT_REGISTERED);
+        upsert.and_then(|mut upsert| upsert.execute(params![kind, id, fact.version(), body])).map_err(&context)?;
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
 use super::entity::{
-    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, orders, parents, risk_limits,
+    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, orders, parents, registry, risk_limits,
     risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
@@ -68,6 +68,9 @@ impl Store {
         }
         for model in equity_marks::Entity::find().all(&read).await? {
             put(Row::EquityMark(parse::equity_mark(&model)?.into()))?;
+        }
+        for model in registry::Entity::find().all(&read).await? {
+            put(Row::Registered(parse::registered(&model)?))?;
         }
         for model in fx_rates::Entity::find().all(&read).await? {
             tables.fx_rates.put(parse::fx_rate(model)?);

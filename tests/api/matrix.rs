@@ -7,7 +7,7 @@
 //! * `body`: JSON; empty for the example of the OpenAPI document; `none` for no body.
 //! * in both, `{n}` becomes a number never used before, `{user}`, `{key}` and `{refresh}` a fresh user, key and token,
 //!   `{signal}` and `{order}` a fresh signal and its order in `paper-a`, `{foreign_signal}` and `{foreign_order}` the
-//!   same in `paper-b`.
+//!   same in `paper-b`, `{account}` a fresh account and `{group}` a fresh group of `paper-c` alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -119,6 +119,16 @@ async fn instance(app: &TestApp, document: &Value, row: &Row) -> (String, Option
     if has(&both, "{key}") {
         let (id, _) = app.key(json!({ "name": "passing", "scopes": ["signals:read"] })).await;
         replace(&mut both, "{key}", &id);
+    }
+    for (what, place, body) in [
+        ("{account}", "/v1/accounts", json!({ "id": format!("passing-{n}"), "cash": "0" })),
+        ("{group}", "/v1/groups", json!({ "id": format!("passing-{n}"), "accounts": ["paper-c"] })),
+    ] {
+        if has(&both, what) {
+            let admin = app.login("admin").await.access;
+            assert_eq!(app.call("POST", place, &admin, body).await.status, 201);
+            replace(&mut both, what, &format!("passing-{n}"));
+        }
     }
     for (signal, order, strategy) in
         [("{signal}", "{order}", "small-cap"), ("{foreign_signal}", "{foreign_order}", "elsewhere")]

@@ -119,6 +119,8 @@ fn account_settings(n: usize, level: Level) -> AccountSettings {
         }),
         cash: Money::from_units(CASH[n]),
         currency: signalbox_domain::instrument::Currency::Cny,
+        mode: signalbox_domain::standing::AccountMode::Live,
+        step: signalbox_domain::standing::Step::All,
         holdings: HELD[n]
             .iter()
             .map(|(s, book, qty)| OpeningHolding {

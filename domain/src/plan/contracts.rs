@@ -68,6 +68,7 @@ impl Planner<'_> {
         if route.allocation == Allocation::FixedRatio {
             for account in accounts {
                 let lots = self.wanted(slice::from_ref(account), route, ask);
+                let lots = self.let_in(account, lots);
                 self.trade(account, side, lots, contract);
             }
             return;
@@ -76,6 +77,7 @@ impl Planner<'_> {
         let (shares, residual) = by_weight(wanted, &self.weights(accounts, route.allocation, side), Qty::new(1));
         self.residual += residual;
         for (account, lots) in accounts.iter().zip(shares) {
+            let lots = self.let_in(account, lots);
             self.trade(account, side, lots, contract);
         }
     }
@@ -85,7 +87,7 @@ impl Planner<'_> {
         for account in accounts {
             let pending = (self.pending)(account);
             let held = self.held_on(account, Side::Sell) - self.held_on(account, Side::Buy);
-            let target = self.wanted(slice::from_ref(account), route, ask);
+            let target = self.part(account, self.wanted(slice::from_ref(account), route, ask));
             let change = target - (held + pending.buys - pending.sells);
             let side = if change.is_negative() { Side::Sell } else { Side::Buy };
             self.trade(account, side, change.abs(), contract);

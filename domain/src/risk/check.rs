@@ -198,7 +198,10 @@ impl Risk {
 
         let limits = self.limits.of_strategy(&terms.account, &terms.strategy);
         let known = view.ledgers.get(&terms.account).zip(limits);
-        tell(sink, DenialCode::AccountNotReady, known.is_some(), || (Measure::None, Measure::None));
+        let refuses = view.ledgers.standing(&terms.account).refuses();
+        tell(sink, DenialCode::AccountNotReady, known.is_some() && refuses.is_none(), || {
+            (refuses.map_or(Measure::None, word), Measure::None)
+        });
 
         let date = view.market.trade_date(terms.symbol, at);
         let rules = date.and_then(|date| view.market.day(terms.symbol, date).ok());

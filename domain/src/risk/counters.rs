@@ -252,6 +252,10 @@ impl Counters {
         self.all.entry(terms.symbol).or_default().put(terms.side, px);
     }
 
+    pub(super) fn live_of(&self, account: &AccountId) -> u32 {
+        self.accounts.get(account).map_or(0, |account| account.live.values().map(|live| live.orders).sum())
+    }
+
     /// It may not trade any more.
     pub(super) fn ended(&mut self, terms: &OrderTerms, px: Price) {
         if let Some(account) = self.accounts.get_mut(&terms.account)

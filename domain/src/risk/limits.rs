@@ -301,6 +301,13 @@ impl LimitBook {
         Self { in_force: base.clone(), base, facts: BTreeMap::new(), strategies: QuickMap::default() }
     }
 
+    pub(super) fn add(&mut self, account: AccountId, limits: Arc<Limits>) {
+        let set_of = |scope: &Scope| self.facts.get(scope).map(|fact| &fact.set);
+        let now = in_force(&limits, set_of(&Scope::Account(account.clone())), set_of(&Scope::Global));
+        self.in_force.insert(account.clone(), now.into());
+        self.base.insert(account, limits);
+    }
+
     pub(super) fn of(&self, account: &AccountId) -> Option<&Arc<Limits>> {
         self.in_force.get(account)
     }

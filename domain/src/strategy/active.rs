@@ -3,12 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Active, in_doubt};
+use super::{Active, Groups, Strategy, in_doubt};
 use crate::ids::ParentId;
 use crate::parent::{Parent, fold};
 use crate::row::SignalRow;
 use crate::signal::{Signal, SignalStatus};
 use crate::units::Timestamp;
+
+impl Strategy {
+    /// Other accounts follow from now on: what is planned next goes to them, what was planned stays.
+    pub fn set_groups(&mut self, groups: Arc<Groups>) {
+        self.groups = groups;
+    }
+}
 
 impl Active {
     pub(super) fn new(signal: Arc<Signal>, row: SignalRow) -> Self {

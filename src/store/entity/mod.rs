@@ -10,6 +10,7 @@ pub mod fx_rates;
 pub mod journal;
 pub mod orders;
 pub mod parents;
+pub mod registry;
 pub mod risk_limits;
 pub mod risk_warnings;
 pub mod signals;

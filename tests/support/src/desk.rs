@@ -1,6 +1,7 @@
 //! A small trading desk on the rules and calendar of the real market, for tests of the shell and for the bench.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -14,16 +15,18 @@ use signalbox_brokers::paper::{PaperBroker, PaperExchange};
 use signalbox_domain::account::AccountConf;
 use signalbox_domain::calendar::{Calendar, china_instant};
 use signalbox_domain::ids::{AccountId, ClientId, GroupId, SignalId, StrategyId};
-use signalbox_domain::instrument::Instruments;
+use signalbox_domain::instrument::{Currency, Instruments};
 use signalbox_domain::market::Market;
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
+use signalbox_domain::registry::{AccountFact, Fact, GroupFact};
 use signalbox_domain::risk::Limits;
 use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::signal::{Notes, Signal, Size, Source};
+use signalbox_domain::standing::{AccountMode, AccountState, Step};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState, Unfinished};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
@@ -123,6 +126,25 @@ pub fn account(n: usize) -> AccountBoot {
     }
 }
 
+fn registered(n: usize) -> Fact {
+    Fact::Account(Arc::new(AccountFact {
+        id: account_id(n),
+        version: 0,
+        display_name: account_id(n).as_str().into(),
+        broker: None,
+        broker_account: None,
+        on_paper: true,
+        mode: AccountMode::Paper,
+        state: AccountState::Enabled,
+        step: Step::All,
+        currency: Currency::Cny,
+        cash: Money::ZERO,
+        who: "conf".into(),
+        reason: "".into(),
+        at: Timestamp::default(),
+    }))
+}
+
 /// A strategy that sends to all of the first `accounts` accounts alike, or to the first alone.
 #[must_use]
 pub fn strategy(everywhere: bool) -> StrategyRest {
@@ -216,7 +238,16 @@ pub fn boot(
     restorer: Arc<dyn Restorer>,
 ) -> Boot {
     let clock: Arc<dyn Clock> = Arc::new(MarketClock::starting_at(monday_morning(), 1));
-    let group = GroupId::parse("all").expect("a name");
+    let group = Fact::Group(Arc::new(GroupFact {
+        id: GroupId::parse("all").expect("a name"),
+        version: 0,
+        accounts: (0..accounts).map(account_id).collect(),
+        opted_out: Vec::new(),
+        deleted: false,
+        who: "conf".into(),
+        reason: "".into(),
+        at: Timestamp::default(),
+    }));
     Boot {
         clock,
         journal,
@@ -227,7 +258,8 @@ pub fn boot(
         exchange: PaperExchange::new(VenueConf::default()),
         accounts: (0..accounts).map(account).collect(),
         strategies: vec![strategy(everywhere)],
-        groups: Arc::new(HashMap::from([(group, (0..accounts).map(account_id).collect())])),
+        registered: (0..accounts).map(registered).chain([group]).collect(),
+        open: Rc::new(|_| Err("nothing is opened here".to_owned())),
         states: signalbox_domain::view::TradingStates::default(),
         risk: RiskRest::default(),
         door: Arc::new(MemoryJournal::default()),
