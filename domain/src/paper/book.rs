@@ -218,7 +218,7 @@ impl Book {
     fn trades_are_told(&mut self, last: Price) -> (Touch, Touch) {
         let touches = (self.touch(Side::Buy), self.touch(Side::Sell));
         (self.last, self.traded_told) = (last, true);
-        if matches!(self.source, Source::Nothing | Source::LastOnly) {
+        if matches!(self.source, Source::Nothing | Source::LastOnly | Source::Auction) {
             self.source = Source::Prints;
             (self.bid, self.ask) = (None, None);
         }

@@ -379,7 +379,7 @@ impl Oracle {
         if before.in_auction && !auction {
             return;
         }
-        let tape_only = !matches!(before.mode, Mode::Sides | Mode::Auction);
+        let tape_only = before.mode != Mode::Sides;
         let offer = |side| {
             let hit = match print.aggressor {
                 Aggressor::Auction => true,
@@ -397,7 +397,7 @@ impl Oracle {
     fn see_tape(&mut self, symbol: Symbol, last: i64) -> Market {
         let before = self.market(symbol);
         let mut now = Market { last, tape: true, ..before };
-        if before.mode == Mode::Unseen || before.mode == Mode::Last {
+        if before.mode != Mode::Sides {
             now = Market { mode: Mode::Prints, bid: None, ask: None, ..now };
         }
         self.set_market(symbol, now);

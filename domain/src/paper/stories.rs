@@ -555,6 +555,24 @@ fn a_call_auction_collects_and_trades_once_at_its_recorded_price() {
 }
 
 #[test]
+fn where_only_prints_are_told_they_are_the_market_after_an_auction_too() {
+    check(
+        CALM,
+        "collect
+         quote last 10.00
+         continue
+         buy a 1 100 9.99
+         -> a P1 accepted
+         print 9.98 30 buy
+         -> a P1-1 filled 30 at 9.98
+         buy b 2 50 10.05
+         -> b P2 accepted
+         print 9.99 70 buy
+         -> b P2-1 filled 50 at 9.99",
+    );
+}
+
+#[test]
 fn the_volume_of_the_first_tick_is_the_opening_auctions() {
     check(
         QUEUED,
