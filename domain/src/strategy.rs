@@ -461,8 +461,7 @@ impl Strategy {
             self.finish(at, id, SignalStatus::Expired, fx);
             return;
         }
-        // A stopped strategy opens nothing; what it holds is looked after.
-        if self.state == StrategyState::Stopped && signal.source != Source::Monitor {
+        if self.state == StrategyState::Stopped {
             return self.deny_stopped(at, id, fx); // stopped while the signal waited
         }
         if let Some(what) = holds {
