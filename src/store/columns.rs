@@ -52,7 +52,7 @@ const fn of_sender(source: Source) -> Source {
 }
 
 /// The columns of `orders` in the order of [`OrderColumns`]' fields, and whether an order's life changes them.
-pub(super) const ORDER_COLUMNS: [(&str, bool); 40] = [
+pub(super) const ORDER_COLUMNS: [(&str, bool); 41] = [
     ("id", false),
     ("signal_id", false),
     ("parent_id", false),
