@@ -142,13 +142,13 @@ async fn send(app: Arc<TestApp>, ann: String, sent: Arc<Sent>, client: usize) {
             let strategies = sent.strategies.lock().unwrap();
             strategies[turn % strategies.len()].clone()
         };
-        let (key, price) = (unique(), if turn % 7 == 0 { "9.50" } else { "10" });
+        let (key, price) = (unique(), if turn.is_multiple_of(7) { "9.50" } else { "10" });
         let body = json!({ "strategy": strategy, "symbol": "600000.SH", "side": "buy", "quantity": ASKED,
             "limit_price": price, "client_signal_id": key });
         let answer = app.call("POST", "/v1/signals", &ann, body.clone()).await;
         assert_eq!(answer.status, 202, "{strategy}: {answer:?}");
         let id = number(&answer.body);
-        if turn % 5 == 0 {
+        if turn.is_multiple_of(5) {
             let again = app.call("POST", "/v1/signals", &ann, body).await;
             assert_eq!((again.status, number(&again.body)), (202, id), "{again:?}");
         }
@@ -163,7 +163,8 @@ fn number(body: &Value) -> SignalId {
 /// One round of everything that people change while the others trade.
 async fn change(app: &TestApp, admin: &str, ann: &str, sent: &Sent, family: &mut Family, round: usize) {
     let made = format!("load-{round}");
-    let routes = json!({ "routes": [{ "account": if round % 2 == 0 { "paper-a" } else { "paper-d" } }], "version": 0 });
+    let routes =
+        json!({ "routes": [{ "account": if round.is_multiple_of(2) { "paper-a" } else { "paper-d" } }], "version": 0 });
     ok(app.call("PUT", &format!("/v1/strategies/{made}"), admin, routes).await, &made).await;
     sent.strategies.lock().unwrap().push(made);
     if round >= 4 {
@@ -171,15 +172,16 @@ async fn change(app: &TestApp, admin: &str, ann: &str, sent: &Sent, family: &mut
         ok(app.call("PUT", &place, ann, json!({ "state": "stopped", "reason": "load" })).await, "stopped").await;
     }
 
-    let mode = if round % 2 == 0 { "shadow" } else { "auto" };
+    let mode = if round.is_multiple_of(2) { "shadow" } else { "auto" };
     let routes = json!({ "routes": [{ "account": "paper-c", "mode": mode }] });
     ok(app.call("PUT", "/v1/strategies/turning", admin, routes).await, "turning").await;
     limit(app, admin, "paper-d", 500 + round).await;
-    let step = if round % 2 == 0 { "share:0.5" } else { "all" };
+    let step = if round.is_multiple_of(2) { "share:0.5" } else { "all" };
     ok(app.call("PATCH", "/v1/accounts/paper-d", admin, json!({ "step": step })).await, "a step").await;
 
-    if round % 3 == 0 {
-        family.opted_out = BTreeSet::from(["paper-c".to_owned()]).into_iter().filter(|_| round % 2 == 0).collect();
+    if round.is_multiple_of(3) {
+        family.opted_out =
+            BTreeSet::from(["paper-c".to_owned()]).into_iter().filter(|_| round.is_multiple_of(2)).collect();
     }
     if round % 6 == 5 {
         let name = format!("paper-x{round}");

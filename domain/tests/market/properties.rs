@@ -182,7 +182,7 @@ proptest! {
         let down = (from - 5_001..=from).rev().find(|milli| fits(*milli)).map(|milli| milli * 10);
         let from = (price + 9) / 10;
         let up = (from..from + 5_001).find(|milli| fits(*milli)).map(|milli| milli * 10);
-        let ladder = &LADDERS.with(|ladders| ladders[usize::from(new)].clone());
+        let ladder = &LADDERS.with(|ladders| ladders[usize::from(new)]);
         prop_assert_eq!(ladder.round_down(Price::from_e4(price)).map(Price::e4), down);
         prop_assert_eq!(ladder.round_up(Price::from_e4(price)).map(Price::e4), up);
         prop_assert_eq!(ladder.on_tick(Price::from_e4(price)), price % 10 == 0 && fits(price / 10));
