@@ -616,7 +616,7 @@ fn the_mainlands_day_ends_without_the_others_and_an_order_abroad_works_through_t
         qty: Qty::new(100),
         aggressor: Aggressor::Sell,
     };
-    assert_eq!(told(VenueInput::Print(&print)), ["-> a P2-1 filled 100 at 10.00"]);
+    assert_eq!(told(VenueInput::Print(&print)), ["-> a P2-1 filled 100 at 9.99"]);
     assert_eq!(
         told(VenueInput::Cancel { account: account("a"), order: OrderId::new(2) }),
         ["-> a 2 cancel rejected TooLate(Filled)"]
