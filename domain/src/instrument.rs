@@ -383,7 +383,7 @@ mod tests {
     #[test]
     fn the_shipped_table_holds_each_instrument_once_and_finds_it() {
         let all = Instruments::parse(CSV).expect("the table");
-        assert_eq!(all.len(), 49);
+        assert_eq!(all.len(), 51);
         for instrument in &all {
             assert_eq!(all.get(instrument.symbol), Some(instrument));
         }

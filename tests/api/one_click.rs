@@ -16,7 +16,8 @@ async fn all_in_buys_for_the_cash_that_is_there_and_takes_its_permission() {
     assert_eq!((&bought["status"], &bought["all_in"]), (&json!("done"), &json!(true)), "{bought}");
     assert_eq!(bought["parents"][0]["cum_qty"], "99900", "{bought}");
     let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
-    assert_eq!(balance["cash"], "740.26", "{balance}");
+    // The commission of 249.75 and, until 2022, a transfer fee of 0.002 %.
+    assert_eq!(balance["cash"], "730.27", "{balance}");
 
     let key = unique();
     let body = json!({ "symbol": "600000.SH", "limit_price": "10", "client_signal_id": key });
@@ -52,7 +53,7 @@ async fn an_account_is_cleared_and_what_stays_is_told() {
     let stays = json!([{ "symbol": "600000.SH", "quantity": "300", "reason": "bought_today" }]);
     assert_eq!(cleared.body["stays"], stays, "{cleared:?}");
     let items = cleared.body["items"].as_array().unwrap();
-    assert_eq!((items.len(), &items[0]["side"], &items[0]["symbol"]), (1, &json!("sell"), &json!("600000.SH")));
+    assert_eq!((items.len(), &items[0]["side"], &items[0]["symbol"]), (1, &json!("sell"), &json!("000001.SZ")));
     let place = format!("/v1/signals/{}", items[0]["id"].as_str().unwrap());
     let sold = settled(&app, &ann, &place, UNDER_WAY).await;
     assert_eq!((&sold["status"], &sold["parents"][0]["cum_qty"]), (&json!("done"), &json!("5000")), "{sold}");
@@ -75,9 +76,10 @@ async fn idle_cash_is_lent_and_is_part_of_the_equity() {
     let lent = app.call("POST", "/v1/accounts/paper-a/repo", &ann, body).await;
     assert_eq!(lent.status, 202, "{lent:?}");
     let lent = settled(&app, &ann, &lent.headers["location"], UNDER_WAY).await;
-    assert_eq!((&lent["status"], &lent["parents"][0]["cum_qty"]), (&json!("done"), &json!("9990")), "{lent}");
+    // Shanghai lent by the hundred thousand until 2022.
+    assert_eq!((&lent["status"], &lent["parents"][0]["cum_qty"]), (&json!("done"), &json!("9000")), "{lent}");
     let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
-    assert_eq!((&balance["cash"], &balance["lent"]), (&json!("990.01"), &json!("999000.00")), "{balance}");
+    assert_eq!((&balance["cash"], &balance["lent"]), (&json!("99991.00"), &json!("900000.00")), "{balance}");
     assert_ne!(balance["equity"], before["cash"], "{balance}");
 
     let app = app.restart().await;

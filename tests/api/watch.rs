@@ -35,7 +35,8 @@ impl Watched {
     }
 
     async fn quote(&self, last: &str) {
-        let quote = json!({ "symbol": BANK, "last": last, "bid": last, "ask": last, "bid_size": 1_000_000,
+        let ask = format!("{:.2}", last.parse::<f64>().unwrap() + 0.01);
+        let quote = json!({ "symbol": BANK, "last": last, "bid": last, "ask": ask, "bid_size": 1_000_000,
             "ask_size": 1_000_000, "prev_close": "10.00" });
         let answer = self.app.call("POST", "/v1/quotes", &self.feed, json!({ "quotes": [quote] })).await;
         assert_eq!(answer.status, 200, "{answer:?}");

@@ -655,7 +655,8 @@ mod tests {
         let texts = Limits::default().texts();
         let mut all = LimitSet::default();
         for name in LimitSet::NAMES {
-            let text = texts.get(name).map_or("7", String::as_str);
+            let some = if *name == "atr_stop" { "7x2" } else { "7" };
+            let text = texts.get(name).map_or(some, String::as_str);
             assert_eq!(all.put(name, text), Ok(()), "{name} {text}");
             let shown = &all.texts()[name];
             assert!(shown == text || *shown == format!("{text}.00"), "{name}: {shown} of {text}");

@@ -127,6 +127,7 @@ stories! {
         09:33 quote 600000.SH 9.50
         15:01 monitors
            -> S901.1 asks a person: takes_long
+           -> a: exception asked, opened
            -> s 600000.SH stop_loss at 9.80 not_armed: not in continuous trading
         Tue 09:31 quote 600000.SH 9.40 prev 9.50
     ";
