@@ -20,7 +20,7 @@ use futures_util::FutureExt as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore as _;
 use signalbox_brokers::fake::adapter::{Facts, FakeAdapter};
-use signalbox_brokers::fake::fault::Arm;
+use signalbox_brokers::fake::fault::{Arm, Fault};
 use signalbox_brokers::fake::wire::{CancelRequest, Control, FillPolicy, PushRequest, Status};
 use signalbox_brokers::fake::{FakeBroker, FakeConf, OrderTruth, renumbered};
 use signalbox_domain::account::{AccountInput, Resolution, Settle, Settlement};

@@ -63,7 +63,8 @@ impl Strategy {
     ) {
         for parent in active.parents.iter().filter(|parent| !parent.status.is_final()) {
             let Some(progress) = &parent.progress else { continue };
-            let mut pursuit = Pursuit::default();
+            // It is looked at once, whatever news of other legs come before.
+            let mut pursuit = Pursuit { wake_at: Some(at), ..Pursuit::default() };
             for order in orders.iter().filter(|order| order.parent() == parent.leg.parent) {
                 pursuit.observe(order);
             }

@@ -99,8 +99,10 @@ impl Day {
         let comes = self.troubled && self.faults.has(Trouble::LateArrivals) && self.time.next_u32().is_multiple_of(3);
         // It comes once, or at the end of the process.
         if let Some(request) = self.sessions[n].asked.take_if(|_| comes) {
-            // Before a minute is over nothing counts as absent.
-            let ms = 5_000 + u64::from(self.time.next_u32() % 40_000);
+            // Before a minute is over nothing counts as absent; a broker that lets it wait takes a quarter of that.
+            let waits = |trouble| matches!(trouble, Trouble::Broker(Fault::SubmitGhost, _));
+            let most = if self.faults.iter().any(waits) { 25_000 } else { 40_000 };
+            let ms = 5_000 + u64::from(self.time.next_u32() % most);
             self.soon(ms, Happening::Late { account: n, request });
         }
     }
