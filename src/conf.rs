@@ -64,6 +64,8 @@ pub struct Settings {
     pub database: String,
     pub disk_floor_bytes: u64,
     pub ballast_bytes: u64,
+    /// Older lines of the journal go to files; 0: never.
+    pub journal_keep_days: u32,
     pub people: PeopleConf,
     pub limits: LimitsConf,
     pub paper: VenueConf,
@@ -154,6 +156,7 @@ struct RawStore {
     url: String,
     disk_floor_mib: u64,
     ballast_mib: u64,
+    journal_keep_days: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -258,6 +261,10 @@ fn fixed_ratio() -> String {
 /// A terabyte: whoever wants to keep more free meant another unit.
 const DISK_MAX_MIB: u64 = 1 << 20;
 
+/// A month: what people still ask about, and brokers still correct. And a century.
+const KEEP_DAYS_MIN: u32 = 30;
+const KEEP_DAYS_MAX: u32 = 36_500;
+
 impl Raw {
     fn check(self) -> Result<Settings, ConfError> {
         let listen: SocketAddr =
@@ -280,6 +287,10 @@ impl Raw {
             if mib > DISK_MAX_MIB {
                 return Err(field(name, format!("has to be at most {DISK_MAX_MIB}")));
             }
+        }
+        let days = self.store.journal_keep_days;
+        if days != 0 && !(KEEP_DAYS_MIN..=KEEP_DAYS_MAX).contains(&days) {
+            return Err(field("store.journal_keep_days", "has to be 0 (for ever) or from 30 to 36500"));
         }
         let participation = ratio("paper.participation", &self.paper.participation)?;
         if !(Ratio::ZERO..=Ratio::ONE).contains(&participation) {
@@ -311,6 +322,7 @@ impl Raw {
             database: self.store.url,
             disk_floor_bytes: self.store.disk_floor_mib << 20,
             ballast_bytes: self.store.ballast_mib << 20,
+            journal_keep_days: self.store.journal_keep_days,
             limits: LimitsConf { behind_proxy: self.server.behind_proxy, ..self.limits },
             paper: VenueConf { participation, queue: self.paper.queue },
             futures: self.futures.check()?,
@@ -505,6 +517,7 @@ mod tests {
             ("[server]\nlisten = \"0.0.0.0:80\"", "server.listen: another address"),
             ("[server]\nworkers = 0", "server.workers: "),
             ("[store]\nballast_mib = 1048577", "store.ballast_mib: "),
+            ("[store]\njournal_keep_days = 29", "store.journal_keep_days: "),
             ("[store]\nurl = \"mysql://x\"", "store.url: "),
             ("[paper]\nparticipation = \"1.5\"", "paper.participation: "),
             ("[futures]\nmargin = \"1.1\"", "futures.margin: "),

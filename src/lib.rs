@@ -10,6 +10,7 @@ pub mod people;
 pub mod registered;
 pub mod replay;
 pub mod restore;
+pub mod retention;
 pub mod sim;
 pub mod store;
 pub mod system;

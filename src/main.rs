@@ -1,5 +1,6 @@
 //! The program: one binary with subcommands.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -12,12 +13,14 @@ use signalbox::clock::{SystemClock, WallClock as _};
 use signalbox::conf::{BrokerSettings, Settings};
 use signalbox::demo::{feed, signals, summary};
 use signalbox::market::calendars::{ALARM_DAYS, Calendars, Reach};
+use signalbox::market::instruments;
 use signalbox::market::prints::RecordedDay;
 use signalbox::people::Role;
 use signalbox::replay::{self, Proof, Rows};
+use signalbox::retention;
 use signalbox::sim::{self, Sim};
-use signalbox::store::upkeep::{self, TableSize};
-use signalbox::store::{Store, StoreConf, Verified};
+use signalbox::store::upkeep::{self, Growth, TableSize};
+use signalbox::store::{Archived, Store, StoreConf, Verified};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox::telemetry::Told;
 use signalbox_actors::crash::crash_point;
@@ -83,8 +86,32 @@ enum Command {
         #[command(subcommand)]
         what: Days,
     },
-    /// How large the database is, and which of its tables.
+    /// What can be traded.
+    Instruments {
+        #[command(subcommand)]
+        what: Tradable,
+    },
+    /// How large the database is and which of its tables, how fast it grows, and what of the journal could be archived.
     Storage {
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Move the journal's old lines to files now, as the program does by itself while it serves. It must not be running.
+    Archive {
+        /// Those older than so many days, instead of store.journal_keep_days.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(30..=36_500))]
+        days: Option<u32>,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Give the room of what was removed back to the disk. The program must not be running.
+    Compact {
         #[arg(long)]
         conf: Option<PathBuf>,
         /// The folder of the demonstration, or another one than configured.
@@ -168,6 +195,30 @@ enum Days {
 }
 
 #[derive(Debug, Subcommand)]
+enum Tradable {
+    /// How many there are of each board, or those whose symbol or name has the text in it.
+    Show {
+        text: Option<String>,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Check tables and keep their rows for the next start: cn_equity.csv, cn_status.csv, abroad.csv, with the columns of those
+    /// that came with the program. A row replaces what was known of its symbol.
+    Import {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum User {
     /// Create a user; the password is read from SIGNALBOX_PASSWORD.
     Add {
@@ -235,7 +286,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
             add_user(&username, &roles, conf, clock.as_deref()).await
         }
         Command::Calendars { what } => calendars(what),
-        Command::Storage { conf, data } => storage(&store_conf(conf, data)?).await,
+        Command::Instruments { what } => tradable(what),
+        Command::Storage { conf, data } => {
+            let keep_days = Settings::load(conf.as_deref())?.journal_keep_days;
+            storage(&store_conf(conf, data)?, keep_days).await
+        }
+        Command::Archive { days, conf, data } => archive(days, conf, data).await,
+        Command::Compact { conf, data } => {
+            let (before, after) = upkeep::compact(&store_conf(conf, data)?).await?;
+            println!("{:.1} MiB before, {:.1} MiB now", mib(before), mib(after));
+            Ok(())
+        }
         Command::Backup { to, conf, data } => backup(&store_conf(conf, data)?, &to),
         Command::Restore { from, conf, data } => restore(&store_conf(conf, data)?, from).await,
         Command::Completions { shell } => {
@@ -267,22 +328,52 @@ fn store_conf(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<St
     Ok(StoreConf::new(settings.database, data.unwrap_or(settings.data_dir)))
 }
 
-async fn storage(conf: &StoreConf) -> anyhow::Result<()> {
+/// The days over which growth is told.
+const GROWTH_DAYS: u32 = 7;
+
+async fn storage(conf: &StoreConf, keep_days: u32) -> anyhow::Result<()> {
     let sizes = upkeep::sizes(conf).await?;
-    println!("{:<24} {:>12} {:>10}", "table", "rows", "MiB");
+    let Growth { rows_per_day, archived_lines, archived_bytes, old_lines } =
+        upkeep::growth(conf, GROWTH_DAYS, keep_days).await?;
+    println!("{:<24} {:>12} {:>10} {:>12}", "table", "rows", "MiB", "rows a day");
     for TableSize { table, rows, bytes } in &sizes {
-        println!("{table:<24} {rows:>12} {:>10.1}", *bytes as f64 / f64::from(1 << 20));
+        let grows = rows_per_day.iter().find(|(name, _)| name == table).map(|(_, rows)| rows.to_string());
+        println!("{table:<24} {rows:>12} {:>10.1} {:>12}", mib(*bytes), grows.unwrap_or_default());
     }
     let bytes: u64 = sizes.iter().map(|size| size.bytes).sum();
-    println!("{:<24} {:>12} {:>10.1}", "all", "", bytes as f64 / f64::from(1 << 20));
+    println!("{:<24} {:>12} {:>10.1}", "all", "", mib(bytes));
+    println!("the archive has {archived_lines} lines of the journal in {:.1} MiB", mib(archived_bytes));
+    match keep_days {
+        0 => println!("store.journal_keep_days is 0: nothing goes there by itself"),
+        days => println!("{old_lines} lines of the journal are older than {days} days"),
+    }
+    Ok(())
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+async fn archive(days: Option<u32>, conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<()> {
+    let keep_days = Settings::load(conf.as_deref())?.journal_keep_days;
+    let now = SystemClock.now();
+    let before = retention::before(now, days.unwrap_or(keep_days));
+    let before = before.context("store.journal_keep_days is 0: say how many --days are kept")?;
+    let store = open_store(conf, data).await?;
+    let Archived { files, lines } = retention::all(&store, now, before).await?;
+    println!("{lines} lines of the journal went to {files} files; `signalbox compact` gives their room back");
     Ok(())
 }
 
 fn backup(conf: &StoreConf, to: &Path) -> anyhow::Result<()> {
-    let Verified { lines, last_hash, .. } = upkeep::backup(conf, to)?;
+    let Verified { lines, last_seq, last_hash } = upkeep::backup(conf, to)?;
     let hash: String = last_hash.iter().map(|byte| format!("{byte:02x}")).collect();
     println!("{}: {lines} lines, the chain is whole and ends with {hash}", to.display());
     println!("keep that hash elsewhere: it shows later that nothing was cut off");
+    if last_seq > lines {
+        let (folder, archived) = (conf.data_dir.join("archive"), last_seq - lines);
+        println!("the {archived} lines before it are in {}: copy that folder as well", folder.display());
+    }
     Ok(())
 }
 
@@ -321,16 +412,43 @@ async fn open_store(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Res
     Ok(Store::open(StoreConf::new(settings.database, folder)).await?)
 }
 
+fn data_folder(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    Ok(match data {
+        Some(data) => data,
+        None => Settings::load(conf.as_deref())?.data_dir,
+    })
+}
+
+fn tradable(what: Tradable) -> anyhow::Result<()> {
+    let (known, text) = match what {
+        Tradable::Show { text, conf, data } => (instruments::load(&data_folder(conf, data)?)?, text),
+        Tradable::Import { files, conf, data } => {
+            let known = instruments::import(&data_folder(conf, data)?, &files)?;
+            println!("they hold from the next start on");
+            (known, None)
+        }
+    };
+    let all = known.instruments.iter();
+    if let Some(text) = text {
+        for one in all.filter(|one| one.symbol.as_str().contains(&*text) || one.name.contains(&*text)) {
+            println!("{} {} {} {}", one.symbol, one.name, one.board, one.currency);
+        }
+        return Ok(());
+    }
+    let mut boards = BTreeMap::<String, usize>::new();
+    all.for_each(|one| *boards.entry(one.board.to_string()).or_default() += 1);
+    for (board, count) in boards {
+        println!("{board}: {count}");
+    }
+    Ok(())
+}
+
 fn calendars(what: Days) -> anyhow::Result<()> {
     let (today, _) = china_date_time(SystemClock.now());
-    let folder = |conf: Option<PathBuf>, data: Option<PathBuf>| match data {
-        Some(data) => Ok(data),
-        None => Settings::load(conf.as_deref()).map(|settings| settings.data_dir),
-    };
     let folder = match what {
-        Days::Show { conf, data } => folder(conf, data)?,
+        Days::Show { conf, data } => data_folder(conf, data)?,
         Days::Import { files, conf, data } => {
-            let folder = folder(conf, data)?;
+            let folder = data_folder(conf, data)?;
             for file in files {
                 Calendars::import(&folder, &file, today)?;
                 println!("{} holds from the next start on", file.display());
@@ -481,6 +599,8 @@ async fn listen_until_told_to_stop(system: Signalbox, listen: SocketAddr, worker
     let address = listener.local_addr()?;
     let server = signalbox::http::serve(listener, workers, signalbox::http::install(&system)?)?;
     let handle = server.handle();
+    let (store, desk, keep_days) = (system.store.clone(), system.desk.clone(), system.settings.journal_keep_days);
+    let retention = tokio::spawn(retention::keep(store, keep_days, move || desk.now()));
     let serving = actix::spawn(server);
     println!("Signalbox listens on http://{address}  (try-it page: http://{address}/docs)");
     std::io::stdout().flush()?;
@@ -493,6 +613,8 @@ async fn listen_until_told_to_stop(system: Signalbox, listen: SocketAddr, worker
     if let Ok(Err(error)) = serving.await {
         error!("the front door ended with an error: {error}");
     }
+    // What it has begun is done again by the next run.
+    retention.abort();
     system.shut_down().await;
     Ok(())
 }

@@ -196,6 +196,10 @@ impl Signalbox {
         for left in rest.accounts.keys() {
             error!(account.id = %left, "account {left} is stored and not configured: it is not traded");
         }
+        let daily = facts::daily(&settings.data_dir)?;
+        if daily.is_empty() {
+            info!("no daily.csv in the data folder: orders are not held against the volume of ordinary days");
+        }
         let hours = facts::shared(&settings.data_dir, &settings.futures)?;
         let root = boot(Boot {
             clock: clock.clone(),
@@ -203,7 +207,7 @@ impl Signalbox {
             committed,
             inbox: Arc::new(inbox),
             restorer: Arc::new(StoreRestorer(store.clone())),
-            market: facts::market(&settings.data_dir, &settings.futures)?.with_daily(facts::daily(&settings.data_dir)?),
+            market: facts::market(&settings.data_dir, &settings.futures)?.with_daily(daily),
             exchange: PaperExchange::new(settings.paper).with_hours(move |symbol, at| hours.matching(symbol, at)),
             accounts,
             strategies,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "store/archive.rs"]
+mod archive;
 #[path = "store/change.rs"]
 mod change;
 #[cfg(target_os = "linux")]

@@ -63,6 +63,11 @@ pub const POINTS: &[&str] = &[
     "cancel.before_answer",
     "resolve.asked",
     "resolve.before_answer",
+    // Old lines of the journal go to a file.
+    "archive.before_file",
+    "archive.written",
+    "archive.named",
+    "archive.removed",
     // An orderly end.
     "drain.told",
     "drain.door_closed",

@@ -12,6 +12,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level,
 use signalbox_domain::hash::QuickMap;
 use signalbox_domain::ids::{AccountId, OrderId};
 use signalbox_domain::market::{Matching, is_abroad};
+use signalbox_domain::netting::is_internal;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder, VenueStatus};
 use signalbox_domain::quote::{Bar, Print, Quote};
@@ -240,12 +241,16 @@ impl Broker for PaperBroker {
         let mut floor = self.exchange.lock();
         for order in working.iter().filter(|order| is_working(order)) {
             let Some(id) = order.broker_order_id.clone() else { continue };
-            let fills = u32::try_from(order.exec_ids.len()).unwrap_or(u32::MAX);
+            let fills = u32::try_from(order.exec_ids.iter().filter(|id| !is_internal(id)).count()).unwrap_or(u32::MAX);
             // An account that was rebuilt meets a venue that has lived on and knows its orders better.
             if floor.venue.find(&self.account, order.id()).is_some() {
                 continue;
             }
-            floor.venue.restore(self.venue_order(&order.terms, order.approval.band, order.cum_qty), id, fills);
+            floor.venue.restore(
+                self.venue_order(&order.sent_terms(), order.approval.band, order.sent_cum()),
+                id,
+                fills,
+            );
         }
         Ok(())
     }

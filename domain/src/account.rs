@@ -8,6 +8,7 @@ mod books;
 mod doubt;
 mod external;
 mod lookup;
+mod netting;
 mod numbers;
 mod pace;
 mod resolve;
@@ -208,6 +209,10 @@ pub struct Account {
     early_cancels: BTreeSet<OrderId>,
     /// Approved, not sent.
     queue: VecDeque<OrderId>,
+    /// When the next of those that are held back may go.
+    held_until: Option<Timestamp>,
+    /// Some of it may be netted, and was not looked at yet.
+    nets: bool,
     /// Sent and not answered.
     in_flight: usize,
     messages_today: u32,
@@ -232,6 +237,8 @@ impl Account {
             ended: Ended::default(),
             early_cancels: BTreeSet::new(),
             queue: VecDeque::new(),
+            held_until: None,
+            nets: false,
             in_flight: 0,
             messages_today: 0,
             extra_today: 0,
@@ -270,6 +277,7 @@ impl Account {
             let (id, was) = (order.id(), (order.status, order.in_flight, order.in_doubt));
             // Whatever the earlier life had not told anybody when it ended is told now.
             fx.observed.push(Arc::new(order.snapshot()));
+            self.nets |= order.approval.net.is_some();
             self.orders.insert(id, order);
             self.in_flight += usize::from(was.1 == Some(InFlight::New));
             match was {
@@ -365,6 +373,7 @@ impl Account {
             }
             AccountInput::Wake => self.find_doubts(at, states, fx),
         }
+        self.net(at, states, ledger, fx);
         self.send(at, states, ledger, fx);
         if ledger.extra_messages != self.extra_today {
             ledger.extra_messages = self.extra_today;
@@ -373,10 +382,9 @@ impl Account {
         // An answer that is awaited makes room by itself; only the pace needs a timer.
         let nothing_waits = self.queue.is_empty() || self.in_flight >= self.conf.capabilities.in_flight_max;
         let tend_at = self.tend(at, fx);
-        fx.wake_at = [self.pace.wake_at(nothing_waits, self.messages_today), self.find_again, tend_at]
-            .into_iter()
-            .flatten()
-            .min();
+        let pace = self.pace.wake_at(nothing_waits, self.messages_today);
+        let held = [self.held_until, self.gathers_until(at)];
+        fx.wake_at = [pace, self.find_again, tend_at].into_iter().chain(held).flatten().min();
     }
 
     /// Queues an approved order. A life that was rebuilt may find it in its rows and in its mailbox: once is enough.
@@ -385,6 +393,7 @@ impl Account {
         if self.orders.contains_key(&id) || self.ended.get(id).is_some() {
             return;
         }
+        self.nets |= order.approval.net.is_some();
         self.orders.insert(id, order);
         if self.early_cancels.remove(&id) {
             self.cancel(at, id, &"canceled before it was sent".into(), fx);
@@ -397,21 +406,29 @@ impl Account {
     fn send(&mut self, at: Timestamp, states: &TradingStates, ledger: &Ledger, fx: &mut AccountEffects) {
         let mut sent = false;
         let mut blocked = VecDeque::new();
+        self.held_until = None;
         while let Some(&id) = self.queue.front() {
             let Some(order) = self.orders.get(&id) else {
                 self.queue.pop_front();
                 continue;
             };
-            let terms = order.terms.clone();
+            let terms = order.sent_terms();
             if let Some(reason) = refusal(at, states, &terms) {
                 self.queue.pop_front();
                 self.fact(at, id, OrderFact::NeverSent { reason: reason.into() }, fx);
                 continue;
             }
+            if let Some(until) = order.approval.held_until.filter(|until| at < *until) {
+                self.held_until = self.held_until.into_iter().chain([until]).min();
+                self.pace.refill(at); // nobody else asks it while all that waits is held
+                self.queue.pop_front();
+                blocked.push_back(id);
+                continue;
+            }
             if self.in_flight >= self.conf.capabilities.in_flight_max || !self.pace.may_send(at, self.messages_today) {
                 break;
             }
-            if self.is_frozen(None) || self.needs_baseline(at) {
+            if self.is_frozen(None) || self.needs_baseline(at) || self.gathers_until(at).is_some() {
                 break;
             }
             self.queue.pop_front();

@@ -43,6 +43,8 @@ pub enum DenialCode {
     Permission,
     /// The instrument is paid for in another currency than the account's.
     Currency,
+    /// The account has real money, the instrument is traded on the mainland, and the report of program trading is missing.
+    ProgramReport,
     /// A contract's order does not say whether it opens or closes, or with a flag that its exchange does not know; or a
     /// share's order says so.
     PositionEffect,
@@ -76,8 +78,12 @@ pub enum DenialCode {
     OrderValue,
     /// More shares than one order of ours may have.
     OrderQty,
+    /// The order is too large a part of what is traded on an ordinary day.
+    OrderVolume,
     /// The position after the order would be above the limit per symbol.
     Position,
+    /// What all accounts hold of the symbol would be above the limit for all of them together.
+    Concentration,
     /// Everything held and on its way would be above the limit for the account.
     Exposure,
     /// Too many buys of this symbol may still trade.
@@ -92,6 +98,8 @@ pub enum DenialCode {
     NotionalDay,
     /// The parent was tried often enough today, or a moment ago.
     Attempts,
+    /// Too many of the account's orders of the day were cancelled.
+    CancelRatio,
     /// The hard daily ceiling of messages to the broker is reached.
     MessageCeiling,
 }

@@ -367,6 +367,7 @@ impl Event {
                 OrderFact::Accepted { .. } => "order_accepted",
                 OrderFact::Rejected { .. } => "order_rejected",
                 OrderFact::Filled { .. } => "order_filled",
+                OrderFact::Netted { .. } => "order_netted",
                 OrderFact::CancelRequested { .. } => "order_cancel_requested",
                 OrderFact::CancelSending => "order_cancel_sending",
                 OrderFact::Canceled { .. } => "order_canceled",

@@ -6,6 +6,7 @@
 mod change;
 mod contracts;
 mod loans;
+mod netted;
 mod since;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use change::Part;
 pub use change::{Imported, Transfer};
 pub use contracts::{ContractBook, ContractTrade, Lots};
 pub use loans::Loan;
+pub use netted::NettedTrade;
 pub use since::{Day, Entry, Mark};
 
 use crate::ids::{AccountId, StrategyId};

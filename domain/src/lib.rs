@@ -27,6 +27,7 @@ pub mod instrument;
 pub mod ledger;
 pub mod manner;
 pub mod market;
+pub mod netting;
 pub mod order;
 pub mod paper;
 pub mod parent;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{Contract, Direction, Effect};
 use crate::fees::FeeRules;
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId, ParentId, StrategyId};
+use crate::netting::{NetTerms, Netted};
 use crate::reconcile::{Baseline, ParkReason};
 use crate::repo::LoanTerms;
 use crate::seeded::{SeededBug, seeded};
@@ -147,6 +148,12 @@ pub struct Approval {
     pub reserved_cash: Money,
     /// The quote that the decision was made on, for slippage (arrival price).
     pub arrival_px: Option<Price>,
+    /// Before that it is not sent: it would trade with an order of another account of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+    /// How it may be crossed inside the account, where it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<NetTerms>,
 }
 
 /// What the broker last told us (FIX OrdStatus 39), or why it was never asked.
@@ -274,6 +281,17 @@ pub enum OrderFact {
         px: Price,
         fee: Money,
     },
+    /// A part of it was crossed with another strategy's order before either was sent.
+    Netted {
+        exec_id: ExecId,
+        /// The order on the other side.
+        with: OrderId,
+        qty: Qty,
+        px: Price,
+        /// Part of the shares that was bought on the day.
+        #[serde(default)]
+        bought_today: Qty,
+    },
     CancelRequested {
         reason: Arc<str>,
     },
@@ -326,8 +344,10 @@ pub struct Order {
     /// A cancel is wanted, and goes out as soon as the broker can take it.
     pub cancel_wanted: bool,
     pub send_no: u16,
+    /// Filled by the broker or netted.
     pub cum_qty: Qty,
     pub cum_amount: Money,
+    pub netted: Netted,
     pub fees: Money,
     pub broker_order_id: Option<BrokerOrderId>,
     /// Of every fill booked, against booking it twice.
@@ -337,6 +357,7 @@ pub struct Order {
     pub created_at: Timestamp,
     pub sent_at: Option<Timestamp>,
     pub acked_at: Option<Timestamp>,
+    /// At the broker, where it has to be listed from then on.
     pub first_fill_at: Option<Timestamp>,
     pub updated_at: Timestamp,
 }
@@ -357,6 +378,7 @@ impl Order {
             send_no: 0,
             cum_qty: Qty::ZERO,
             cum_amount: Money::ZERO,
+            netted: Netted::default(),
             fees: Money::ZERO,
             broker_order_id: None,
             exec_ids: Vec::new(),
@@ -399,6 +421,33 @@ impl Order {
         if self.status.is_terminal() { Qty::ZERO } else { self.terms.qty - self.cum_qty }
     }
 
+    /// What the broker was asked for, or would be: all but what was netted before.
+    #[must_use]
+    pub fn sent_qty(&self) -> Qty {
+        self.terms.qty - self.netted.qty
+    }
+
+    /// What the broker has filled.
+    #[must_use]
+    pub fn sent_cum(&self) -> Qty {
+        self.cum_qty - self.netted.qty
+    }
+
+    /// What that came to.
+    #[must_use]
+    pub fn sent_amount(&self) -> Money {
+        self.cum_amount - self.netted.amount
+    }
+
+    /// The terms as the broker gets them.
+    #[must_use]
+    pub fn sent_terms(&self) -> Arc<OrderTerms> {
+        if self.netted.qty.is_zero() || seeded(SeededBug::NettedSentAllTheSame) {
+            return self.terms.clone();
+        }
+        Arc::new(OrderTerms { qty: self.sent_qty(), ..(*self.terms).clone() })
+    }
+
     #[must_use]
     pub fn avg_px(&self) -> Option<Price> {
         self.cum_amount.per(self.cum_qty)
@@ -424,7 +473,8 @@ impl Order {
             return Money::from_e4(crate::units::mul_div_round(whole, leaves, self.terms.qty.get()));
         };
         let left = worst.times(self.leaves_qty());
-        left + self.approval.fees.fill_fees(self.terms.side, self.cum_amount, self.cum_amount + left).total()
+        let sent = self.sent_amount();
+        left + self.approval.fees.fill_fees(self.terms.side, sent, sent + left).total()
     }
 
     /// The shares or lots that are set aside for this order, which sells or closes them.
@@ -561,6 +611,20 @@ impl Order {
                     } else {
                         self.status = S::PartiallyFilled;
                     }
+                }
+            }
+
+            // Of what is not sent, and never more than there is of it.
+            (S::Initialized, None, F::Netted { exec_id, qty, px, .. })
+                if qty.is_positive() && *qty <= self.leaves_qty() && !self.exec_ids.contains(exec_id) =>
+            {
+                self.exec_ids.push(exec_id.clone());
+                self.cum_qty += *qty;
+                self.cum_amount += px.times(*qty);
+                self.netted.qty += *qty;
+                self.netted.amount += px.times(*qty);
+                if self.cum_qty >= self.terms.qty {
+                    self.end(S::Filled, None);
                 }
             }
 

@@ -68,6 +68,10 @@ pub struct Parent {
     pub leg: Leg,
     pub cum_qty: Qty,
     pub cum_amount: Money,
+    /// Part of `cum_qty` that was crossed inside the account. What the broker filled and may still fill, this and what is
+    /// left of the leg are the leg.
+    #[serde(default)]
+    pub netted: Qty,
     pub status: ParentStatus,
     /// The newest child order, while one may still trade.
     pub working: Option<OrderId>,
@@ -91,7 +95,8 @@ impl Parent {
         let working = Some(leg.parent.order(1)).filter(|_| sends);
         let status = if waits.is_some() { ParentStatus::Waiting } else { ParentStatus::Working };
         let progress = leg.pursued.then(Box::default);
-        Self { leg, cum_qty: Qty::ZERO, cum_amount: Money::ZERO, status, working, waits, decided: None, progress }
+        let (cum_qty, cum_amount, netted) = (Qty::ZERO, Money::ZERO, Qty::ZERO);
+        Self { leg, cum_qty, cum_amount, netted, status, working, waits, decided: None, progress }
     }
 
     /// It is kept until something happens.
@@ -164,6 +169,7 @@ impl Parent {
         self.waits = None;
         self.cum_qty = order.cum_qty;
         self.cum_amount = order.cum_amount;
+        self.netted = order.netted.qty;
         self.working = (!order.status.is_terminal()).then_some(order.id());
         self.status = match order.reported() {
             ReportedStatus::InDoubt | ReportedStatus::Parked => ParentStatus::InDoubt,
@@ -221,6 +227,7 @@ impl Parent {
         let Some(progress) = &self.progress else { return };
         self.cum_qty = progress.children.values().map(|child| child.cum_qty).sum();
         self.cum_amount = progress.children.values().map(|child| child.cum_amount).sum();
+        self.netted = progress.children.values().map(|child| child.netted).sum();
         self.working = progress.live().last().map(|attempt| self.leg.parent.order(attempt));
         self.status = match progress.ended {
             None if progress.children.values().any(|child| child.doubt) => ParentStatus::InDoubt,
@@ -256,6 +263,8 @@ struct Tally {
     cum_qty: Qty,
     #[serde(default, skip_serializing_if = "no_money")]
     cum_amount: Money,
+    #[serde(default, skip_serializing_if = "no_qty")]
+    netted: Qty,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     live: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -276,14 +285,15 @@ impl Progress {
         let (attempt, live) = (order.id().attempt(), !order.status.is_terminal());
         let older = |known: &Tally| order.cum_qty < known.cum_qty || (live && !known.live);
         // Nobody is told of an approval, but for a restart: what has not been sent says nothing.
-        if live && order.send_no == 0 {
+        if live && order.send_no == 0 && order.netted.qty.is_zero() {
             return;
         }
         if self.children.get(&attempt).is_some_and(older) {
             return;
         }
         let doubt = live && matches!(order.reported(), ReportedStatus::InDoubt | ReportedStatus::Parked);
-        let tally = Tally { cum_qty: order.cum_qty, cum_amount: order.cum_amount, live, doubt };
+        let Order { cum_qty, cum_amount, netted, .. } = *order;
+        let tally = Tally { cum_qty, cum_amount, netted: netted.qty, live, doubt };
         self.children.insert(attempt, tally);
     }
 

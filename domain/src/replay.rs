@@ -11,7 +11,7 @@ use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
 use crate::fx::FxRates;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{Ledger, Trade};
+use crate::ledger::{Ledger, NettedTrade, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
@@ -365,6 +365,10 @@ impl Replay {
             if had_ended && self.fill_late(&order) {
                 return Ok(());
             }
+        }
+        if let OrderFact::Netted { qty, px, bought_today, .. } = *fact {
+            let OrderTerms { symbol, side, .. } = *terms;
+            self.ledger(account)?.net(at, &terms.strategy, NettedTrade { symbol, side, qty, px, bought_today });
         }
         self.change_parent(at, id.parent(), |parent| parent.observe(&order));
         Ok(())

@@ -4,6 +4,7 @@
 //! buy, shares for a sell) and becomes an [`Approved`] order, which nothing else can make. What an order set aside is
 //! released as the order fills or ends.
 
+mod beside;
 mod check;
 mod contracts;
 mod counters;
@@ -11,6 +12,7 @@ pub mod limits;
 mod loans;
 pub mod losses;
 pub mod monitors;
+mod netting;
 mod warnings;
 
 use std::collections::HashMap;
@@ -39,6 +41,7 @@ use counters::{Counted, Counters};
 use limits::LimitBook;
 use losses::Losses;
 use monitors::Monitors;
+use netting::Unsent;
 use warnings::Warned;
 
 /// Proof that risk approved: only this module can make one.
@@ -162,6 +165,7 @@ pub struct Risk {
     counters: Counters,
     reserved: QuickMap<AccountId, Reserved>,
     held: QuickMap<OrderId, Held>,
+    unsent: Unsent,
     messages: QuickMap<AccountId, (TradeDate, u32)>,
     recent: std::collections::VecDeque<Recent>,
 }
@@ -178,6 +182,7 @@ impl Risk {
             counters: Counters::default(),
             reserved: QuickMap::default(),
             held: QuickMap::default(),
+            unsent: Unsent::default(),
             messages: QuickMap::default(),
             recent: std::collections::VecDeque::new(),
         };
@@ -385,6 +390,7 @@ impl Risk {
         };
         self.hold(&terms, Held::default(), held);
         self.held.insert(terms.id, held);
+        self.unsent.put(&terms, &approval, terms.qty);
         self.count_message(&terms.account, approval.trade_date);
         let counted = Counted { terms: &terms, px: decided.px, date: approval.trade_date, t0: decided.t0 };
         self.counters.approved(at, counted);
@@ -457,6 +463,7 @@ impl Risk {
             buy: if order.terms.reduces() { Qty::ZERO } else { order.leaves_qty() },
         };
         self.hold(&order.terms, before, now);
+        self.unsent.observe(order);
         if order.status.is_terminal() {
             self.held.remove(&order.id());
         } else {

@@ -102,6 +102,10 @@ pub enum SeededBug {
     TodayForgottenByRestart,
     /// What no account can get is left out of the plan without a word (I-06).
     ResidualLost,
+    /// What was crossed inside the account goes to the broker all the same (I-35).
+    NettedSentAllTheSame,
+    /// What is bought inside the account counts as new, so that shares that may be sold are locked (I-19).
+    NettedLocksShares,
 }
 
 impl SeededBug {

@@ -392,7 +392,7 @@ impl Strategy {
                 self.denied(at, &terms, &denials, fx);
                 self.pursue(at, view, terms.id.signal(), Some(terms.id.parent()), fx);
             }
-            StrategyInput::Short(short) => self.short(at, short, fx),
+            StrategyInput::Short(short) => self.short(at, view, short, fx),
             StrategyInput::Judged { terms, denials } => self.judged(at, terms, denials, fx),
             StrategyInput::Cancel { signal, who } => {
                 self.cancel(at, signal, who, fx);
@@ -461,7 +461,8 @@ impl Strategy {
             self.finish(at, id, SignalStatus::Expired, fx);
             return;
         }
-        if self.state == StrategyState::Stopped {
+        // A stopped strategy opens nothing; what it holds is given up by its monitors as before.
+        if self.state == StrategyState::Stopped && signal.source != Source::Monitor {
             return self.deny_stopped(at, id, fx); // stopped while the signal waited
         }
         if let Some(what) = holds {

@@ -17,6 +17,8 @@ mod m20261121_000080_create_equity_marks;
 mod m20261121_000081_create_order_origin;
 mod m20261121_000090_create_all_in;
 mod m20261121_000100_create_registry;
+mod m20261121_000110_create_netted;
+mod m20261121_000130_create_journal_archives;
 mod sql;
 
 #[derive(Debug)]
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000081_create_order_origin::Migration),
             Box::new(m20261121_000090_create_all_in::Migration),
             Box::new(m20261121_000100_create_registry::Migration),
+            Box::new(m20261121_000110_create_netted::Migration),
+            Box::new(m20261121_000130_create_journal_archives::Migration),
         ]
     }
 }

@@ -59,6 +59,8 @@ impl Truth<'_> {
         let id = order.id();
         let theirs = self.orders_of(id);
         let here = theirs.iter().find(|(name, _)| *name == order.terms.account.as_str());
+        let unsent = order.sent_qty().is_zero();
+        must!(!unsent || theirs.is_empty(), "order {id} was netted as a whole and is at the broker");
         must!(theirs.len() <= 1, "order {id} is {} orders at the broker", theirs.len());
         let Some((_, there)) = here else {
             let account = self.accounts.get(order.terms.account.as_str());
@@ -67,7 +69,7 @@ impl Truth<'_> {
                 return Ok(()); // without marks nobody could tell it from what a person did at the same moment
             }
             must!(
-                order.cum_qty.is_zero() && order.status != OrdStatus::New,
+                order.sent_cum().is_zero() && order.status != OrdStatus::New,
                 "order {id} counts as {:?}, and the broker never had it",
                 order.status
             );
@@ -79,7 +81,7 @@ impl Truth<'_> {
             let marked = self.level(&order.terms.account) >= Level::L2;
             let same = *no.0 == *there.no || *no.0 == *renumbered(&there.no) || (marked && names_nothing(&no.0));
             // A wrong number shows in the lists of its day, and nobody read them.
-            let unread = self.overnight.contains(&id) && order.cum_qty.is_zero();
+            let unread = self.overnight.contains(&id) && order.sent_cum().is_zero();
             must!(same || unread, "order {id} is bound to {no}, and is {}", there.no);
         }
         must!(
@@ -89,7 +91,7 @@ impl Truth<'_> {
             there.no
         );
         if self.overnight.contains(&id) {
-            must!(order.cum_qty <= there.cum_qty, "order {id}: the books filled more than the broker");
+            must!(order.sent_cum() <= there.cum_qty, "order {id}: the books filled more than the broker");
             let known = self.level(&order.terms.account) >= Level::L1;
             must!(!known || order.status.is_terminal(), "order {id} is {:?} the day after", order.status);
         } else if self.level(&order.terms.account) >= Level::L1 {
@@ -100,10 +102,10 @@ impl Truth<'_> {
                 there.status
             );
             must!(
-                order.cum_qty == there.cum_qty,
+                order.sent_cum() == there.cum_qty,
                 "order {id}: the broker filled {} and the books {}",
                 there.cum_qty,
-                order.cum_qty
+                order.sent_cum()
             );
             must!(order.status.is_terminal(), "order {id} ended at the broker and is {:?}", order.status);
         }
@@ -137,7 +139,7 @@ fn is_twin_of_hand(order: &Order, there: &[OrderTruth]) -> bool {
     let terms = &order.terms;
     let looks_the_same = |row: &OrderTruth| {
         let px = terms.limit_price.is_none() || row.px == terms.limit_price;
-        row.hidden.is_empty() && px && (row.symbol, row.side, row.qty) == (terms.symbol, terms.side, terms.qty)
+        row.hidden.is_empty() && px && (row.symbol, row.side, row.qty) == (terms.symbol, terms.side, order.sent_qty())
     };
     let no = order.broker_order_id.as_ref();
     there.iter().any(|row| no.is_some_and(|no| *no.0 == *row.no) && looks_the_same(row))

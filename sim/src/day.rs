@@ -33,6 +33,7 @@ use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::reconcile::exception::ExceptionKind;
 use signalbox_domain::risk::RiskInput;
+use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
 
@@ -158,7 +159,9 @@ impl Day {
         let levels = [level(dice.next_u32()), level(dice.next_u32()), level(dice.next_u32())];
         let doubt = DoubtConf { installation: InstallationTag::parse(TAG), ..DoubtConf::default() };
         let manners = faults.has(Trouble::Manners).then(|| house::Manners::of(&mut stream(seed, 8)));
-        let desk = house::open(market, &Brokers { levels, lists: true, doubt }, manners);
+        // Without netting the days are about brokers: what crosses is told of and goes on its way.
+        let crossing = if faults.has(Trouble::Netting) { Crossing::Net } else { Crossing::Warn };
+        let desk = house::open(market, &Brokers { levels, lists: true, doubt, crossing }, manners);
         let policies = [
             FillPolicy::AtOnce,
             FillPolicy::After { ms: 3_000 },
@@ -226,6 +229,7 @@ impl Day {
         day.oracle.one_at_a_time =
             ACCOUNTS.iter().map(|name| account(name)).filter(|id| !day.oracle.enforced.contains(id)).collect();
         day.oracle.lenient = day.faults.dishonest();
+        day.oracle.nets = day.faults.has(Trouble::Netting);
         day.plan(&mut dice);
         day
     }
@@ -493,11 +497,12 @@ impl Day {
         let mut oracle = Oracle::default();
         oracle.enforced.clone_from(&self.oracle.enforced);
         oracle.one_at_a_time.clone_from(&self.oracle.one_at_a_time);
-        oracle.lenient = self.oracle.lenient;
+        (oracle.lenient, oracle.nets) = (self.oracle.lenient, self.oracle.nets);
         for entry in &self.desk.journal {
             for event in &entry.events {
                 oracle.apply(event, false)?;
             }
+            oracle.entry_ends()?;
         }
         (self.oracle, self.seen) = (oracle, self.desk.journal.len());
         self.life += 1;
@@ -664,6 +669,7 @@ impl Day {
             for event in &entry.events {
                 self.oracle.apply(event, true)?;
             }
+            self.oracle.entry_ends()?;
         }
         self.seen = self.desk.journal.len();
         for (id, how) in std::mem::take(&mut self.oracle.just_ended) {
@@ -679,6 +685,9 @@ impl Day {
                 let id = account(name);
                 let (found, due) = (i128::from(self.desk.risk.reserved_cash(&id).e4()), self.oracle.reserved(&id));
                 must!(self.oracle.lenient || found == due, "{id} has {found} set aside and its orders need {due}");
+                if let Some(ledger) = self.desk.ledgers.get(&id) {
+                    self.oracle.locks_no_more(ledger)?;
+                }
             }
             let same = self.desk.risk.live_len() == self.oracle.live_len();
             must!(self.oracle.lenient || same, "risk knows orders that are not live");

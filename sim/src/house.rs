@@ -43,6 +43,8 @@ pub(crate) struct Brokers {
     pub(crate) levels: [Level; 3],
     pub(crate) lists: bool,
     pub(crate) doubt: DoubtConf,
+    /// What becomes of the accounts' orders that would trade with each other.
+    pub(crate) crossing: Crossing,
 }
 
 /// How each strategy's legs get to the market, and how its buys wait for cash.
@@ -78,8 +80,7 @@ pub(crate) fn open(market: Rc<Market>, brokers: &Brokers, manners: Option<Manner
         limits: Limits {
             order_value: Ratio::from_percent(100),
             position: Ratio::from_percent(100),
-            // The days are about brokers: what crosses is told of and goes on its way.
-            crossing: Crossing::Warn,
+            crossing: brokers.crossing,
             notional_minute: Ratio::from_percent(100_000),
             notional_day: Ratio::from_percent(100_000),
             ..Limits::default()

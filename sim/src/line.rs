@@ -64,13 +64,12 @@ impl Line {
 
     fn ask<T>(&self, account: &str, question: impl FnOnce(&mut FakeBroker) -> Answer<T>) -> Result<T, NoAnswer> {
         let mut inner = self.lock();
-        // While the terminal hangs it takes nothing, and whoever asks gives up.
-        let hangs = inner.broker.hangs(inner.broker.now(), account).map_or(0, |left| left.us() / 1_000);
-        if hangs >= DEADLINE_MS as i64 {
-            inner.took_ms += DEADLINE_MS;
+        // While the terminal hangs it takes nothing, and whoever asks gives up: what it would show afterwards is not
+        // known yet, and the order that it hangs on comes first.
+        if let Some(left) = inner.broker.hangs(inner.broker.now(), account) {
+            inner.took_ms += (left.us().unsigned_abs() / 1_000).min(DEADLINE_MS);
             return Err("no answer within the time".to_owned());
         }
-        inner.took_ms += hangs.unsigned_abs();
         if inner.fate == Fate::Lost {
             inner.took_ms += DEADLINE_MS;
             return Err("no answer within the time".to_owned());

@@ -1,5 +1,7 @@
 //! What must be true, kept in plain maps of plain numbers: it knows the events and nothing of the cores.
 
+mod netting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use signalbox_domain::broker::ListedTrade;
@@ -14,6 +16,8 @@ use signalbox_domain::signal::{Signal, Size};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Timestamp;
 
+use netting::Half;
+
 /// Prices and amounts in ten-thousandths of a yuan.
 const CENT: i128 = 100;
 
@@ -26,9 +30,13 @@ pub struct Known {
     pub qty: i128,
     /// The worst price it may fill at.
     pub worst: i128,
+    limit: Option<i128>,
     pub cum: i128,
+    /// Part of it that was crossed inside the account.
+    pub netted: i128,
     /// Of that, what came after its end.
     late: i128,
+    /// What the broker's fills came to.
     pub amount: i128,
     pub execs: BTreeSet<String>,
     pub sends: u32,
@@ -112,6 +120,10 @@ pub struct Oracle {
     /// The broker does what nobody asked for: more may be filled than was ordered, and less be there.
     pub lenient: bool,
     pub late_fills: BTreeSet<OrderId>,
+    /// Accounts cross what their strategies want of each other.
+    pub nets: bool,
+    /// One side of a cross: the other one comes in the same entry.
+    half: Option<Half>,
     /// Accounts in which one order of a symbol and side at a time may be unanswered (below L3).
     pub one_at_a_time: BTreeSet<AccountId>,
     /// When the event that is told now happened.
@@ -237,7 +249,9 @@ impl Oracle {
                     side: terms.side,
                     qty: i128::from(terms.qty.get()),
                     worst: i128::from(worst.e4()),
+                    limit: terms.limit_price.map(|px| i128::from(px.e4())),
                     cum: 0,
+                    netted: 0,
                     late: 0,
                     amount: 0,
                     execs: BTreeSet::new(),
@@ -386,6 +400,9 @@ impl Oracle {
         let until = self.signals.get(&id.signal()).and_then(|signal| signal.valid_until);
         let exit = self.legs.get(&id.parent()).is_some_and(|leg| leg.exit);
         let in_time = exit || self.at.zip(until).is_none_or(|(at, until)| at < until);
+        if matches!(fact, OrderFact::Sending { .. }) && checked && self.nets {
+            self.trades_with_no_own(id)?;
+        }
         let order = self.orders.get_mut(&id).ok_or("no order")?;
         let ended = order.ended;
         match fact {
@@ -453,6 +470,11 @@ impl Oracle {
                     leg.cum += qty;
                     leg.over |= full && !leg.pursued;
                 }
+            }
+            OrderFact::Netted { with, qty, px, bought_today, .. } => {
+                let (qty, px) = (i128::from(qty.get()), i128::from(px.e4()));
+                let half = Half { id, with: *with, qty, px, today: i128::from(bought_today.get()) };
+                self.netted(account, half)?;
             }
             OrderFact::Rejected { .. }
             | OrderFact::Canceled { .. }

@@ -44,10 +44,19 @@ pub enum Trouble {
     Prices,
     /// The day ends with its session, and another one follows.
     Tomorrow,
+    /// Accounts net what their strategies want of each other, and strategies want it at the same moment.
+    Netting,
 }
 
-const BEYOND_PLAIN_ORDERS: [Trouble; 6] =
-    [Trouble::Policies, Trouble::Triggers, Trouble::Manners, Trouble::Transfers, Trouble::Prices, Trouble::Tomorrow];
+const BEYOND_PLAIN_ORDERS: [Trouble; 7] = [
+    Trouble::Policies,
+    Trouble::Triggers,
+    Trouble::Manners,
+    Trouble::Transfers,
+    Trouble::Prices,
+    Trouble::Tomorrow,
+    Trouble::Netting,
+];
 
 /// The trouble of one day. Few kinds at a time: a day with all of them never gets far enough to find anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use signalbox_domain::order::{OrdStatus, OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::RiskInput;
+use signalbox_domain::risk::limits::Crossing;
 use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::strategy::{StrategyInput, StrategyState};
 use signalbox_domain::symbol::Symbol;
@@ -135,7 +136,9 @@ pub struct World {
 
 impl World {
     pub fn new(market: Rc<Market>) -> Self {
-        let brokers = Brokers { levels: [Level::L4, Level::L2, Level::L4], lists: false, doubt: DoubtConf::default() };
+        // The worlds are about brokers: what crosses is told of and goes on its way.
+        let (levels, doubt, crossing) = ([Level::L4, Level::L2, Level::L4], DoubtConf::default(), Crossing::Warn);
+        let brokers = Brokers { levels, lists: false, doubt, crossing };
         let desk = house::open(market, &brokers, None);
         let mut world = Self {
             desk,

@@ -121,6 +121,7 @@ impl Settings {
             let there = fact.broker_account.as_deref().unwrap_or(fact.id.as_str());
             (section.broker.for_account(there), section.limits.clone(), section.doubt.clone())
         };
+        let limits = Arc::new(Limits { currency: fact.currency, ..Limits::clone(&limits) });
         Ok(AccountSettings {
             conf: AccountConf {
                 id: fact.id.clone(),

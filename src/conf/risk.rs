@@ -6,7 +6,7 @@ use serde::Deserialize;
 use signalbox_domain::account::Pacing;
 use signalbox_domain::risk::limits::LimitFault;
 use signalbox_domain::risk::{LimitSet, Limits};
-use signalbox_domain::units::Span;
+use signalbox_domain::units::{Ratio, Span};
 
 use super::{ConfError, field, ratio};
 
@@ -46,6 +46,8 @@ fn preset(name: &str) -> Option<Limits> {
             messages_per_minute: 9_000,
             messages_per_day: 15_000,
             message_ceiling: 19_999,
+            // Of a day with very many orders the exchanges watch for a high share of cancels. They publish no number: ours.
+            cancel_ratio: Some(Ratio::from_percent(80)),
             ..Limits::default()
         }),
         _ => None,

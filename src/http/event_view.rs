@@ -168,6 +168,9 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
             value["trade_date"] = approval.trade_date.to_string().into();
             value["reserved_cash"] = approval.reserved_cash.to_string().into();
             value["arrival_px"] = approval.arrival_px.map(|px| px.to_string()).into();
+            if let Some(until) = approval.held_until {
+                value["held_until"] = at(until).into();
+            }
             value
         }
         Event::OrderDenied { terms: order, denials: all } => {
@@ -279,6 +282,9 @@ fn order_fact(fact: &OrderFact) -> Value {
         OrderFact::Rejected { text } | OrderFact::CancelRejected { text } => json!({ "broker_text": &**text }),
         OrderFact::Filled { exec_id, qty, px, fee } => json!({
             "exec_id": &*exec_id.0, "last_qty": qty.to_string(), "last_px": px.to_string(), "fee": fee.to_string(),
+        }),
+        OrderFact::Netted { exec_id, with, qty, px, .. } => json!({
+            "exec_id": &*exec_id.0, "with": with.to_string(), "last_qty": qty.to_string(), "last_px": px.to_string(),
         }),
         OrderFact::CancelRequested { reason } | OrderFact::Canceled { reason } | OrderFact::NeverSent { reason } => {
             json!({ "reason": &**reason })

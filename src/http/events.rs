@@ -256,7 +256,7 @@ impl Topic {
         match self {
             Self::Signals => kind.starts_with("signal_"),
             Self::Orders => kind.starts_with("order_"),
-            Self::Fills => kind == "order_filled",
+            Self::Fills => matches!(kind, "order_filled" | "order_netted"),
             Self::Accounts => matches!(kind, "account_opened" | "day_started"),
             Self::Strategies => kind.starts_with("strategy_"),
             Self::Risk => matches!(kind, "trading_state_set" | "order_denied" | "signal_denied"),

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::denial::{Denial, DenialCode, Measure};
+use signalbox_domain::execution::PriceForm;
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrdType, ReportedStatus, Side};
 use signalbox_domain::rules::QtyFault;
@@ -12,8 +13,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::{Authenticated, require};
-use super::dto::{self, PriceIn, QtyIn};
+use super::dto::{self, PercentIn, PriceIn, QtyIn};
 use super::event_view::{EventView, Legs};
+use super::execution::{ExecutionIn, HeldIn};
 use super::front::Front;
 use super::intake::{self, Accepted, EffectIn, SideIn, Str, TimeInForceIn, TypeIn};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
@@ -124,10 +126,20 @@ async fn show_order(
 /// What happened to the order, and to its signal before there were orders.
 async fn timeline(id: OrderId, front: &Front) -> Result<Vec<EventView>, Problem> {
     let filter = EventFilter { signal: Some(id.signal()), ..EventFilter::default() };
-    let mut lines = front.store.journal_page(&filter, None, TIMELINE_MAX).await?;
+    // The table first: what goes to a file meanwhile is seen twice, and not missed.
+    let newest = front.store.journal_page(&filter, None, TIMELINE_MAX).await?;
+    let mut lines = match front.store.signal(id.signal()).await? {
+        Some(stored) => {
+            let life = (stored.signal.received_at, stored.row.updated_at);
+            front.store.archived_between(&filter, life).await?
+        }
+        None => Vec::new(),
+    };
+    let archived = lines.last().map_or(0, |line| line.seq);
+    lines.extend(newest.into_iter().rev().filter(|line| line.seq > archived));
     lines.retain(|line| line.order.is_none_or(|order| order == id));
     // The plan names the other accounts' legs.
-    Ok(lines.iter().rev().map(|line| EventView::of(line, Legs::OfOrder(id))).collect())
+    Ok(lines.iter().map(|line| EventView::of(line, Legs::OfOrder(id))).collect())
 }
 
 /// The order, if he may see it: foreign and missing ones look the same.
@@ -170,6 +182,28 @@ struct OrderBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     valid_until: Option<Str<'a>>,
+    /// How it is executed, where that is more than one order at its own price.
+    #[serde(default)]
+    execution: Option<ExecutionIn>,
+    /// Held until the price comes to it: a sell when it falls to it, a buy when it rises to it.
+    #[serde(default)]
+    stop_price: Option<PriceIn>,
+    /// Of a sell the same; of a buy, what was bought is sold when the price falls to it.
+    #[serde(default)]
+    stop_loss: Option<PriceIn>,
+    /// A sell is held until the price rises to it; what a buy bought is sold then. The first condition ends the others.
+    #[serde(default)]
+    take_profit: Option<PriceIn>,
+    /// The same when the price has come so far back from its best.
+    #[serde(default)]
+    trailing_amount: Option<PriceIn>,
+    /// 5 is 5 % of the best price.
+    #[serde(default)]
+    trailing_percent: Option<PercentIn>,
+    /// Nothing is traded before this time.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    not_before: Option<Str<'a>>,
     /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
@@ -182,7 +216,21 @@ impl OrderBody<'_> {
         let account = AccountId::parse(&self.account.0).map_err(|_| no_account())?;
         let symbol = dto::symbol(&self.symbol.0, "symbol")?;
         let quantity = self.quantity.get("quantity")?;
-        let (ord_type, limit_price) = intake::price_of(self.ord_type, self.limit_price)?;
+        let own_price = self.ord_type.is_some() || self.limit_price.is_some();
+        let (mut ord_type, limit_price) = intake::price_of(self.ord_type, self.limit_price)?;
+        let execution = self.execution.map(|it| it.read(Some(self.side), own_price)).transpose()?.flatten();
+        if execution.as_ref().and_then(|it| it.price).is_some_and(|form| form != PriceForm::Market) {
+            ord_type = OrdType::Limit; // its price is found when it is placed
+        }
+        let held = HeldIn {
+            stop_price: self.stop_price,
+            stop_loss: self.stop_loss,
+            take_profit: self.take_profit,
+            trailing_amount: self.trailing_amount,
+            trailing_percent: self.trailing_percent,
+            not_before: self.not_before.as_ref().map(|text| &*text.0),
+        };
+        let execution = held.read(Some(self.side), execution)?;
         let valid_until = self.valid_until.map(|text| dto::instant(&text.0, "valid_until")).transpose()?;
         Ok(Signal {
             id: SignalId::new(0),
@@ -199,7 +247,7 @@ impl OrderBody<'_> {
             limit_price,
             time_in_force: self.time_in_force.map(Into::into).unwrap_or_default(),
             valid_until,
-            execution: None,
+            execution,
             tag: None,
             received_at: at,
             notes: Notes::default(),

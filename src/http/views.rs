@@ -48,7 +48,10 @@ pub struct OrderView {
     pub limit_price: Option<String>,
     pub time_in_force: &'static str,
     pub quantity: String,
+    /// Filled, with what was netted.
     pub cum_qty: String,
+    /// Part of it that was crossed with another strategy's order inside the account.
+    pub netted_qty: String,
     pub leaves_qty: String,
     pub avg_px: Option<String>,
     #[schema(value_type = OrderStatus)]
@@ -69,6 +72,8 @@ pub struct OrderView {
     pub slippage_bp: Option<String>,
     pub cancelable: bool,
     pub valid_until: String,
+    /// It was not sent before: it would have traded with an order of another account of ours.
+    pub held_until: Option<String>,
     /// Risk's refusal, with value and limit.
     #[schema(value_type = Vec<DenialSchema>)]
     pub denials: Vec<Value>,
@@ -166,7 +171,7 @@ pub struct FillView {
     pub order_id: String,
     pub parent_id: String,
     pub signal_id: String,
-    /// The broker's number of it.
+    /// The broker's number of it; `net-` and the other order's id where it was crossed inside the account.
     pub exec_id: String,
     pub trade_date: String,
     pub symbol: String,
@@ -242,6 +247,8 @@ pub struct ParentView {
     pub side: &'static str,
     pub quantity: String,
     pub cum_qty: String,
+    /// Part of it that was crossed with another strategy's orders inside the account.
+    pub netted_qty: String,
     pub avg_px: Option<String>,
     #[schema(value_type = SignalState)]
     pub status: &'static str,
@@ -331,6 +338,7 @@ impl OrderView {
             time_in_force: terms.time_in_force.into(),
             quantity: terms.qty.to_string(),
             cum_qty: "0".to_owned(),
+            netted_qty: "0".to_owned(),
             leaves_qty: "0".to_owned(),
             avg_px: None,
             status: ReportedStatus::Denied.into(),
@@ -344,6 +352,7 @@ impl OrderView {
             slippage_bp: None,
             cancelable: false,
             valid_until: at(terms.valid_until),
+            held_until: None,
             denials: Vec::new(),
             created_at: String::new(),
             sent_at: None,
@@ -363,6 +372,7 @@ impl OrderView {
             client_order_id: Some(client_order_id(order, front.installation)),
             broker_order_id: order.broker_order_id.as_ref().map(ToString::to_string),
             cum_qty: order.cum_qty.to_string(),
+            netted_qty: order.netted.qty.to_string(),
             leaves_qty: order.leaves_qty().to_string(),
             avg_px: order.avg_px().map(|px| px.to_string()),
             status: status.into(),
@@ -376,6 +386,7 @@ impl OrderView {
             broker_text: reason.clone().filter(|_| from_broker),
             reason,
             fees: order.fees.to_string(),
+            held_until: order.approval.held_until.map(at),
             arrival_px: order.approval.arrival_px.map(|px| px.to_string()),
             slippage_bp: slippage_bp(order),
             cancelable: !order.status.is_terminal() && !order.cancel_wanted,
@@ -509,6 +520,7 @@ impl ParentView {
             side: parent.leg.side.into(),
             quantity: parent.leg.qty.to_string(),
             cum_qty: parent.cum_qty.to_string(),
+            netted_qty: parent.netted.to_string(),
             avg_px: parent.cum_amount.per(parent.cum_qty).map(|px| px.to_string()),
             status: parent.status.into(),
             mode: parent.leg.mode.into(),

@@ -1,4 +1,4 @@
-//! The market's rules and instruments as they come with the program, and the trading days that are known.
+//! The market's rules as they come with the program, with the trading days and instruments that are known.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::instrument::Instruments;
 use signalbox_domain::market::{ContractTerms, Elsewhere, Foreign, Futures, Market};
 use signalbox_domain::rules::RuleBook;
-use signalbox_domain::rules::abroad::ForeignBook;
 
 use super::MarketFacts;
 use super::calendars::{Calendars, CalendarsError};
+use super::instruments::{self, ImportError};
 
 /// What the market's rules are cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,8 @@ pub enum FactsError {
     Shipped(&'static str, String),
     #[error("the trading days cannot be read")]
     Days(#[from] CalendarsError),
+    #[error("the instruments cannot be read")]
+    Instruments(#[from] ImportError),
     #[error("{DAILY} cannot be read: {0}")]
     Daily(String),
 }
@@ -30,7 +32,7 @@ pub enum FactsError {
 /// A market of its own for each thread that asks: it keeps the day's rules at hand without a lock.
 ///
 /// # Errors
-/// When the data that are part of the program are broken, or trading days in the data folder.
+/// When the data that are part of the program are broken, or trading days or instruments in the data folder.
 pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsError> {
     let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
     Ok(Market::new(calendar, instruments, rules).with(elsewhere))
@@ -39,7 +41,7 @@ pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsErr
 /// The same facts for all threads of the front door together.
 ///
 /// # Errors
-/// When the data that are part of the program are broken, or trading days in the data folder.
+/// When the data that are part of the program are broken, or trading days or instruments in the data folder.
 pub fn shared(data_dir: &Path, terms: &ContractTerms) -> Result<MarketFacts, FactsError> {
     let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
     Ok(MarketFacts::new(calendar, instruments, rules, elsewhere))
@@ -65,9 +67,7 @@ type Read = (Calendar, Instruments, RuleBook, Elsewhere);
 fn read(data_dir: &Path, terms: &ContractTerms) -> Result<Read, FactsError> {
     let days = Calendars::load(data_dir)?;
     let calendar = days.mainland;
-    let instruments = Instruments::parse(include_str!("../../conf/instruments/cn_equity.csv"))
-        .and_then(|all| all.with_history(include_str!("../../conf/instruments/cn_status.csv")))
-        .map_err(|e| FactsError::Shipped("instruments", e.to_string()))?;
+    let instruments::Known { instruments, abroad: shares } = instruments::load(data_dir)?;
     let rules = RuleBook::parse(&[
         include_str!("../../conf/rules/cn_equity_rules.csv"),
         include_str!("../../conf/rules/cn_lots.csv"),
@@ -80,13 +80,6 @@ fn read(data_dir: &Path, terms: &ContractTerms) -> Result<Read, FactsError> {
     )
     .map_err(|e| FactsError::Shipped("futures", e.to_string()))?;
     let futures = Futures { book, days: days.nights, terms: terms.clone() };
-    let shares = ForeignBook::parse(
-        include_str!("../../conf/instruments/abroad.csv"),
-        include_str!("../../conf/rules/abroad.csv"),
-    )
-    .map_err(|e| FactsError::Shipped("shares abroad", e.to_string()))?;
-    let instruments =
-        instruments.with_abroad(&shares).map_err(|e| FactsError::Shipped("shares abroad", e.to_string()))?;
     let foreign = Foreign { book: shares, hong_kong: days.hong_kong, new_york: days.new_york };
     let elsewhere = Elsewhere { futures: Some(Arc::new(futures)), foreign: Some(Arc::new(foreign)) };
     Ok((calendar, instruments, rules, elsewhere))

@@ -3,6 +3,7 @@
 
 pub mod calendars;
 pub mod facts;
+pub mod instruments;
 pub mod prints;
 mod quotes;
 mod shared;

@@ -52,7 +52,7 @@ const fn of_sender(source: Source) -> Source {
 }
 
 /// The columns of `orders` in the order of [`OrderColumns`]' fields, and whether an order's life changes them.
-pub(super) const ORDER_COLUMNS: [(&str, bool); 41] = [
+pub(super) const ORDER_COLUMNS: [(&str, bool); 43] = [
     ("id", false),
     ("signal_id", false),
     ("parent_id", false),
@@ -94,6 +94,8 @@ pub(super) const ORDER_COLUMNS: [(&str, bool); 41] = [
     ("effect", false),
     ("all_in", false),
     ("origin", false),
+    ("netted_qty", true),
+    ("netted_amount_e4", true),
 ];
 
 /// `INSERT INTO orders (..) VALUES (?1, ..) ON CONFLICT ..`.
@@ -170,6 +172,8 @@ pub(super) struct OrderColumns<'a> {
     pub(super) effect: Option<&'static str>,
     pub(super) all_in: bool,
     pub(super) origin: Option<&'static str>,
+    pub(super) netted_qty: i64,
+    pub(super) netted_amount_e4: i64,
 }
 
 impl<'a> OrderColumns<'a> {
@@ -221,6 +225,8 @@ impl<'a> OrderColumns<'a> {
             effect: terms.effect.map(Into::into),
             all_in: terms.all_in,
             origin: (terms.source == Source::Monitor).then(|| terms.source.into()),
+            netted_qty: 0,
+            netted_amount_e4: 0,
         };
         match row {
             OrderRow::Denied { denials, at, .. } => {
@@ -239,6 +245,8 @@ impl<'a> OrderColumns<'a> {
                 columns.send_no = i64::from(order.send_no);
                 columns.cum_qty = order.cum_qty.get();
                 columns.cum_amount_e4 = order.cum_amount.e4();
+                columns.netted_qty = order.netted.qty.get();
+                columns.netted_amount_e4 = order.netted.amount.e4();
                 columns.fees_e4 = order.fees.e4();
                 columns.overfilled = order.cum_qty > terms.qty;
                 columns.reserved_cash_e4 = order.reserved_cash().e4();

@@ -10,6 +10,7 @@ use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::broadcast;
 
+use super::archive::LINES_PER_FILE;
 use super::batch::JournalLine;
 use super::entity::journal;
 use super::writer::Committed;
@@ -20,7 +21,7 @@ use super::{Store, StoreError, chain, parse, read};
 pub(super) const STREAM_COMMITS: usize = 64;
 
 /// Lines that are read at once. Enough to make the query's own cost small, little enough for any memory.
-const CHUNK: u64 = 2_000;
+const CHUNK: u64 = LINES_PER_FILE;
 
 /// Which facts a reader may see. What is absent does not filter.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +45,11 @@ impl EventFilter {
         visible
             && self.signal.is_none_or(|id| line.signal == Some(id))
             && self.order.is_none_or(|id| line.order == Some(id))
+    }
+
+    fn is_none(&self) -> bool {
+        let Self { accounts, strategies: _, signal, order } = self;
+        accounts.is_none() && signal.is_none() && order.is_none()
     }
 
     fn condition(&self) -> Condition {
@@ -102,27 +108,49 @@ impl Store {
         self.inner.stream.subscribe()
     }
 
-    /// The lines after `seq`, oldest first: at most `limit`, and fewer only when there are no more.
+    /// The lines after `seq`, oldest first: at most `limit`, and fewer only when there are no more. Those that have gone to
+    /// files are read there.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When the database or a file cannot be read.
     pub async fn events_since(
         &self,
         seq: u64,
         filter: &EventFilter,
         limit: u64,
     ) -> Result<Vec<JournalLine>, StoreError> {
+        let (limit, mut seq, mut found) = (limit.min(CHUNK) as usize, seq, Vec::new());
+        while found.len() < limit {
+            let left = limit - found.len();
+            if let Some(file) = self.archive_after(seq).await? {
+                let lines = self.archived_lines(&file).await?;
+                found.extend(lines.into_iter().filter(|line| line.seq > seq && filter.matches(line)).take(left));
+                seq = file.last_seq as u64;
+                continue;
+            }
+            let rest = self.stored_since(seq, filter, left as u64).await?;
+            // Or some of them have gone to a file between the two looks.
+            if self.archive_after(seq).await?.is_none() {
+                found.extend(rest);
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same of the table alone.
+    async fn stored_since(&self, seq: u64, filter: &EventFilter, limit: u64) -> Result<Vec<JournalLine>, StoreError> {
         let found = journal::Entity::find()
             .filter(journal::Column::Seq.gt(i64::try_from(seq).unwrap_or(i64::MAX)))
             .filter(filter.condition())
             .order_by_asc(journal::Column::Seq)
-            .limit(limit.min(CHUNK))
+            .limit(limit)
             .all(self.reads())
             .await?;
         found.into_iter().map(parse::journal_line).collect()
     }
 
-    /// The journal's lines, newest first.
+    /// The journal's lines, newest first. Only without a filter they go on into the files.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -139,7 +167,17 @@ impl Store {
         if let Some(before) = before {
             select = select.filter(journal::Column::Seq.lt(i64::try_from(before).unwrap_or(i64::MAX)));
         }
-        select.all(self.reads()).await?.into_iter().map(parse::journal_line).collect()
+        let found = select.all(self.reads()).await?;
+        let mut found = found.into_iter().map(parse::journal_line).collect::<Result<Vec<_>, _>>()?;
+        let limit = limit.min(read::PAGE_MAX) as usize;
+        while filter.is_none() && found.len() < limit {
+            let before = found.last().map(|line| line.seq).or(before);
+            let Some(file) = self.archive_before(before).await? else { break };
+            let lines = self.archived_lines(&file).await?.into_iter().rev();
+            let lines = lines.filter(|line| before.is_none_or(|before| line.seq < before));
+            found.extend(lines.take(limit - found.len()));
+        }
+        Ok(found)
     }
 
     /// Computes every hash again, beginning with line `from` (1 for all).

@@ -15,6 +15,7 @@ use signalbox_domain::ids::InstallationTag;
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{broadcast, oneshot};
 
+mod archive;
 mod backend;
 mod ballast;
 mod batch;
@@ -41,6 +42,7 @@ mod turns;
 pub mod upkeep;
 mod writer;
 
+pub use archive::{ArchiveError, Archived, LINES_KEPT, LINES_PER_FILE};
 pub use batch::JournalLine;
 pub use door::{FreeBytes, INGEST_BATCH_MAX, IngestError, Ingested, NewSignal};
 pub use events::{ChainError, EventFilter, Replay, Replayed, Verified};
@@ -196,6 +198,8 @@ struct Inner {
     epoch: u64,
     installation: InstallationTag,
     disk: Disk,
+    /// Where the journal's old lines are.
+    archive: PathBuf,
     listeners: Arc<Listeners>,
     /// Background reads are over at once.
     in_turns: bool,

@@ -19,7 +19,7 @@ use super::queue::Queue;
 use super::writer::{Listeners, Writer};
 use crate::clock::WallClock as _;
 
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, fold, postgres, sqlite, upkeep};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, archive, fold, postgres, sqlite, upkeep};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -164,6 +164,7 @@ impl Store {
                 epoch: opened.epoch,
                 installation,
                 disk,
+                archive: archive::folder(&conf.data_dir),
                 listeners,
                 in_turns,
                 stream,

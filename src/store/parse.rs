@@ -8,6 +8,7 @@ use signalbox_domain::event::Scope;
 use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
 use signalbox_domain::ledger::{Book, ContractBook, Day, Entry};
+use signalbox_domain::netting::Netted;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent, Wait};
 use signalbox_domain::reconcile::exception::Exception;
@@ -111,6 +112,7 @@ pub(super) fn parent(model: &parents::Model) -> Parsed<StoredParent> {
             },
             cum_qty: Qty::new(model.cum_qty),
             cum_amount: Money::from_e4(model.cum_amount_e4),
+            netted: Qty::new(model.netted_qty),
             status: word("parent status", &model.status)?,
             working: model.working_order_id.map(|id| OrderId::new(id as u64)),
             waits: match &model.waiting_for {
@@ -161,6 +163,7 @@ pub(super) fn order(model: orders::Model) -> Parsed<StoredOrder> {
         send_no: narrow("send_no", model.send_no)?,
         cum_qty: Qty::new(model.cum_qty),
         cum_amount: Money::from_e4(model.cum_amount_e4),
+        netted: Netted { qty: Qty::new(model.netted_qty), amount: Money::from_e4(model.netted_amount_e4) },
         fees: Money::from_e4(model.fees_e4),
         broker_order_id: model.broker_order_id.map(|id| BrokerOrderId(id.into())),
         exec_ids: Vec::new(),

@@ -202,16 +202,17 @@ async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<()
             Cell::TextOr(decided.as_deref()),
             Cell::TextOr(parent.leg.effect.map(Into::into)),
             Cell::TextOr(progress.as_deref()),
+            Cell::Int(parent.netted.get()),
         ]
     });
     let sql =
         "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress)
+            working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress, netted_qty)
             SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
             status = excluded.status, working_order_id = excluded.working_order_id,
             waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided,
-            progress = excluded.progress";
+            progress = excluded.progress, netted_qty = excluded.netted_qty";
     run(connection, "parent orders cannot be written", sql, parents).await?;
 
     let orders = batch.orders.rows().iter().map(OrderColumns::of).collect::<Result<Vec<_>, _>>()?;
@@ -265,6 +266,8 @@ fn order_cells<'a>(c: &'a OrderColumns<'a>) -> [Cell<'a>; ORDER_COLUMNS.len()] {
         Cell::TextOr(c.effect),
         Cell::Bool(c.all_in),
         Cell::TextOr(c.origin),
+        Cell::Int(c.netted_qty),
+        Cell::Int(c.netted_amount_e4),
     ]
 }
 

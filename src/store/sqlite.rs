@@ -484,12 +484,13 @@ fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
     let mut upsert = connection
         .prepare_cached(
             "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
-                working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+                working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress,
+                netted_qty)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
              ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
                 status = excluded.status, working_order_id = excluded.working_order_id,
                 waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us,
-                decided = excluded.decided, progress = excluded.progress",
+                decided = excluded.decided, progress = excluded.progress, netted_qty = excluded.netted_qty",
         )
         .map_err(&context)?;
     for row in batch.parents.rows() {
@@ -516,6 +517,7 @@ fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
                 decided,
                 parent.leg.effect.map(<&str>::from),
                 progress,
+                parent.netted.get(),
             ])
             .map_err(&context)?;
     }
@@ -570,6 +572,8 @@ fn write_orders(connection: &Connection, batch: &Batch) -> Result<(), StoreError
                 c.effect,
                 c.all_in,
                 c.origin,
+                c.netted_qty,
+                c.netted_amount_e4,
             ])
             .map_err(&context)?;
     }

@@ -119,5 +119,11 @@ const ODD: &[(&str, &str)] = &[
          WHERE fills.account <> orders.account OR fills.strategy <> orders.strategy
             OR fills.symbol <> orders.symbol OR fills.side <> orders.side",
     ),
+    (
+        "the first line of the archive's file that ends with line",
+        "SELECT CAST(last_seq AS TEXT) AS id FROM journal_archives
+         WHERE first_seq <> 1 + coalesce((SELECT max(before.last_seq) FROM journal_archives AS before
+            WHERE before.last_seq < journal_archives.last_seq), 0)",
+    ),
     ("the openness of exception", r#"SELECT key AS id FROM exceptions WHERE open <> (body LIKE '%"decision":null%')"#),
 ];

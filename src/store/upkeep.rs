@@ -8,16 +8,15 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
-use sea_orm::{ConnectionTrait, Statement};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, Statement};
 use signalbox_domain::event::{Event, Scope, TradingState};
-use signalbox_domain::units::Timestamp;
+use signalbox_domain::units::{Span, Timestamp};
 
-use super::entity::journal;
+use super::archive::Floor;
+use super::entity::{journal, journal_archives};
 use super::open::{Hooks, io, is_postgres, lock_folder, sync_folder};
-use super::{
-    ChainError, Change, ChangeError, Expect, Store, StoreConf, StoreError, Verified, chain, parse, postgres, sqlite,
-};
+use super::{ChainError, Change, ChangeError, Expect, Store, StoreConf, StoreError, Verified, parse, postgres, sqlite};
 use crate::clock::{SystemClock, WallClock as _};
 
 /// Signals that were taken after the copy have used numbers, and so have their orders at the brokers: a restored database
@@ -53,6 +52,8 @@ pub enum UpkeepError {
     Chain(#[from] ChainError),
     #[error("{} is there already: nothing is overwritten", .0.display())]
     Exists(PathBuf),
+    #[error("compacting needs {needed} bytes on the disk, and {free} are free")]
+    NoRoom { free: u64, needed: u64 },
     #[error("there is no file {}", .0.display())]
     Missing(PathBuf),
     #[error("a PostgreSQL database is copied by pg_dump and pg_restore: see the documents")]
@@ -86,6 +87,93 @@ pub async fn sizes(conf: &StoreConf) -> Result<Vec<TableSize>, UpkeepError> {
     };
     sizes.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.table.cmp(&b.table)));
     Ok(sizes)
+}
+
+/// How fast the database grows, and what of the journal is in files or could go there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth {
+    /// Rows of the last days by table, per day.
+    pub rows_per_day: Vec<(&'static str, u64)>,
+    pub archived_lines: u64,
+    pub archived_bytes: u64,
+    /// Lines in the table that are older than they have to be kept.
+    pub old_lines: u64,
+}
+
+/// Seen from the newest signal back. Others may write meanwhile.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn growth(conf: &StoreConf, days: u32, keep_days: u32) -> Result<Growth, UpkeepError> {
+    let reads = readers(conf).await?;
+    let number = async |sql: String| -> Result<i64, StoreError> {
+        let row = reads.query_one_raw(Statement::from_string(reads.get_database_backend(), sql)).await?;
+        Ok(row.map(|row| row.try_get::<Option<i64>>("", "n")).transpose()?.flatten().unwrap_or(0))
+    };
+    let newest = number("SELECT max(received_at_us) AS n FROM signals".to_owned()).await?;
+    let ago = |days: u32| newest.saturating_sub(Span::from_secs(i64::from(days) * 86_400).us());
+    let mut rows_per_day = Vec::new();
+    for (table, time) in
+        [("journal", "at_us"), ("signals", "received_at_us"), ("orders", "created_at_us"), ("fills", "at_us")]
+    {
+        let sql = format!("SELECT count(*) AS n FROM {table} WHERE {time} > {}", ago(days));
+        rows_per_day.push((table, number(sql).await? as u64 / u64::from(days.max(1))));
+    }
+    let old = format!("SELECT count(*) AS n FROM journal WHERE at_us < {}", ago(keep_days));
+    let old_lines = if keep_days == 0 { 0 } else { number(old).await? as u64 };
+    let files = journal_archives::Entity::find().all(&reads).await.map_err(StoreError::from)?;
+    Ok(Growth {
+        rows_per_day,
+        archived_lines: files.last().map_or(0, |file| file.last_seq as u64),
+        archived_bytes: files.iter().map(|file| file.bytes as u64).sum(),
+        old_lines,
+    })
+}
+
+/// Gives the room of what was removed back to the disk: what the database took before, and what it takes now. Nothing else
+/// may use it meanwhile. Cut off, nothing has changed.
+///
+/// # Errors
+/// [`UpkeepError`].
+pub async fn compact(conf: &StoreConf) -> Result<(u64, u64), UpkeepError> {
+    if is_postgres(&conf.url) {
+        let total = async || sizes(conf).await.map(|sizes| sizes.iter().map(|size| size.bytes).sum::<u64>());
+        let before = total().await?;
+        // Nobody else may be at work: their locks would be waited for, and ours by them.
+        let store = Store::open(conf.clone()).await?;
+        let connection = sea_orm::Database::connect(&conf.url).await.map_err(StoreError::from)?;
+        let compacted = connection.execute_unprepared("VACUUM (FULL, ANALYZE)").await;
+        compacted.map_err(|error| StoreError::database("the database cannot be compacted", error))?;
+        connection.close().await.map_err(StoreError::from)?;
+        store.close();
+        return Ok((before, total().await?));
+    }
+    let (lock, _) = lock_folder(&conf.data_dir)?;
+    let file = sqlite::file(&conf.url, &conf.data_dir)?;
+    if !file.is_file() {
+        return Err(UpkeepError::Missing(file));
+    }
+    if is_cut_off(&conf.data_dir) {
+        return Err(StoreError::RestoreCutOff(conf.data_dir.clone()).into());
+    }
+    let failed = |error| StoreError::database("the database cannot be compacted", error);
+    let connection = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    let fold = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed);
+    let size = || file.metadata().map(|metadata| metadata.len()).map_err(io("the database file cannot be measured"));
+    fold()?;
+    let before = size()?;
+    // A new file is written beside the old one, and then over it by way of the log.
+    let free = fs4::available_space(&conf.data_dir).map_err(io("the disk cannot be measured"))?;
+    if free < 2 * before {
+        return Err(UpkeepError::NoRoom { free, needed: 2 * before });
+    }
+    connection.execute_batch("VACUUM").map_err(failed)?;
+    fold()?;
+    connection.close().map_err(|(_, error)| failed(error))?;
+    sqlite::check_all_pages(&file)?;
+    let after = size()?;
+    drop(lock);
+    Ok((before, after))
 }
 
 /// Makes a copy of a SQLite database under a name that is not there yet. Others may write meanwhile: the copy is of one
@@ -197,6 +285,17 @@ pub async fn mark_restored(conf: &StoreConf) -> Result<(), UpkeepError> {
     Ok(())
 }
 
+async fn readers(conf: &StoreConf) -> Result<DatabaseConnection, UpkeepError> {
+    if is_postgres(&conf.url) {
+        return Ok(postgres::connect_readers(&conf.url).await?);
+    }
+    let file = sqlite::file(&conf.url, &conf.data_dir)?;
+    if !file.is_file() {
+        return Err(UpkeepError::Missing(file));
+    }
+    Ok(sqlite::connect_readers(&file, false).await?)
+}
+
 fn read_only(file: &Path) -> Result<Connection, UpkeepError> {
     if !file.is_file() {
         return Err(UpkeepError::Missing(file.to_owned()));
@@ -238,25 +337,38 @@ fn verify(file: &Path) -> Result<Verified, UpkeepError> {
     sqlite::check_all_pages(file)?;
     let connection = read_only(file)?;
     let failed = |error| StoreError::database("the copy's journal cannot be read", error);
-    let mut lines = connection
+    let mut journal = connection
         .prepare(
             "SELECT seq, at_us, actor, cause, kind, account, strategy, signal_id, order_id, payload, hash FROM journal
              ORDER BY seq",
         )
         .map_err(failed)?;
-    let mut rows = lines.query([]).map_err(failed)?;
-    let mut verified = Verified { lines: 0, last_seq: 0, last_hash: chain::GENESIS };
+    let mut rows = journal.query([]).map_err(failed)?;
+    // What was archived before is in files, which are copied as files are.
+    let (mut last, mut lines) = (floor(&connection).map_err(failed)?, 0);
     while let Some(row) = rows.next().map_err(failed)? {
         let line = parse::journal_line(model(row).map_err(failed)?)?;
-        if line.seq != verified.last_seq + 1 {
-            return Err(ChainError::Missing(verified.last_seq + 1).into());
-        }
-        if chain::hash(&verified.last_hash, &line) != line.hash {
-            return Err(ChainError::Broken(line.seq).into());
-        }
-        verified = Verified { lines: verified.lines + 1, last_seq: line.seq, last_hash: line.hash };
+        last = last.followed_by(&line)?;
+        lines += 1;
     }
-    Ok(verified)
+    Ok(Verified { lines, last_seq: last.seq, last_hash: last.hash })
+}
+
+/// Where the copy's own lines begin.
+fn floor(connection: &Connection) -> rusqlite::Result<Floor> {
+    // The copy may be older than the archive.
+    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'journal_archives'";
+    if connection.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(Floor::GENESIS);
+    }
+    let newest = "SELECT last_seq, last_hash FROM journal_archives ORDER BY last_seq DESC LIMIT 1";
+    let newest = connection.query_row(newest, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
+    match newest.optional()? {
+        None => Ok(Floor::GENESIS),
+        Some((seq, hash)) => {
+            Floor::read(seq, &hash).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+        }
+    }
 }
 
 fn model(row: &rusqlite::Row<'_>) -> rusqlite::Result<journal::Model> {

@@ -90,3 +90,31 @@ async fn a_stop_is_held_over_a_restart_and_comes_true_by_a_quote() {
     let done = settled(&app, &ann, &place, &["waiting", "working", "accepted"]).await;
     assert_eq!((&done["status"], &done["held"]["fired"]), (&json!("done"), &json!("stop")), "{done}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_by_hand_is_executed_and_held_like_a_signal() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let by_hand = |more: Value| {
+        let mut order = json!({ "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 500 });
+        order["client_signal_id"] = json!(unique());
+        order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        order
+    };
+    let execution = json!({ "policy": "iceberg", "display": 200, "price": "opposite_best" });
+    let taken = app.call("POST", "/v1/orders", &ann, by_hand(json!({ "execution": execution }))).await;
+    assert_eq!(taken.status, 202, "{taken:?}");
+    let bought = settled(&app, &ann, &taken.headers["location"], &["accepted", "working"]).await;
+    let orders = bought["parents"][0]["orders"].as_array().unwrap();
+    assert_eq!((&bought["status"], orders.len()), (&json!("done"), 3), "{bought}");
+    assert!(orders.iter().all(|order| order["source"] == "manual" && order["strategy"] == "manual"), "{bought}");
+
+    // The market is at 10: a buy that waits for 10.50 is held, and goes back without an order.
+    let taken = app.call("POST", "/v1/orders", &ann, by_hand(json!({ "stop_price": "10.50" }))).await;
+    assert_eq!(taken.status, 202, "{taken:?}");
+    let held = settled(&app, &ann, &taken.headers["location"], UNDER_WAY).await;
+    assert_eq!((&held["status"], &held["waiting_for"]), (&json!("waiting"), &json!("trigger")), "{held}");
+    let place = format!("/v1/signals/{}/cancel", held["id"].as_str().unwrap());
+    assert_eq!(app.call("POST", &place, &ann, json!({})).await.status, 202);
+    let wrong = app.call("POST", "/v1/orders", &ann, by_hand(json!({ "stop_loss": "11", "take_profit": "9" }))).await;
+    assert_eq!((wrong.status, &wrong.body["field"]), (422, &json!("take_profit")), "{wrong:?}");
+}

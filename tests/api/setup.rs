@@ -93,6 +93,40 @@ async fn an_account_that_is_opened_while_we_run_trades_at_once_and_after_a_resta
     }
 }
 
+async fn limits_of(app: &TestApp, account: &str) -> Value {
+    let admin = app.login("admin").await.access;
+    let all = app.get("/v1/risk/limits", &admin).await.body;
+    all["items"].as_array().unwrap().iter().find(|item| item["account"] == account).cloned().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_opened_has_the_limits_of_conf_and_they_can_be_set_at_once() {
+    let (app, admin, ann) = open().await;
+    let body = json!({ "id": "paper-hk", "currency": "HKD", "cash": "1000000", "reason": "Hong Kong" });
+    let opened = app.call("POST", "/v1/accounts", &admin, body).await;
+    assert_eq!(opened.status, 201, "{opened:?}");
+    let defaults = signalbox_domain::risk::Limits::default().texts();
+    let limits = limits_of(&app, "paper-hk").await;
+    assert_eq!((&limits["limits"], &limits["version"]), (&json!(defaults), &json!(0)));
+
+    let order = json!({ "account": "paper-hk", "strategy": "follower", "symbol": "700.HK", "side": "buy",
+        "quantity": 100, "limit_price": "500" });
+    let checked = app.call("POST", "/v1/risk/check", &ann, order).await.body;
+    let outcome = |code: &str| checked["checks"].as_array().unwrap().iter().find(|line| line["code"] == code).cloned();
+    assert_eq!(outcome("CURRENCY").unwrap()["outcome"], "passed", "its money is Hong Kong's: {checked}");
+    assert_eq!(outcome("PROGRAM_REPORT").unwrap()["outcome"], "skipped", "{checked}");
+
+    let set = json!({ "scope": "account:paper-hk", "limits": {"concentration": "0.4", "crossing_hold_s": 10,
+        "cancel_ratio": "0.9", "order_volume": "0.01", "program_report": "on_file"}, "reason": "the first ones" });
+    let answer = app.call("PUT", "/v1/risk/limits", &admin, set).await;
+    assert_eq!((answer.status, &answer.body["loosened"]), (200, &json!(["program_report"])), "{answer:?}");
+    let app = app.restart().await;
+    let limits = limits_of(&app, "paper-hk").await;
+    let set = ["concentration", "crossing_hold_s", "cancel_ratio", "order_volume", "program_report", "order_value"];
+    let shown = set.map(|name| limits["limits"][name].as_str().unwrap().to_owned());
+    assert_eq!(shown.each_ref().map(String::as_str), ["0.4", "10", "0.9", "0.01", "on_file", "0.25"], "{limits}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_goes_out_of_use_when_nothing_of_it_can_trade_and_comes_back() {
     let (app, admin, ann) = open().await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
@@ -15,6 +16,7 @@ use signalbox::clock::ManualClock;
 use signalbox::conf::Settings;
 use signalbox::http;
 use signalbox::http::limits::LimitsConf;
+use signalbox::market::instruments;
 use signalbox::people::password::Cost;
 use signalbox::people::{Action, Grant, Pattern, People, PeopleConf, Role};
 use signalbox::store::{Store, StoreConf};
@@ -49,10 +51,13 @@ struct Trading {
 }
 
 /// The demonstration's accounts, and two strategies: one that goes to `paper-a`, one to `paper-b`.
-fn settings(limits: LimitsConf, paper_c_in: Currency) -> Settings {
+fn settings(folder: &Path, options: &Options) -> Settings {
     let mut settings = Settings::demo().unwrap();
-    settings.accounts.last_mut().unwrap().currency = paper_c_in;
-    settings.limits = limits;
+    settings.data_dir = folder.to_owned();
+    let paper_c = settings.accounts.last_mut().unwrap();
+    paper_c.currency = options.paper_c_in;
+    Arc::make_mut(&mut paper_c.limits).currency = options.paper_c_in;
+    settings.limits = options.limits.clone();
     for (name, account) in [("small-cap", "paper-a"), ("elsewhere", "paper-b")] {
         let to = RouteTo::Account(AccountId::parse(account).unwrap());
         settings.strategies.push(Arc::new(StrategyConf {
@@ -65,14 +70,13 @@ fn settings(limits: LimitsConf, paper_c_in: Currency) -> Settings {
 }
 
 /// Starts the actors on a thread of their own, at ten o'clock of a trading day.
-async fn trade(store: Store, people: Arc<People>, options: &Options) -> (Signalbox, Trading) {
-    let (limits, paper_c_in, start) = (options.limits.clone(), options.paper_c_in, options.begins);
+async fn trade(store: Store, people: Arc<People>, settings: Settings, start: Timestamp) -> (Signalbox, Trading) {
     let (tell, told) = tokio::sync::oneshot::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let thread = std::thread::spawn(move || {
         actix::System::new().block_on(async move {
             let start = ClockStart::At { start, speed: 1 };
-            let system = Signalbox::with_people(settings(limits, paper_c_in), store, people, start).await.unwrap();
+            let system = Signalbox::with_people(settings, store, people, start).await.unwrap();
             let desk = system.desk.clone();
             assert!(tell.send(system).is_ok());
             let _ = stopped.await; // told, or left alone by a test that is over
@@ -89,6 +93,8 @@ pub(crate) struct Options {
     pub(crate) paper_c_in: Currency,
     /// On the market clock.
     pub(crate) begins: Timestamp,
+    /// A table of instruments beside those that come with the program: its name, and its text.
+    pub(crate) imported: Option<(&'static str, &'static str)>,
 }
 
 impl Default for Options {
@@ -103,7 +109,8 @@ impl Default for Options {
             ..LimitsConf::default()
         };
         // The tests log in hundreds of times.
-        Self { cost: Cost { memory_kib: 8, passes: 1 }, limits, paper_c_in: Currency::Cny, begins: TEN_O_CLOCK }
+        let cost = Cost { memory_kib: 8, passes: 1 };
+        Self { cost, limits, paper_c_in: Currency::Cny, begins: TEN_O_CLOCK, imported: None }
     }
 }
 
@@ -130,7 +137,13 @@ impl TestApp {
 
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let (system, trading) = trade(store.clone(), people.clone(), &options).await;
+        if let Some((name, text)) = options.imported {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            instruments::import(folder.path(), &[file]).unwrap();
+        }
+        let settings = settings(folder.path(), &options);
+        let (system, trading) = trade(store.clone(), people.clone(), settings, options.begins).await;
         let server = http::serve(listener, 2, http::install(&system).unwrap()).unwrap();
         let handle = server.handle();
         tokio::spawn(server);

@@ -11,6 +11,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
+mod archive;
 #[cfg(target_os = "linux")]
 mod disk;
 mod drill;

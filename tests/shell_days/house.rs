@@ -17,7 +17,7 @@ use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::risk::Limits;
-use signalbox_domain::risk::limits::Crossing;
+use signalbox_domain::risk::limits::{Crossing, ProgramReport};
 use signalbox_domain::strategy::{Allocation, Route, RouteTo, StrategyConf};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
@@ -111,6 +111,7 @@ fn account_settings(n: usize, level: Level) -> AccountSettings {
             order_value: Ratio::from_percent(100),
             position: Ratio::from_percent(100),
             crossing: Crossing::Warn,
+            program_report: ProgramReport::OnFile,
             notional_minute: Ratio::from_percent(100_000),
             notional_day: Ratio::from_percent(100_000),
             quote_age_market: Span::from_secs(86_400),

@@ -52,6 +52,9 @@ pub(crate) fn live(world: &Shared, folder: &Path) -> Result<End, String> {
     let runner = actix::System::with_tokio_rt(|| {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_all().start_paused(true).on_thread_park(move || parks.look());
+        // Whoever is woken from another thread waits until nobody here has anything to do. He would come first at every
+        // 31st turn, and how many turns a read takes is the machine's to say.
+        runtime.global_queue_interval(u32::MAX);
         runtime.build().unwrap()
     });
     let (end, runtime) = runner.block_on(async {

@@ -189,6 +189,8 @@ pub(crate) fn approval() -> Arc<Approval> {
         loan: None,
         reserved_cash: Money::from_units(1_006),
         arrival_px: Some(Price::from_e4(100_000)),
+        held_until: None,
+        net: None,
     })
 }
 

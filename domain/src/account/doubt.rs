@@ -223,7 +223,7 @@ impl Account {
         if !(lives && wanted && again) {
             return false;
         }
-        let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
+        let (terms, band, send_no) = (order.sent_terms(), order.approval.band, order.send_no + 1);
         self.count_extra(at);
         self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
         fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
@@ -378,8 +378,8 @@ impl Account {
             return;
         }
         // Trades may lag behind the order: its end is taken over when all of them are there.
-        let counted = row.status != ListedStatus::Filled || row.cum_qty + row.canceled_qty >= order.terms.qty;
-        if !quiet(snapshot, &row.no) || order.cum_qty != row.cum_qty || !counted {
+        let counted = row.status != ListedStatus::Filled || row.cum_qty + row.canceled_qty >= order.sent_qty();
+        if !quiet(snapshot, &row.no) || order.sent_cum() != row.cum_qty || !counted {
             // Or the broker took a trade back, or gave two of them one number: nothing here will agree by itself.
             if order.doubt_since.is_some_and(|since| at.since(since) >= self.conf.doubt.blind_after) {
                 self.park(at, id, ParkReason::NotConserved, fx);
@@ -388,10 +388,10 @@ impl Account {
         }
         self.lists.said.remove(&id);
         let fact = match row.status {
-            ListedStatus::Rejected if order.cum_qty.is_zero() => {
+            ListedStatus::Rejected if order.sent_cum().is_zero() => {
                 OrderFact::Rejected { text: "listed as rejected".into() }
             }
-            ListedStatus::Filled if row.cum_qty >= order.terms.qty => return,
+            ListedStatus::Filled if row.cum_qty >= order.sent_qty() => return,
             _ => OrderFact::Canceled { reason: "listed as canceled".into() },
         };
         self.fact(at, id, fact, fx);
@@ -434,7 +434,7 @@ impl Account {
                     && o.status == OrdStatus::Initialized
                     && o.terms.symbol == order.terms.symbol
                     && o.terms.side == order.terms.side
-                    && o.terms.qty == order.terms.qty
+                    && o.sent_qty() == order.sent_qty()
             };
             let rival = self.orders.values().any(|o| like(&o));
             let case = Case {
@@ -555,7 +555,7 @@ impl Account {
     fn watch_ghost(&mut self, at: Timestamp, id: OrderId, row: &ListedOrder, fx: &mut AccountEffects) {
         let Some(order) = self.ended.get(id).filter(|order| order.status.is_gone()) else { return };
         let key = format!("ghost:{}", row.no);
-        if !works(row) && order.cum_qty == row.cum_qty && row.cum_qty.is_positive() {
+        if !works(row) && order.sent_cum() == row.cum_qty && row.cum_qty.is_positive() {
             self.close(at, &key, "it has ended, and its fills are booked", fx);
             self.refreeze();
         } else if !self.lists.exceptions.contains_key(&*key) {

@@ -65,7 +65,7 @@ impl Account {
                     return self.missed(at, id, fx);
                 }
                 // The broker enforces the id, so the same id again can make one order at the most.
-                let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
+                let (terms, band, send_no) = (order.sent_terms(), order.approval.band, order.send_no + 1);
                 self.lists.absences.remove(&id);
                 self.count_extra(at);
                 self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);

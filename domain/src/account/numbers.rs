@@ -43,7 +43,7 @@ impl Account {
         let Some(order) = self.orders.get(&id) else { return false };
         let key = (self.claims_on(at, order), no.clone());
         let Some(owner) = self.lists.claims.get(&key) else { return false };
-        let empty = self.ended.get(*owner).is_some_and(|owner| owner.cum_qty.is_zero());
+        let empty = self.ended.get(*owner).is_some_and(|owner| owner.sent_cum().is_zero());
         let yields = empty && !self.lists.vouched.contains(owner);
         if yields {
             self.lists.claims.remove(&key);
@@ -164,7 +164,7 @@ impl Account {
     ) {
         let lasts = self.conf.doubt.blind_after;
         let old = |o: &Order| o.doubt_since.is_some_and(|since| at.since(since) >= lasts);
-        let lost = |o: &&Order| o.in_doubt && old(o) && o.cum_qty.is_positive() && !self.is_looked_for(o);
+        let lost = |o: &&Order| o.in_doubt && old(o) && o.sent_cum().is_positive() && !self.is_looked_for(o);
         let lost = self.orders.values().filter(lost).filter(|o| !rows.contains_key(&o.id()));
         for id in lost.map(Order::id).collect::<Vec<_>>() {
             let misread = self.lists.misread.contains(&id);

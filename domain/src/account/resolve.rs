@@ -60,10 +60,10 @@ impl Account {
                 let no = self.lists.renumbered.get(no).unwrap_or(no).clone();
                 let no = &no;
                 let listed = self.lists.last.as_ref().and_then(|s| s.orders.iter().find(|row| row.no == *no));
-                let terms = &order.terms;
+                let (terms, qty) = (&order.terms, order.sent_qty());
                 let unfit = |row: &ListedOrder| {
                     let another = row.tag.as_deref().zip(self.tag(id)).is_some_and(|(shown, ours)| shown != ours);
-                    another || (row.symbol, row.side, row.qty) != (terms.symbol, terms.side, terms.qty)
+                    another || (row.symbol, row.side, row.qty) != (terms.symbol, terms.side, qty)
                 };
                 if listed.is_some_and(unfit) {
                     return Err(Unresolvable::Unfit(no.clone()));

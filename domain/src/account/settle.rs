@@ -107,7 +107,7 @@ impl Account {
             (Settlement::External, ExceptionKind::Ghost, _) => {
                 let row = exception.evidence.row.as_ref().ok_or(Unsettleable::Unfit)?;
                 // Its fills have come meanwhile, and are booked as its own.
-                let own = exception.order.and_then(|id| self.ended.get(id)).is_some_and(|o| o.cum_qty.is_positive());
+                let own = exception.order.and_then(|id| self.ended.get(id)).is_some_and(|o| o.sent_cum().is_positive());
                 if own {
                     return Err(Unsettleable::Changed);
                 }

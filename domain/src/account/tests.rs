@@ -41,6 +41,8 @@ fn ended(number: u64) -> Order {
         contract: None,
         loan: None,
         arrival_px: None,
+        held_until: None,
+        net: None,
     };
     let order = Order::new(Arc::new(terms), Arc::new(approval), Timestamp::from_us(0));
     Order { status: OrdStatus::Filled, cum_qty: Qty::new(100), send_no: 1, ..order }

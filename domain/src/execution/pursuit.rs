@@ -422,8 +422,8 @@ impl Pursuit {
         let want = due - self.filled() - self.leaves();
         if want.is_positive() && self.live().count() < SLICES_LIVE {
             self.place_from(at, goal, now, self.rested(at), decision);
-            if slice < of {
-                decision.end = None; // what makes no order now may make one with the next slice
+            if slice < of || any_live {
+                decision.end = None; // what makes no order now may make one with the next slice, or when another is back
             }
             let mut left = want;
             decision.place.retain_mut(|piece| {

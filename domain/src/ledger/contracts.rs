@@ -239,7 +239,8 @@ impl Ledger {
         }
         let (Some(contract), Some(effect)) = (&approval.contract, terms.effect) else {
             let amount = px.times(qty);
-            return approval.fees.fill_fees(terms.side, order.cum_amount, order.cum_amount + amount).total();
+            let before = order.sent_amount();
+            return approval.fees.fill_fees(terms.side, before, before + amount).total();
         };
         if !effect.closes() {
             return contract.open_fee(px, qty);

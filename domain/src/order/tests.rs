@@ -47,6 +47,8 @@ fn fresh() -> Order {
         loan: None,
         reserved_cash: fees.buy_reserve(Price::from_e4(100_000), Qty::new(300)),
         arrival_px: None,
+        held_until: None,
+        net: None,
     };
     Order::new(Arc::new(terms), Arc::new(approval), Timestamp::from_us(0))
 }
@@ -85,6 +87,10 @@ fn columns() -> Vec<(&'static str, bool, OrderFact)> {
                 columns.push(("fill 100", true, fill("E2", 100)));
                 columns.push(("fill 300", true, fill("E2", 300)));
             }
+            OrderFactKind::Netted => {
+                columns.push(("net 100", true, netted("net-1", 100)));
+                columns.push(("net 300", true, netted("net-1", 300)));
+            }
             OrderFactKind::CancelRequested => {
                 columns.push(("want canc", true, OrderFact::CancelRequested { reason: text }));
             }
@@ -108,6 +114,11 @@ fn columns() -> Vec<(&'static str, bool, OrderFact)> {
 fn fill(exec_id: &str, qty: i64) -> OrderFact {
     let (qty, px, fee) = (Qty::new(qty), Price::from_e4(100_000), Money::from_units(5));
     OrderFact::Filled { exec_id: ExecId(exec_id.into()), qty, px, fee }
+}
+
+fn netted(exec_id: &str, qty: i64) -> OrderFact {
+    let (with, px) = (SignalId::new(2).parent(0).order(1), Price::from_e4(100_000));
+    OrderFact::Netted { exec_id: ExecId(exec_id.into()), with, qty: Qty::new(qty), px, bought_today: Qty::ZERO }
 }
 
 /// The short name of a state: what the broker last said, `+` what is in flight, `?` when that is in doubt.
@@ -165,6 +176,7 @@ fn reachable() -> BTreeSet<String> {
 /// 3. `nev sent` leads out of `init` and `init+n?` only; `absent` only out of `init+n?`.
 /// 4. `sending` leads out of `init` and, for a resend with the same id, out of `init+n?`: never out of `init+n`.
 /// 5. Nothing leads from `new` or `part` back to `init`, nor from `part` to `new`.
+/// 6. `net` leads out of `init` only: what the broker may know is not netted.
 #[test]
 fn the_table_of_transitions_is_as_a_person_read_it() {
     let reachable = reachable();
@@ -228,7 +240,7 @@ proptest! {
 
     /// I-03, I-04, I-05 and I-12 of the reliability design, whatever facts come in whatever order.
     #[test]
-    fn states_only_move_right_and_nothing_filled_is_ever_lost(facts in prop::collection::vec((0_usize..14, 0_u8..4), 1..40)) {
+    fn states_only_move_right_and_nothing_filled_is_ever_lost(facts in prop::collection::vec((0_usize..20, 0_u8..4), 1..40)) {
         let columns = columns();
         let mut order = fresh();
         let mut seen = std::collections::BTreeMap::new();
@@ -239,7 +251,9 @@ proptest! {
             };
             let before = order.clone();
             let result = order.apply(Timestamp::from_us(n as i64), &fact);
-            if let (Ok(true), OrderFact::Filled { exec_id, qty, .. }) = (&result, &fact) {
+            if let (Ok(true), OrderFact::Filled { exec_id, qty, .. } | OrderFact::Netted { exec_id, qty, .. }) =
+                (&result, &fact)
+            {
                 prop_assert!(seen.insert(exec_id.clone(), qty.get()).is_none());
             }
             prop_assert!(rank(order.status) >= rank(before.status));
@@ -248,6 +262,8 @@ proptest! {
             }
             prop_assert!(order.cum_qty >= before.cum_qty && order.fees >= before.fees);
             prop_assert_eq!(order.cum_qty.get(), seen.values().sum::<i64>());
+            prop_assert!(order.netted.qty == before.netted.qty || before.send_no == 0);
+            prop_assert_eq!(order.sent_qty() + order.netted.qty, order.terms.qty);
             prop_assert!(!order.in_doubt || order.in_flight.is_some() || order.status == OrdStatus::New);
             prop_assert!(!order.status.is_terminal() || (order.in_flight.is_none() && order.leaves_qty().is_zero()));
             if order.cum_qty <= order.terms.qty {

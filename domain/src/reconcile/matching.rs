@@ -213,7 +213,7 @@ pub fn candidate(order: &Order, row: &ListedOrder, conf: &DoubtConf) -> Candidat
     };
     unless(row.symbol == terms.symbol, Field::Symbol);
     unless(row.side == terms.side, Field::Side);
-    unless(row.qty == terms.qty, Field::Qty);
+    unless(row.qty == order.sent_qty(), Field::Qty);
     // A market order may be listed with the price that the broker made of it.
     unless(terms.ord_type == OrdType::Market || row.px == terms.limit_price, Field::Price);
     unless(order.sent_at.is_some_and(|sent| in_time(sent, row.at, conf)), Field::Time);
@@ -232,7 +232,7 @@ fn in_time(sent: Timestamp, listed: Timestamp, conf: &DoubtConf) -> bool {
 
 fn too_valuable(order: &Order, conf: &DoubtConf) -> bool {
     let Some(max) = conf.auto_bind_max else { return false };
-    worst_price(order).is_none_or(|px| px.times(order.terms.qty) > max)
+    worst_price(order).is_none_or(|px| px.times(order.sent_qty()) > max)
 }
 
 fn worst_price(order: &Order) -> Option<crate::units::Price> {
@@ -326,7 +326,7 @@ pub fn conserved(order: &Order, baseline: &Baseline, snapshot: &Snapshot) -> Con
     let agrees = match order.terms.side {
         Side::Buy => {
             let least = order.terms.limit_price.or(order.approval.band.map(|(low, _)| low));
-            let held = least.map(|px| px.times(order.terms.qty));
+            let held = least.map(|px| px.times(order.sent_qty()));
             let cash = cash_missing.zip(held).is_some_and(|(missing, held)| {
                 // With so much traded beside it, its own cash would not be noticed.
                 missing <= cash_tolerance && missing.e4() >= -cash_tolerance.e4() && cash_tolerance < held
@@ -336,7 +336,7 @@ pub fn conserved(order: &Order, baseline: &Baseline, snapshot: &Snapshot) -> Con
         Side::Sell => {
             // Where purchases may be sold on the day, they raise what is sellable.
             let bought = now.bought - before.bought;
-            let unchanged = sellable_missing.is_zero() && bought != order.terms.qty;
+            let unchanged = sellable_missing.is_zero() && bought != order.sent_qty();
             (unchanged || sellable_missing + bought == Qty::ZERO) && position_surplus.is_zero()
         }
     };

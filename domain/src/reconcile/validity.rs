@@ -125,7 +125,7 @@ impl SeenRows {
             self.rows.entry(no.clone()).or_insert_with(|| Seen {
                 symbol: terms.symbol,
                 side: terms.side,
-                qty: terms.qty,
+                qty: order.sent_qty(),
                 listed: None,
                 tag: None,
                 cum_qty: Qty::ZERO,

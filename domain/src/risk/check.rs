@@ -5,18 +5,21 @@ use crate::event::TradingState;
 use crate::fees::most_steps;
 use crate::instrument::{Board, Currency, Instrument};
 use crate::ledger::Ledger;
+use crate::netting::NetTerms;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::quote::Quote;
 use crate::repo::UNIT;
 use crate::rules::{DayRules, QtyFault, dearest};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
+use crate::standing::AccountMode;
 use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate, mul_div_floor};
 use crate::view::{View, usable};
 
+use super::beside::{check_cancels, check_volume};
 use super::contracts;
 use super::counters::{self, Counted, Used};
-use super::limits::{Crossing, Limits, Permission};
+use super::limits::{Crossing, Limits, Permission, ProgramReport};
 use super::{Reserved, Risk};
 
 /// What an approval would consist of, and how the order is counted.
@@ -144,6 +147,16 @@ impl Amount for Qty {
     }
 }
 
+impl Amount for Ratio {
+    fn number(self) -> i64 {
+        self.e6()
+    }
+
+    fn measure(self) -> Measure {
+        Measure::Ratio(self)
+    }
+}
+
 impl Amount for u32 {
     fn number(self) -> i64 {
         i64::from(self)
@@ -155,7 +168,7 @@ impl Amount for u32 {
 }
 
 /// It passes, and a person should look at it.
-fn tell_warned(sink: Sink<'_>, code: DenialCode, value: Measure, limit: Measure) {
+pub(super) fn tell_warned(sink: Sink<'_>, code: DenialCode, value: Measure, limit: Measure) {
     let check = || Check { code, outcome: Outcome::Warned, value: value.clone(), limit: limit.clone() };
     sink(&mut || check(), Outcome::Warned);
 }
@@ -165,11 +178,11 @@ pub(super) fn skip(sink: Sink<'_>, code: DenialCode, why: &'static str) {
     sink(&mut || check(), Outcome::Skipped);
 }
 
-fn word(text: &'static str) -> Measure {
+pub(super) fn word(text: &'static str) -> Measure {
     Measure::Word(text.into())
 }
 
-const NOT_LIMITED: &str = "not limited";
+pub(super) const NOT_LIMITED: &str = "not limited";
 
 /// Between a cancel and the next attempt of its parent.
 const ATTEMPT_PAUSE: Span = Span::from_secs(10);
@@ -198,7 +211,8 @@ impl Risk {
 
         let limits = self.limits.of_strategy(&terms.account, &terms.strategy);
         let known = view.ledgers.get(&terms.account).zip(limits);
-        let refuses = view.ledgers.standing(&terms.account).refuses();
+        let standing = view.ledgers.standing(&terms.account);
+        let refuses = standing.refuses();
         tell(sink, DenialCode::AccountNotReady, known.is_some() && refuses.is_none(), || {
             (refuses.map_or(Measure::None, word), Measure::None)
         });
@@ -231,6 +245,16 @@ impl Risk {
         tell(sink, DenialCode::Currency, currency == limits.currency, || {
             (word(currency.into()), word(limits.currency.into()))
         });
+
+        if standing.mode != AccountMode::Live {
+            skip(sink, DenialCode::ProgramReport, "no real money");
+        } else if rules.abroad.is_some() {
+            skip(sink, DenialCode::ProgramReport, "not traded on the mainland");
+        } else {
+            tell(sink, DenialCode::ProgramReport, limits.program_report != ProgramReport::Missing, || {
+                (word(limits.program_report.into()), word(ProgramReport::OnFile.into()))
+            });
+        }
 
         let fault = contracts::effect_fault(rules.contract.as_ref(), terms.effect);
         tell(sink, DenialCode::PositionEffect, fault.is_none(), || {
@@ -288,7 +312,8 @@ impl Risk {
         let fees = rules.fees.with_commission(limits.commission);
 
         let t0 = rules.min_holding_days == 0;
-        let used = self.check_crossing(at, &order, px, t0, sink);
+        let net = self.net_terms(at, view, &order);
+        let used = self.check_crossing(at, &order, px, t0, net.as_ref(), sink);
 
         let worst = dearest(terms.limit_price, band, market_px);
         let reserved_cash = match terms.side {
@@ -312,10 +337,12 @@ impl Risk {
 
         let equity = crate::view::equity(ledger, view.quotes);
         if terms.side == Side::Sell {
-            const REDUCING: [DenialCode; 8] = [
+            const REDUCING: [DenialCode; 10] = [
                 DenialCode::OrderValue,
                 DenialCode::OrderQty,
+                DenialCode::OrderVolume,
                 DenialCode::Position,
+                DenialCode::Concentration,
                 DenialCode::Exposure,
                 DenialCode::SymbolOrders,
                 DenialCode::StrategyOrders,
@@ -325,12 +352,10 @@ impl Risk {
             REDUCING.into_iter().for_each(|code| skip(sink, code, "a reducing order"));
         } else {
             if terms.all_in {
-                const BY_SIZE: [DenialCode; 4] =
-                    [DenialCode::OrderValue, DenialCode::OrderQty, DenialCode::Position, DenialCode::Exposure];
                 BY_SIZE.into_iter().for_each(|code| skip(sink, code, "all in: cash is its limit"));
             } else {
                 let added = Added { px, value, equity, reserved_cash };
-                check_size(&order, reserved, added, sink);
+                self.check_size(view, &order, reserved, added, sink);
             }
 
             self.check_rates(terms, limits, &used, sink);
@@ -344,9 +369,12 @@ impl Risk {
             tell_limit(sink, DenialCode::NotionalDay, used.day + value, equity.scale(of_day));
         }
 
-        self.check_counts(at, &order, reserved, sink);
+        self.check_counts(at, &order, reserved, &used, sink);
 
-        let approval = Approval { trade_date: date, band, fees, contract: None, loan: None, reserved_cash, arrival_px };
+        let held_until = self.held_until(at, view, &order, &used);
+        let (contract, loan) = (None, None);
+        let approval =
+            Approval { trade_date: date, band, fees, contract, loan, reserved_cash, arrival_px, held_until, net };
         Some(Decided { approval, px, t0, worst, lots: (rules.buy_step, rules.buy_min) })
     }
 
@@ -408,14 +436,25 @@ impl Risk {
     }
 
     /// Whether it would trade with an order of our own. Returns what was used when it came.
-    pub(super) fn check_crossing(&self, at: Timestamp, order: &Order<'_>, px: Price, t0: bool, sink: Sink<'_>) -> Used {
+    pub(super) fn check_crossing(
+        &self,
+        at: Timestamp,
+        order: &Order<'_>,
+        px: Price,
+        t0: bool,
+        net: Option<&NetTerms>,
+        sink: Sink<'_>,
+    ) -> Used {
         let Order { terms, limits, date, .. } = *order;
         let used = self.counters.used(at, Counted { terms, px, date, t0 });
         match (used.crossed, used.crossed_elsewhere) {
             (Some(own), _) if limits.crossing == Crossing::Warn => {
                 tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(own));
             }
-            (Some(own), _) => tell(sink, DenialCode::Crossing, false, || (Measure::Price(px), Measure::Price(own))),
+            (Some(own), _) => {
+                let netted = net.is_some_and(|net| self.is_netted(terms, px, net));
+                tell(sink, DenialCode::Crossing, netted, || (Measure::Price(px), Measure::Price(own)));
+            }
             (None, Some(other)) => tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(other)),
             (None, None) => tell(sink, DenialCode::Crossing, true, || (Measure::None, Measure::None)),
         }
@@ -430,12 +469,22 @@ impl Risk {
         tell_limit(sink, DenialCode::StrategyOrders, used.orders.saturating_add(1), orders_max);
     }
 
-    pub(super) fn check_counts(&self, at: Timestamp, order: &Order<'_>, reserved: &Reserved, sink: Sink<'_>) {
+    /// How many orders may be under way, how often they were tried, and what the day has seen of messages.
+    pub(super) fn check_counts(
+        &self,
+        at: Timestamp,
+        order: &Order<'_>,
+        reserved: &Reserved,
+        used: &Used,
+        sink: Sink<'_>,
+    ) {
         let Order { terms, ledger, limits, date, .. } = *order;
         self.check_attempts(at, terms, limits, date, sink);
 
         // Counted with this one, from here on.
         tell_limit(sink, DenialCode::OpenOrders, reserved.live.saturating_add(1), limits.open_orders_max);
+
+        check_cancels(order, used, sink);
 
         let sent = match self.messages.get(&terms.account) {
             Some((day, count)) if *day == date => *count,
@@ -526,35 +575,52 @@ impl Risk {
 
 /// What an order would add to its account.
 #[derive(Debug, Clone, Copy)]
-struct Added {
-    px: Price,
-    value: Money,
-    equity: Money,
-    reserved_cash: Money,
+pub(super) struct Added {
+    pub(super) px: Price,
+    pub(super) value: Money,
+    pub(super) equity: Money,
+    pub(super) reserved_cash: Money,
 }
 
-/// How large an order of shares may be, and what it makes of the position and the account.
-fn check_size(order: &Order<'_>, reserved: &Reserved, added: Added, sink: Sink<'_>) {
-    let Order { terms, ledger, limits, .. } = *order;
-    let Added { px, value, equity, reserved_cash } = added;
-    let share = equity.scale(limits.order_value);
-    tell_limit(sink, DenialCode::OrderValue, value, limits.order_value_max.map_or(share, |cap| cap.min(share)));
-    match limits.order_qty_max {
-        Some(most) => tell_limit(sink, DenialCode::OrderQty, terms.qty, most),
-        None => skip(sink, DenialCode::OrderQty, NOT_LIMITED),
-    }
+/// What bounds how much an order opens.
+pub(super) const BY_SIZE: [DenialCode; 6] = [
+    DenialCode::OrderValue,
+    DenialCode::OrderQty,
+    DenialCode::OrderVolume,
+    DenialCode::Position,
+    DenialCode::Concentration,
+    DenialCode::Exposure,
+];
 
-    let held = ledger.holding(terms.symbol).qty + reserved.buys_of(terms) + terms.qty;
-    match limits.position_qty_max {
-        Some(most) if held > most => tell_limit(sink, DenialCode::Position, held, most),
-        _ => tell_limit(sink, DenialCode::Position, px.times(held), equity.scale(limits.position)),
-    }
-    match limits.exposure {
-        Some(most) => {
-            let exposed = equity - ledger.cash + reserved.cash + reserved_cash;
-            tell_limit(sink, DenialCode::Exposure, exposed, equity.scale(most));
+impl Risk {
+    /// How large an order of shares may be, and what it makes of the position and the account.
+    fn check_size(&self, view: View<'_>, order: &Order<'_>, reserved: &Reserved, added: Added, sink: Sink<'_>) {
+        let Order { terms, ledger, limits, .. } = *order;
+        let Added { px, value, equity, reserved_cash } = added;
+        let share = equity.scale(limits.order_value);
+        tell_limit(sink, DenialCode::OrderValue, value, limits.order_value_max.map_or(share, |cap| cap.min(share)));
+        match limits.order_qty_max {
+            Some(most) => tell_limit(sink, DenialCode::OrderQty, terms.qty, most),
+            None => skip(sink, DenialCode::OrderQty, NOT_LIMITED),
         }
-        None => skip(sink, DenialCode::Exposure, NOT_LIMITED),
+        check_volume(view, order, sink);
+
+        let held = ledger.holding(terms.symbol).qty + reserved.buys_of(terms) + terms.qty;
+        match limits.position_qty_max {
+            Some(most) if held > most => tell_limit(sink, DenialCode::Position, held, most),
+            _ => tell_limit(sink, DenialCode::Position, px.times(held), equity.scale(limits.position)),
+        }
+        match limits.concentration {
+            Some(share) => self.check_concentration(view, order, added, share, sink),
+            None => skip(sink, DenialCode::Concentration, NOT_LIMITED),
+        }
+        match limits.exposure {
+            Some(most) => {
+                let exposed = equity - ledger.cash + reserved.cash + reserved_cash;
+                tell_limit(sink, DenialCode::Exposure, exposed, equity.scale(most));
+            }
+            None => skip(sink, DenialCode::Exposure, NOT_LIMITED),
+        }
     }
 }
 
@@ -573,7 +639,7 @@ impl Reserved {
             .sum()
     }
 
-    fn buys_of(&self, terms: &OrderTerms) -> Qty {
+    pub(super) fn buys_of(&self, terms: &OrderTerms) -> Qty {
         self.buys.iter().filter(|(symbol, _)| *symbol == terms.symbol).map(|(_, qty)| *qty).sum()
     }
 }

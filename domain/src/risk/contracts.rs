@@ -1,6 +1,7 @@
 //! The checks of orders for contracts, where they differ from those for shares: margin instead of value, lots of a
 //! direction instead of shares, closing instead of selling.
 
+use super::beside::check_volume;
 use super::check::{Decided, Order as Checked, Sink, skip, tell, tell_limit, tell_limit_from};
 use super::{Reserved, Risk};
 use crate::contract::{CloseFlags, Contract, Direction, Effect};
@@ -106,7 +107,7 @@ impl Risk {
         let priced = self.check_price(at, view, order, sink);
         self.check_duplicate(at, terms, limits, sink);
         let px = terms.limit_price.unwrap_or(priced.market_px);
-        let used = self.check_crossing(at, order, px, true, sink);
+        let used = self.check_crossing(at, order, px, true, None, sink);
 
         let none = Reserved::default();
         let reserved = self.reserved.get(&terms.account).unwrap_or(&none);
@@ -123,12 +124,14 @@ impl Risk {
             tell(sink, DenialCode::Sellable, terms.qty <= free, || {
                 (Measure::Qty(terms.qty), Measure::Qty(free.max(Qty::ZERO)))
             });
-            const REDUCING: [DenialCode; 10] = [
+            const REDUCING: [DenialCode; 12] = [
                 DenialCode::OrderMargin,
                 DenialCode::Margin,
                 DenialCode::OrderValue,
                 DenialCode::OrderQty,
+                DenialCode::OrderVolume,
                 DenialCode::Position,
+                DenialCode::Concentration,
                 DenialCode::Exposure,
                 DenialCode::SymbolOrders,
                 DenialCode::StrategyOrders,
@@ -152,7 +155,8 @@ impl Risk {
             skip(sink, DenialCode::OrderValue, BY_MARGIN);
             let lots_max = Qty::new(i64::from(limits.order_lots_max));
             let most = limits.order_qty_max.map_or(lots_max, |most| most.min(lots_max));
-            tell(sink, DenialCode::OrderQty, terms.qty <= most, || (Measure::Qty(terms.qty), Measure::Qty(most)));
+            tell_limit(sink, DenialCode::OrderQty, terms.qty, most);
+            check_volume(view, order, sink);
             match limits.position_qty_max {
                 Some(most) => {
                     let direction = effect.direction(terms.side);
@@ -162,6 +166,7 @@ impl Risk {
                 }
                 None => skip(sink, DenialCode::Position, BY_MARGIN),
             }
+            skip(sink, DenialCode::Concentration, BY_MARGIN);
             skip(sink, DenialCode::Exposure, BY_MARGIN);
             self.check_rates(terms, limits, &used, sink);
             skip(sink, DenialCode::NotionalMinute, BY_MARGIN);
@@ -169,7 +174,7 @@ impl Risk {
             needed
         };
 
-        self.check_counts(at, order, reserved, sink);
+        self.check_counts(at, order, reserved, &used, sink);
         let approval = Approval {
             trade_date: date,
             band: priced.band,
@@ -178,6 +183,8 @@ impl Risk {
             loan: None,
             reserved_cash,
             arrival_px: priced.arrival_px,
+            held_until: self.held_until(at, view, order, &used),
+            net: None,
         };
         Some(Decided { approval, px, t0: true, worst, lots: (rules.buy_step, rules.buy_min) })
     }

@@ -9,7 +9,7 @@ use crate::ids::{AccountId, ParentId, StrategyId};
 use crate::market::Market;
 use crate::order::{OrdStatus, Order, OrderTerms, Side};
 use crate::symbol::Symbol;
-use crate::units::{Money, Price, Qty, Span, Timestamp, TradeDate};
+use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
 /// A sum over the last `N - 1` slots of time and the present one: never less than what the span has seen.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +105,14 @@ impl Sides {
         }
     }
 
+    /// How many orders one of this side at this price would trade with.
+    fn crossing(&self, side: Side, px: Price) -> u32 {
+        match side {
+            Side::Buy => self.sells.range(..=px).map(|(_, count)| count).sum(),
+            Side::Sell => self.buys.range(px..).map(|(_, count)| count).sum(),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.buys.is_empty() && self.sells.is_empty()
     }
@@ -118,6 +126,9 @@ struct OfAccount {
     minute: Window<7>,
     /// What the openings of the day were worth, without what ended unfilled: for shares of T+1 and of T+0.
     opened: [Money; 2],
+    /// Orders of the day that were sent or will be, and those of them that we had cancelled.
+    orders: u32,
+    canceled: u32,
     throttles: Vec<(StrategyId, Throttle)>,
     live: QuickMap<Symbol, Live>,
 }
@@ -129,6 +140,8 @@ pub(super) struct Tried {
     pub(super) failed: u32,
     pub(super) canceled: u32,
     pub(super) canceled_at: Option<Timestamp>,
+    /// An order of it waited for one of another account, and did not trade in full.
+    pub(super) held: bool,
 }
 
 /// What an account has used when an order comes.
@@ -136,6 +149,9 @@ pub(super) struct Tried {
 pub(super) struct Used {
     pub(super) minute: Money,
     pub(super) day: Money,
+    /// Of the day.
+    pub(super) sent: u32,
+    pub(super) canceled: u32,
     /// Of the strategy, within ten minutes.
     pub(super) orders: u32,
     pub(super) parents: u32,
@@ -193,6 +209,11 @@ impl Counters {
         let Some(account) = self.accounts.get(&terms.account) else {
             return Used { crossed_elsewhere: elsewhere, ..Used::default() };
         };
+        let own = account.live.get(&terms.symbol).map(|live| &live.sides);
+        let crossed = of_symbol(own);
+        // Where one of its own is among them, it is counted whether all of them are.
+        let crossing = |sides: Option<&Sides>| sides.map_or(0, |sides| sides.crossing(terms.side, order.px));
+        let of_others = crossed.is_none() || crossing(self.all.get(&terms.symbol)) > crossing(own);
         let throttle = account.throttles.iter().find(|(of, _)| *of == terms.strategy).map(|(_, throttle)| throttle);
         let in_ten = |window: &Window<11>| u32::try_from(window.sum(slot(at, MINUTE))).unwrap_or(u32::MAX);
         let live = account.live.get(&terms.symbol);
@@ -200,12 +221,20 @@ impl Counters {
         Used {
             minute: Money::from_e4(account.minute.sum(slot(at, TEN_SECONDS))),
             day: if today { account.opened[usize::from(order.t0)] } else { Money::ZERO },
+            sent: if today { account.orders } else { 0 },
+            canceled: if today { account.canceled } else { 0 },
             orders: throttle.map_or(0, |t| in_ten(&t.orders)),
             parents: throttle.map_or(0, |t| in_ten(&t.parents)),
             symbol_buys: live.map_or(0, |live| live.buys),
-            crossed: of_symbol(live.map(|live| &live.sides)),
-            crossed_elsewhere: elsewhere,
+            crossed,
+            crossed_elsewhere: elsewhere.filter(|_| of_others),
         }
+    }
+
+    /// How many live orders of its account the order would trade with at this price.
+    pub(super) fn crossed_by(&self, terms: &OrderTerms, px: Price) -> u32 {
+        let live = self.accounts.get(&terms.account).and_then(|account| account.live.get(&terms.symbol));
+        live.map_or(0, |live| live.sides.crossing(terms.side, px))
     }
 
     pub(super) fn tried(&self, parent: ParentId, date: TradeDate) -> Tried {
@@ -220,6 +249,7 @@ impl Counters {
     pub(super) fn approved(&mut self, at: Timestamp, order: Counted<'_>) {
         let Counted { terms, px, date, t0 } = order;
         let account = self.account(&terms.account, date);
+        account.orders += u32::from(account.day == Some(date));
         if order.is_bought() {
             let value = px.times(terms.qty);
             account.minute.add(slot(at, TEN_SECONDS), value.e4());
@@ -293,8 +323,18 @@ impl Counters {
                 throttle.parents.add(slot(at, MINUTE), 1);
             }
         }
+        let never_sent = order.status == OrdStatus::NeverSent;
+        let canceled = order.status == OrdStatus::Canceled && order.cancel_wanted;
+        if never_sent || canceled {
+            let account = self.account(&terms.account, date);
+            if account.day == Some(date) {
+                account.orders = account.orders.saturating_sub(u32::from(never_sent));
+                account.canceled += u32::from(canceled);
+            }
+        }
         let failed = matches!(order.status, OrdStatus::Rejected | OrdStatus::Absent);
-        if !failed && order.status != OrdStatus::Canceled {
+        let held = order.approval.held_until.is_some() && order.status != OrdStatus::Filled;
+        if !failed && !held && order.status != OrdStatus::Canceled {
             return;
         }
         if self.tried_on < Some(date) {
@@ -303,9 +343,10 @@ impl Counters {
         }
         if self.tried_on == Some(date) {
             let tried = self.tried.entry(order.parent()).or_default();
+            tried.held |= held;
             if failed {
                 tried.failed += 1;
-            } else {
+            } else if order.status == OrdStatus::Canceled {
                 tried.canceled += 1;
                 tried.canceled_at = tried.canceled_at.max(Some(at));
             }
@@ -321,6 +362,7 @@ impl Counters {
         if account.day < Some(date) {
             account.day = Some(date);
             account.opened = [Money::ZERO; 2];
+            (account.orders, account.canceled) = (0, 0);
         }
         account
     }
@@ -333,6 +375,12 @@ pub(super) const fn orders_max(parents: u32, ceiling: u32) -> u32 {
     if wanted < ceiling { wanted } else { ceiling }
 }
 
+/// A share of all, rounded up, so that what is above a limit is never shown as being on it; nothing of nothing.
+pub(super) fn ratio(part: u32, all: u32) -> Ratio {
+    let parts = i64::from(part) * Ratio::ONE.e6();
+    Ratio::from_e6(-(-parts).div_euclid(i64::from(all.max(1))))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -340,6 +388,41 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(crate::cases::config())]
+
+        /// The oracle multiplies out.
+        #[test]
+        fn a_share_of_cancels_is_above_its_limit_where_the_fractions_say(
+            part in 0_u32..20_000,
+            all in 1_u32..20_000,
+            limit in 0_i64..1_000_000,
+            of_the_limit in any::<bool>(),
+        ) {
+            // On the limit, or anywhere.
+            let limit = if of_the_limit { i64::from(part) * 1_000_000 / i64::from(all) } else { limit };
+            let above = i128::from(part) * 1_000_000 > i128::from(limit) * i128::from(all);
+            prop_assert_eq!(ratio(part, all) > Ratio::from_e6(limit), above, "{} of {}", part, all);
+        }
+
+        /// The oracle keeps the orders themselves.
+        #[test]
+        fn whom_an_order_would_trade_with_is_counted(
+            live in proptest::collection::vec((any::<bool>(), 1_i64..12, any::<bool>()), 0..30),
+            buy in any::<bool>(),
+            px in 1_i64..12,
+        ) {
+            let side = |buy: bool| if buy { Side::Buy } else { Side::Sell };
+            let mut sides = Sides::default();
+            live.iter().for_each(|(buy, px, _)| sides.put(side(*buy), Price::from_e4(*px)));
+            live.iter().filter(|(.., ended)| *ended).for_each(|(buy, px, _)| sides.take(side(*buy), Price::from_e4(*px)));
+            let left = live.iter().filter(|(.., ended)| !ended).filter(|(other, ..)| *other != buy);
+            let crossing = left.filter(|(_, other, _)| if buy { *other <= px } else { *other >= px });
+            let prices: Vec<i64> = crossing.map(|(_, px, _)| *px).collect();
+            let best = if buy { prices.iter().min() } else { prices.iter().max() };
+            prop_assert_eq!(sides.crossing(side(buy), Price::from_e4(px)) as usize, prices.len());
+            prop_assert_eq!(sides.crossed_by(side(buy), Price::from_e4(px)), best.copied().map(Price::from_e4));
+        }
+
         /// The oracle keeps every instant.
         #[test]
         fn a_window_never_says_less_than_the_span_has_seen_nor_more_than_one_slot_longer(

@@ -164,6 +164,8 @@ limits! {
     {
         /// Of the account's equity, per order.
         order_value, "order_value": Ratio = Ratio::from_percent(25);
+        /// Of the average volume of the last twenty days, per order, where their history is known.
+        order_volume, "order_volume": Ratio = Ratio::from_percent(5);
         /// Of the account's equity, per symbol, live buys included.
         position, "position": Ratio = Ratio::from_percent(30);
         /// Buys of one symbol that may still trade, of the account.
@@ -186,6 +188,9 @@ limits! {
         attempts_failed, "attempts_failed": u32 = 3;
         attempts_buy, "attempts_buy": u32 = 10;
         attempts_sell, "attempts_sell": u32 = 60;
+        /// Orders of a day before which the share of cancels says nothing: two cancels of three orders are an ordinary
+        /// morning.
+        cancel_ratio_from, "cancel_ratio_from": u32 = 100;
         /// Contracts: the margin of one order, and of all that is held and on its way, of the account's equity. From the
         /// third on it is told.
         order_margin, "order_margin": Ratio = Ratio::from_percent(30);
@@ -199,10 +204,15 @@ limits! {
         daily_loss, "daily_loss": Ratio = Ratio::from_percent(5);
         /// How far it may be below its best: from here on trading only reduces until a person lets it go.
         drawdown, "drawdown": Ratio = Ratio::from_percent(15);
+        /// How long an order waits that would trade with a live one of another account of ours. Then it goes out, and is told.
+        crossing_hold, "crossing_hold_s": HoldFor = HoldFor::seconds(5);
         /// What becomes of an order that would trade with a live one of the same account.
         crossing, "crossing": Crossing = Crossing::Deny;
         /// What the account may buy beside main boards and funds. All of it unless somebody says less.
         permissions, "permissions": Permissions = Permissions::ALL;
+        /// Whether the report is on file without which nobody may trade by program on the mainland (CSRC, securities since
+        /// 2024-10-08, futures since 2025-10-09). Asked of accounts with real money only.
+        program_report, "program_report": ProgramReport = ProgramReport::Missing;
         /// Instruments that may not be traded at all.
         restricted, "restricted": Restricted = Restricted::default();
         /// The pace that the account keeps towards its broker, never a reason to deny.
@@ -220,6 +230,11 @@ limits! {
         position_qty_max, "position_qty_max": Qty;
         /// What is held and may be bought, of the account's equity: 1 for an account that borrows nothing.
         exposure, "exposure": Ratio;
+        /// Of the worth of all accounts of one currency, per symbol, in all of them together, live buys included.
+        concentration, "concentration": Ratio;
+        /// Cancelled orders of a day, of those that were sent on it. The exchanges watch for a high share and publish no
+        /// number (SSE, SZSE and BSE, in force 2025-07-07), so there is none by default. It stops what opens, and no cancel.
+        cancel_ratio, "cancel_ratio": Ratio;
         /// A sum beside the share that may be lost on a day.
         daily_loss_max, "daily_loss_max": Money;
         /// Monitors of positions, see [`super::monitors`]: below and above the cost, below the highest since the entry.
@@ -438,6 +453,31 @@ impl LimitValue for Ratio {
     }
 }
 
+/// Whether a report of program trading is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ProgramReport {
+    /// The broker has said that this account needs none.
+    NotNeeded,
+    OnFile,
+    Missing,
+}
+
+impl LimitValue for ProgramReport {
+    fn stricter(&self, other: &Self) -> Self {
+        if *other == Self::Missing { *other } else { *self }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        <&str>::from(*self).to_owned()
+    }
+}
+
 impl LimitValue for Distance {
     fn stricter(&self, other: &Self) -> Self {
         *self.min(other)
@@ -493,6 +533,41 @@ impl LimitValue for Span {
 
     fn show(&self) -> String {
         (self.us() / 1_000_000).to_string()
+    }
+}
+
+/// How long something is held back: the longer, the stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HoldFor(Span);
+
+impl HoldFor {
+    /// What is decided on a price may not wait longer than that price is good for.
+    const MAX_S: u32 = 60;
+
+    #[must_use]
+    pub const fn seconds(seconds: u32) -> Self {
+        Self(Span::from_secs(seconds as i64))
+    }
+
+    #[must_use]
+    pub const fn span(self) -> Span {
+        self.0
+    }
+}
+
+/// In whole seconds.
+impl LimitValue for HoldFor {
+    fn stricter(&self, other: &Self) -> Self {
+        *self.max(other)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|seconds| *seconds <= Self::MAX_S).map(Self::seconds)
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
     }
 }
 
@@ -621,6 +696,8 @@ impl LimitValue for Restricted {
 #[strum(serialize_all = "snake_case")]
 pub enum Crossing {
     Deny,
+    /// Crossed inside the account where both are its strategies' and wait to be sent; denied otherwise.
+    Net,
     Warn,
 }
 

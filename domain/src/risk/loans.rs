@@ -1,6 +1,6 @@
 //! The checks of orders that lend by bond repo: cash is their limit, and a price is a rate.
 
-use super::check::{Decided, Order as Checked, Sink, skip, tell};
+use super::check::{BY_SIZE, Decided, Order as Checked, Sink, skip, tell};
 use super::{Reserved, Risk};
 use crate::denial::{DenialCode, Measure};
 use crate::order::Approval;
@@ -31,7 +31,7 @@ impl Risk {
         let priced = self.check_price(at, view, order, sink);
         self.check_duplicate(at, terms, limits, sink);
         let px = terms.limit_price.unwrap_or(priced.market_px);
-        let used = self.check_crossing(at, order, px, true, sink);
+        let used = self.check_crossing(at, order, px, true, None, sink);
 
         let none = Reserved::default();
         let reserved = self.reserved.get(&terms.account).unwrap_or(&none);
@@ -39,13 +39,11 @@ impl Risk {
         let available = usable(ledger, view.quotes) - reserved.cash;
         tell(sink, DenialCode::Cash, needed <= available, || (Measure::Money(needed), Measure::Money(available)));
         skip(sink, DenialCode::Sellable, "it lends");
-        const BY_SIZE: [DenialCode; 4] =
-            [DenialCode::OrderValue, DenialCode::OrderQty, DenialCode::Position, DenialCode::Exposure];
         BY_SIZE.into_iter().for_each(|code| skip(sink, code, "it lends: cash is its limit"));
         self.check_rates(terms, limits, &used, sink);
         skip(sink, DenialCode::NotionalMinute, "it lends");
         skip(sink, DenialCode::NotionalDay, "it lends");
-        self.check_counts(at, order, reserved, sink);
+        self.check_counts(at, order, reserved, &used, sink);
 
         let approval = Approval {
             trade_date: date,
@@ -55,6 +53,8 @@ impl Risk {
             loan: Some(loan),
             reserved_cash: needed,
             arrival_px: priced.arrival_px,
+            held_until: None,
+            net: None,
         };
         Some(Decided { approval, px, t0: true, worst: px, lots: (rules.sell_step, rules.sell_min) })
     }

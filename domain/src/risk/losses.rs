@@ -157,6 +157,8 @@ struct Watched {
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     scopes: BTreeMap<Scope, Watched>,
+    /// The accounts that make up all, and what they are worth together.
+    together: Option<(BTreeSet<AccountId>, Money)>,
 }
 
 impl Losses {
@@ -170,12 +172,21 @@ impl Losses {
         let Some(date) = view.market.calendar.trade_date(at) else { return };
         for (scope, sums) in worth::sums(date, view, limits) {
             let bounds = worth::limits_of(&scope, &sums, limits);
+            if scope == Scope::Global {
+                self.together = Some((sums.accounts.clone(), sums.equity));
+            }
             let watched = self.scopes.entry(scope.clone()).or_insert_with(|| {
                 let mark = EquityMark::first(at, date, scope, &sums).into();
                 Watched { mark, kept: None, raw: None }
             });
             watched.look(at, date, view, &sums, &bounds, fx);
         }
+    }
+
+    /// The accounts that are added up with this one, and what they were worth at the last look.
+    pub(super) fn together(&self, account: &AccountId) -> Option<(&BTreeSet<AccountId>, Money)> {
+        let (accounts, equity) = self.together.as_ref()?;
+        accounts.contains(account).then_some((accounts, *equity))
     }
 
     /// A person has changed the account's books: what they say of the day now is no gain.

@@ -15,6 +15,7 @@ use crate::risk::Short;
 use crate::row::Row;
 use crate::signal::{SignalStatus, Source, WaitingFor};
 use crate::units::{Span, Timestamp};
+use crate::view::View;
 
 impl Strategy {
     /// Of what goes to risk now, the buys that could wait, or become smaller, are tried after all others.
@@ -41,8 +42,14 @@ impl Strategy {
         fx.try_later.append(&mut later);
     }
 
-    /// Risk found nothing lacking but cash.
-    pub(super) fn short(&mut self, at: Timestamp, short: Short, fx: &mut StrategyEffects) {
+    /// Risk found nothing lacking but cash. What is denied for it now is its policy's to end.
+    pub(super) fn short(&mut self, at: Timestamp, view: View<'_>, short: Short, fx: &mut StrategyEffects) {
+        let leg = short.terms.id.parent();
+        self.lacks_cash(at, short, fx);
+        self.pursue(at, view, leg.signal(), Some(leg), fx);
+    }
+
+    fn lacks_cash(&mut self, at: Timestamp, short: Short, fx: &mut StrategyEffects) {
         let Short { terms, needed, available, affordable } = short;
         let (id, parent_id) = (terms.id.signal(), terms.id.parent());
         let selling = self.selling().contains(&terms.account);

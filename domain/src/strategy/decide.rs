@@ -124,7 +124,10 @@ impl Strategy {
         fx: &mut StrategyEffects,
     ) {
         let Some(active) = self.active.get(&id).filter(|active| active.waiting > 0) else { return };
-        let kept = |p: &&Parent| p.waits.is_some() && !active.trying.contains(&p.leg.parent);
+        // What was approved meanwhile is taken back first.
+        let works = |id: &ParentId| active.pursuits.get(id).is_some_and(|pursuit| pursuit.live().next().is_some());
+        let with_risk = |id: &ParentId| active.trying.contains(id) || works(id);
+        let kept = |p: &&Parent| p.waits.is_some() && !with_risk(&p.leg.parent);
         let parents: Vec<ParentId> = active.parents.iter().filter(kept).map(|p| p.leg.parent).collect();
         self.end_legs(at, id, &parents, status, why, fx);
     }

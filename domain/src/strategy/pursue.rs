@@ -122,8 +122,9 @@ impl Strategy {
             deadline,
             rides_from,
             elapsed,
-            // A strategy that is stopped places nothing more; what works stays.
-            stopped: active.row.cancel_requested || self.state == StrategyState::Stopped,
+            // A strategy that is stopped places nothing more, beside what its monitors give up; what works stays.
+            stopped: active.row.cancel_requested
+                || (self.state == StrategyState::Stopped && signal.source != Source::Monitor),
             asked_on: known.progress.as_ref().and_then(|progress| progress.asked).map(|(day, _)| day),
         };
         let goal = Goal {

@@ -493,6 +493,8 @@ fn as_told(side: Side, truth: &Truth) -> Order {
         fees: rules(Qty::new(1)).fees,
         reserved_cash: Money::ZERO,
         arrival_px: None,
+        held_until: None,
+        net: None,
         contract: None,
         loan: None,
     };

@@ -6,6 +6,7 @@ use signalbox_domain::event::Event;
 use signalbox_domain::execution::{Conditions, Execution, Policy, PriceForm, Trail};
 use signalbox_domain::ids::StrategyId;
 use signalbox_domain::ledger::Transfer;
+use signalbox_domain::order::OrderFact;
 use signalbox_domain::signal::WaitingFor;
 use signalbox_domain::strategy::{Decision, Say, StrategyInput};
 use signalbox_domain::units::Ratio;
@@ -45,7 +46,38 @@ impl Day {
             notes: Notes::default(),
         };
         let signal = if name == "manual" { plain } else { self.with_wishes(plain) };
-        self.desk.accept(signal);
+        self.desk.accept(signal.clone());
+        if self.faults.has(Trouble::Netting) && !self.wishes.next_u32().is_multiple_of(4) {
+            self.stand_against(&signal);
+        }
+    }
+
+    /// Another strategy wants the opposite at the same moment.
+    fn stand_against(&mut self, signal: &Signal) {
+        let (a, b) = (self.wishes.next_u32(), self.wishes.next_u32());
+        let others: Vec<&str> = ["s", "t", "u"].into_iter().filter(|name| *name != signal.strategy.as_str()).collect();
+        let side = if signal.side == Some(Side::Buy) { Side::Sell } else { Side::Buy };
+        let last = self.last[(0..3).find(|n| symbol(*n) == signal.symbol).unwrap_or(0) as usize];
+        let generous = i64::from(b % 30) * CENT;
+        let px = if side == Side::Buy { last + generous } else { last - generous };
+        let limit_price = (!a.is_multiple_of(4)).then(|| Price::from_e4(px));
+        let id = SignalId::new(self.next_signal);
+        self.next_signal += 1;
+        let twin = Signal {
+            id,
+            source: Source::Signal,
+            strategy: strategy(others[a as usize / 4 % others.len()]),
+            account: None,
+            client_signal_id: format!("k{}", id.get()).into(),
+            side: Some(side),
+            size: Size::Quantity(Qty::new(i64::from(1 + b / 30 % 6) * 100)),
+            ord_type: if limit_price.is_some() { OrdType::Limit } else { OrdType::Market },
+            limit_price,
+            execution: None,
+            notes: Notes::default(),
+            ..signal.clone()
+        };
+        self.desk.accept(twin);
     }
 
     /// What it asks for beyond a plain order, as the door would let it pass.
@@ -248,16 +280,19 @@ impl Day {
     /// How often something happened that only such days have.
     pub(super) fn count_wishes(&mut self) {
         let mut transfers = 0;
-        let (mut fired, mut again) = (0, 0);
+        let (mut fired, mut again, mut netted) = (0, 0, 0);
         for event in self.desk.journal.iter().flat_map(|entry| &entry.events) {
             match event {
                 Event::BookTransferred { .. } => transfers += 1,
                 Event::TriggerFired { .. } => fired += 1,
                 Event::OrderApproved { terms, .. } if terms.id.attempt() > 1 => again += 1,
+                Event::Order { fact: OrderFact::Netted { .. }, .. } => netted += 1,
                 _ => {}
             }
         }
-        for (what, times) in [("transfer", transfers), ("trigger", fired), ("next order of a leg", again)] {
+        let told =
+            [("transfer", transfers), ("trigger", fired), ("next order of a leg", again), ("netted", netted / 2)];
+        for (what, times) in told {
             if times > 0 {
                 *self.tally.met.entry(what).or_default() += times;
             }

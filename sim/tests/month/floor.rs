@@ -245,6 +245,10 @@ impl Floor {
         book.map_or((Qty::ZERO, Qty::ZERO), |book| (book.qty, book.qty - book.bought_today))
     }
 
+    pub(crate) fn cash(&self, of: &str) -> Money {
+        self.desk.ledgers.get(&account(of)).expect("a ledger").cash
+    }
+
     /// The lots that the strategy holds, long less short.
     pub(crate) fn lots(&self, of: &str, strategy_name: &str, contract: Symbol) -> i64 {
         let ledger = self.desk.ledgers.get(&account(of)).expect("a ledger");
@@ -254,7 +258,7 @@ impl Floor {
     }
 
     /// What became of everything: one line for each strategy, and one for each kind of denial with its first numbers.
-    /// Money and shares of accounts without contracts are counted again from the fills.
+    /// Money of accounts without contracts and loans is counted again from the fills.
     pub(crate) fn story(&self) -> String {
         let tables = self.desk.tables();
         let differences = self.desk.replay().differences(&tables);
@@ -262,11 +266,12 @@ impl Floor {
         assert!(self.desk.alarms.is_empty(), "{:?}", self.desk.alarms);
         for (account, start) in &self.cash {
             let ledger = self.desk.ledgers.get(account).expect("a ledger");
-            if !ledger.contracts().is_empty() {
-                continue;
+            let fills: Vec<_> = tables.fills.values().filter(|fill| fill.account == *account).collect();
+            if !ledger.contracts().is_empty() || fills.iter().any(|fill| fill.symbol.is_repo()) {
+                continue; // fills alone do not tell it
             }
             let mut cash = *start;
-            for fill in tables.fills.values().filter(|fill| fill.account == *account) {
+            for fill in fills {
                 let amount = fill.px.times(fill.qty);
                 cash = if fill.side == Side::Buy { cash - amount } else { cash + amount } - fill.fee;
             }

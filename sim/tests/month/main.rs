@@ -1,6 +1,5 @@
 //! A simulated month of ordinary strategies at default limits, on recorded prices, each on its own period. Everything that
-//! was denied is here with its numbers: each denial is one that its owner would agree with. Lending overnight is not among
-//! them yet.
+//! was denied is here with its numbers: each denial is one that its owner would agree with.
 //!
 //! The market's part is played by the paper exchange with its conservative assumptions; see `signalbox_domain::paper`.
 
@@ -14,11 +13,11 @@ use signalbox_domain::execution::{Policy, PriceForm};
 use signalbox_domain::instrument::Currency;
 use signalbox_domain::ledger::OpeningHolding;
 use signalbox_domain::order::Side;
-use signalbox_domain::quote::Bar;
+use signalbox_domain::quote::{Bar, Quote};
 use signalbox_domain::signal::Size;
 use signalbox_domain::strategy::{Allocation, RouteTo};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Price, Qty, Ratio, Span, Timestamp, TradeDate};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
 use crate::feeds::{clock, contract_minutes, days, hm, share_minutes, ticks, unpacked};
 use crate::floor::{Ask, At, Floor, News, group, last, paper, routed, strategy, symbol, to};
@@ -95,17 +94,62 @@ fn chaser(floor: &mut Floor, prices: &Prices, bought: &mut HashMap<Symbol, Trade
     }
 }
 
-/// Everything in on Tuesdays and out on Thursdays: in quarters, as long as there is no size of its own for it.
-fn all_in(floor: &mut Floor, weekday: usize) {
-    for name in ["600000.SH", "000001.SZ", "000002.SZ", "600004.SH"] {
-        let of = symbol(name);
-        if weekday == 1 {
-            floor.send(Ask::new("all-in", of, Some(Side::Buy), Size::Percent(percent(24)), chase(Side::Buy)));
-        }
-        if weekday == 3 && floor.holds("c", "all-in", of).1.is_positive() {
-            floor.send(Ask::new("all-in", of, Some(Side::Sell), Size::All, chase(Side::Sell)));
+/// Everything into one share on Tuesdays, and out on Thursdays; the next week it is another's turn.
+fn all_in(floor: &mut Floor, weekday: usize, week: usize) {
+    let of = symbol(["600000.SH", "000001.SZ", "000002.SZ", "600004.SH"][week % 4]);
+    if weekday == 1 {
+        floor.send(Ask::new("all-in", of, Some(Side::Buy), Size::AllIn, chase(Side::Buy)));
+    }
+    if weekday == 3 && floor.holds("c", "all-in", of).1.is_positive() {
+        floor.send(Ask::new("all-in", of, Some(Side::Sell), Size::All, chase(Side::Sell)));
+    }
+}
+
+/// What is paid for money overnight: a synthetic rate, since no recorded one is free to be used.
+const SYNTHETIC_RATE: Price = Price::from_e4(25_000);
+
+/// Lends what is idle before the close: as much as Shanghai's hundred thousands take, and the rest in Shenzhen.
+fn lend(floor: &mut Floor, at: Timestamp) {
+    for of in ["204001.SH", "131810.SZ"].map(symbol) {
+        let quote = Quote {
+            bid: Some(SYNTHETIC_RATE),
+            ask: Some(Price::from_e4(SYNTHETIC_RATE.e4() + 50)),
+            bid_size: Some(Qty::new(10_000_000)),
+            ask_size: Some(Qty::new(10_000_000)),
+            ..last(of, SYNTHETIC_RATE, at)
+        };
+        floor.news(&News::Quote(quote), None);
+        let at_bid = At::Form(PriceForm::OppositeBest, Policy::Once);
+        floor.send(Ask::new("lender", of, Some(Side::Sell), Size::AllIn, at_bid));
+    }
+}
+
+/// Counted by hand on the wall calendar: what an account of so much has after it lent on each of these days. The last sum
+/// is away over the new year. Both exchanges pay for the days between the next trading day and the one after.
+fn lent_each_day(cash: i64, days: &[TradeDate]) -> Money {
+    const NEW_YEAR: [u32; 2] = [20_190_102, 20_190_103];
+    let all: Vec<u32> = days.iter().map(|day| day.yyyymmdd()).chain(NEW_YEAR).collect();
+    let since_november = |day: u32| i64::from(day % 100) + if day < 20_190_000 { 0 } else { 31 };
+    let mut cents = cash * 100;
+    for n in 0..days.len() {
+        let nights = since_november(all[n + 2]) - since_november(all[n + 1]);
+        let mut free = cents;
+        for lot in [10_000_000, 100_000] {
+            // The broker takes a hundred thousandth of it.
+            let mut sum = free / lot * lot;
+            while sum + (sum + 50_000) / 100_000 > free {
+                sum -= lot;
+            }
+            let fee = (sum + 50_000) / 100_000;
+            let interest = (2 * sum * 25 * nights + 365_000) / (2 * 365_000);
+            free -= sum + fee;
+            cents += interest - fee;
+            if n + 1 == days.len() {
+                cents -= sum + interest;
+            }
         }
     }
+    Money::from_e4(cents * 100)
 }
 
 /// An alert without a key, at all hours, that knows nothing of the account: its signal lives for ten minutes.
@@ -136,22 +180,25 @@ fn december_2018_in_shanghai_and_shenzhen() {
             paper("c", 200_000, Currency::Cny, Vec::new()),
             paper("d", 100_000, Currency::Cny, Vec::new()),
             paper("e", 50_000, Currency::Cny, Vec::new()),
+            paper("g", 250_500, Currency::Cny, Vec::new()),
         ],
         vec![
             routed("switch", to("a"), Allocation::FixedRatio),
             routed("grid", to("a"), Allocation::FixedRatio),
             routed("chaser", to("b"), Allocation::FixedRatio),
             routed("all-in", to("c"), Allocation::FixedRatio),
+            routed("lender", to("g"), Allocation::FixedRatio),
             routed("webhook", RouteTo::Group(group("small", &[]).0), Allocation::Equity),
         ],
         HashMap::from([group("small", &["d", "e"])]),
     );
     let mut prices = Prices::default();
-    let (mut today, mut traded_days, mut bought) = (first, 0_usize, HashMap::new());
+    let (mut today, mut traded_days, mut bought, mut dates) = (first, 0_usize, HashMap::new(), vec![first]);
     for (at, bars) in minutes {
         let (day, minute) = clock(at);
         if day != today {
             (today, traded_days) = (day, traded_days + 1);
+            dates.push(day);
             prices.before = std::mem::take(&mut prices.today);
         }
         for bar in bars {
@@ -167,27 +214,30 @@ fn december_2018_in_shanghai_and_shenzhen() {
             grid(&mut floor, prices.today[&of]);
         }
         if minute == hm(9, 35) {
-            all_in(&mut floor, weekday);
+            all_in(&mut floor, weekday, traded_days / 5);
         }
         chaser(&mut floor, &prices, &mut bought, today, minute);
         match minute {
             _ if minute == hm(10, 17) => webhook(&mut floor, Side::Buy),
             _ if minute == hm(11, 30) => webhook(&mut floor, Side::Buy),
             _ if minute == hm(14, 11) && weekday % 2 == 1 => webhook(&mut floor, Side::Sell),
+            _ if minute == hm(14, 50) => lend(&mut floor, at),
             _ if minute == hm(15, 0) => webhook(&mut floor, Side::Sell),
             _ => {}
         }
     }
     assert_eq!(traded_days + 1, 20);
+    assert_eq!(floor.cash("g"), lent_each_day(250_500, &dates), "what the lender earned");
     told(
         &floor,
         // The grid and the chaser trade without a word. On the last Monday the share that pays for the switch is so thin that
         // it is not out within the ten minutes for which a buy waits for cash. The alerts would put more than three tenths of
         // a small account into one share.
         "
-        all-in: 32 signals, 42 orders, 32 fills, 0 signals ran out of time
+        all-in: 8 signals, 12 orders, 11 fills, 0 signals ran out of time
         chaser: 6 signals, 6 orders, 6 fills, 0 signals ran out of time
         grid: 195 signals, 195 orders, 90 fills, 98 signals ran out of time
+        lender: 40 signals, 40 orders, 40 fills, 0 signals ran out of time
         switch: 16 signals, 14 orders, 42 fills, 0 signals ran out of time
           CASH x1, first a buy 600004.SH: 245316.22 against 200239.97
         webhook: 68 signals, 51 orders, 51 fills, 39 signals ran out of time

@@ -230,6 +230,17 @@ stories! {
            -> a: submit S4.1 buy 100 market
     ";
 
+    a_buy_that_hoped_for_a_sell_which_is_denied_beside_it_ends_with_it: "
+        given account a cash 1000 s 600000.SH 1000
+        09:31 quote 000001.SZ 10.05 bid 10.04 ask 10.06
+        09:31 S1 sell 5000 600000.SH @ 9.95 and S2 buy 100 000001.SZ market priced last+2
+           -> S1.1 denied SELLABLE
+           -> S1 denied SELLABLE
+           -> S2.1 denied CASH
+           -> S2.1 ends: denied
+           -> S2 denied CASH
+    ";
+
     the_limit_price_is_asked_for_within_the_cage_in_continuous_trading: "
         09:31 quote 600000.SH 10.50 bid 10.49 ask 10.51
         09:31 S1 buy 100 600000.SH market priced limit_up

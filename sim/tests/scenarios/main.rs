@@ -23,11 +23,13 @@ mod execution_words;
 mod held_stories;
 mod loss_stories;
 mod monitor_stories;
+mod netting_stories;
 mod people_stories;
 mod risk_stories;
 mod signal_stories;
 mod stage;
 mod stories;
+mod volume_stories;
 mod whole_stories;
 
 use strum::IntoEnumIterator;
@@ -47,7 +49,9 @@ fn every_denial_has_a_story() {
         .chain(held_stories::ALL)
         .chain(loss_stories::ALL)
         .chain(whole_stories::ALL)
-        .chain(monitor_stories::ALL);
+        .chain(monitor_stories::ALL)
+        .chain(volume_stories::ALL)
+        .chain(netting_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");

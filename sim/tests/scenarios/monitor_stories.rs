@@ -132,7 +132,7 @@ stories! {
         Tue 09:31 quote 600000.SH 9.40 prev 9.50
     ";
 
-    a_halt_keeps_a_monitor_back_and_a_stopped_strategy_refuses_its_sell: "
+    a_halt_keeps_a_monitor_back_and_a_stopped_strategy_does_not: "
         given account a cash 50000 s 600000.SH 500
         09:31 limits account:a stop_loss 0.02
            -> limits 1 of account:a
@@ -141,10 +141,19 @@ stories! {
         09:32 quote 600000.SH 9.60
         09:32 monitors
            -> s 600000.SH stop_loss at 9.80 waits: trading is halted
+        09:33 S1 sell 100 600000.SH @ 9.60
+           -> S1 denied STRATEGY_STOPPED
         09:33 resume
         09:33 watch
            -> S901 of s: sell 600000.SH, stop_loss at 9.80: last 9.60
-           -> S901 denied STRATEGY_STOPPED
+           -> a: submit S901.1 sell 500 market
+        09:33 broker S901.1 accepted
+           -> S901.1 accepted
+        09:33:10 broker S901.1 filled E1 500 at 9.60
+           -> S901.1 filled 500 at 9.60, fee 7.45
+           -> S901 done
+        09:34 S2 buy 100 600000.SH @ 9.60
+           -> S2 denied STRATEGY_STOPPED
     ";
 
     a_share_that_went_ex_is_left_alone: "

@@ -352,5 +352,7 @@ stories! {
            -> S2 canceled
         09:32
            -> S3.1 denied CASH
+           -> S3.1 ends: denied
+           -> S3 denied CASH
     ";
 }

@@ -228,7 +228,7 @@ stories! {
            -> a: submit S2.1 sell 100 @ 10.00
     ";
 
-    two_own_accounts_that_would_trade_with_each_other_are_told_of: "
+    an_order_against_one_of_another_own_account_waits_for_five_seconds: "
         given account a cash 100000
         given account b cash 100000 t 600000.SH 500
         given route s a
@@ -237,7 +237,120 @@ stories! {
            -> a: submit S1.1 buy 100 @ 10.00
         09:31 S2 of t sell 100 600000.SH @ 10.00
            -> S2.1 warned CROSSING
+        09:31:01 S3 of t sell 100 600000.SH @ 10.01
+           -> b: submit S3.1 sell 100 @ 10.01
+        09:31:04
+        09:31:05
            -> b: submit S2.1 sell 100 @ 10.00
+        09:32 limits global crossing_hold_s 0
+           -> limits 1 of global
+        09:32 S4 of t sell 100 600000.SH @ 10.00
+        09:32:05
+           -> b: submit S4.1 sell 100 @ 10.00
+        09:33 limits account:b crossing_hold_s 0
+           -> limits 1 of account:b; looser crossing_hold_s
+        09:33 S5 of t sell 100 600000.SH @ 10.00
+           -> b: submit S5.1 sell 100 @ 10.00
+    ";
+
+    what_waits_for_another_own_account_wakes_nobody_before_its_time: "
+        given account a cash 100000
+        given account b cash 100000 t 600000.SH 500 pace 1
+        given route s a
+        given route t b
+        09:31 S1 of s buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+        09:31 S2 of t sell 100 600000.SH @ 10.05
+           -> b: submit S2.1 sell 100 @ 10.05
+        09:31 S3 of t sell 100 600000.SH @ 10.00
+           -> S3.1 warned CROSSING
+        09:31:04
+        09:31:05
+           -> b: submit S3.1 sell 100 @ 10.00
+    ";
+
+    what_waits_for_another_own_account_outlives_a_restart: "
+        given account a cash 100000
+        given account b cash 100000 t 600000.SH 500
+        given route s a
+        given route t b
+        09:31 S1 of s buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+        09:31 S2 of t sell 100 600000.SH @ 10.00
+           -> S2.1 warned CROSSING
+        09:31:02 restart
+           -> S1.1 in doubt
+           -> alarm: S1.1 is in doubt
+           -> a: find S1.1
+        09:31:04
+        09:31:05
+           -> b: submit S2.1 sell 100 @ 10.00
+        09:31:06 broker S2.1 accepted
+           -> S2.1 accepted
+    ";
+
+    what_waits_for_another_own_account_can_be_canceled: "
+        given account a cash 100000
+        given account b cash 100000 t 600000.SH 500
+        given route s a
+        given route t b
+        09:31 S1 of s buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+        09:31 S2 of t sell 100 600000.SH @ 10.00
+           -> S2.1 warned CROSSING
+        09:31:02 cancel S2
+           -> S2.1 never sent
+           -> S2 canceled
+        09:31:03 show b
+           -> b: cash 100000.00 reserved 0.00, t 600000.SH 500 (500 sellable)
+        09:31:10 restart
+           -> S1.1 in doubt
+           -> alarm: S1.1 is in doubt
+           -> a: find S1.1
+        09:31:20 show b
+           -> b: cash 100000.00 reserved 0.00, t 600000.SH 500 (500 sellable)
+    ";
+
+    nobody_waits_into_a_pause_nor_beyond_a_halt: "
+        given account a cash 100000
+        given account b cash 100000 t 600000.SH 500
+        given route s a
+        given route t b
+        11:29 S1 of s buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+        11:29:57 S2 of t sell 100 600000.SH @ 10.00
+           -> S2.1 warned CROSSING
+           -> b: submit S2.1 sell 100 @ 10.00
+        11:30:10
+        13:02 S3 of t sell 100 600000.SH @ 10.00
+        13:02:01 halt
+           -> S3.1 never sent
+           -> S3 canceled
+        13:02:10
+    ";
+
+    whoever_reprices_while_he_waits_waits_once: "
+        given account a cash 100000
+        given account b cash 100000 t 600000.SH 500
+        given route s a
+        given route t b
+        09:31 S1 of s buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+        09:31 S2 of t sell 100 600000.SH priced last reprice every 3 times 5
+           -> S2.1 warned CROSSING
+        09:31:02 quote 600000.SH 9.99
+        09:31:04
+        09:31:10
+           -> S2.1 is taken back: repriced
+           -> b: submit S2.1 sell 100 @ 10.00
+        09:31:11 broker S2.1 accepted
+           -> S2.1 accepted
+           -> b: cancel S2.1
+        09:31:12 broker S2.1 canceled
+           -> S2.1 canceled
+        09:31:21
+        09:31:23
+           -> b: submit S2.1#2 sell 100 @ 9.99
     ";
 
     shares_per_order_and_per_symbol_can_be_limited_too: "

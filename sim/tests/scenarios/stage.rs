@@ -30,6 +30,7 @@ use signalbox_domain::parent::Leg;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::reconcile::exception::ExceptionKind;
+use signalbox_domain::risk::limits::ProgramReport;
 use signalbox_domain::risk::losses::LossStep;
 use signalbox_domain::risk::{HOLDER, LimitSet, Limits, RiskInput};
 use signalbox_domain::row::Row;
@@ -120,7 +121,7 @@ pub(crate) fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 }
 
 impl Given {
-    /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [live] [level N] [in_flight N] [pace N] [open N]
+    /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [live [unreported]] [level N] [in_flight N] [pace N] [open N]
     /// [ceiling N] [in CURRENCY]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]
     /// [confirm|notify_only|shadow] [short wait:S|shrink:S|deny]`
     fn read(&mut self, words: Vec<&str>) {
@@ -136,7 +137,9 @@ impl Given {
                 }
             }
             ["account", name, "cash", cash, rest @ ..] => {
+                let report = if rest.contains(&"unreported") { ProgramReport::Missing } else { ProgramReport::OnFile };
                 let limits = Limits {
+                    program_report: report,
                     open_orders_max: after(rest, "open").map_or(10_000, |n| n.parse().expect("a number")),
                     message_ceiling: after(rest, "ceiling").map_or(15_000, |n| n.parse().expect("a number")),
                     currency: after(rest, "in").map_or(Currency::Cny, |money| money.parse().expect("a currency")),
@@ -832,6 +835,7 @@ fn event_line(event: &Event) -> Option<String> {
                 OrderFact::Accepted { .. } => "accepted".to_owned(),
                 OrderFact::Rejected { .. } => "rejected".to_owned(),
                 OrderFact::Filled { qty, px, fee, .. } => format!("filled {qty} at {px}, fee {fee}"),
+                OrderFact::Netted { with, qty, px, .. } => format!("netted {qty} with {} at {px}", name(*with)),
                 OrderFact::Canceled { .. } => "canceled".to_owned(),
                 OrderFact::CancelRejected { .. } => "cannot be canceled".to_owned(),
                 OrderFact::Expired => "expired".to_owned(),

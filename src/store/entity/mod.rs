@@ -8,6 +8,7 @@ pub mod exceptions;
 pub mod fills;
 pub mod fx_rates;
 pub mod journal;
+pub mod journal_archives;
 pub mod orders;
 pub mod parents;
 pub mod registry;

@@ -47,6 +47,8 @@ pub struct Model {
     pub effect: Option<String>,
     pub all_in: bool,
     pub origin: Option<String>,
+    pub netted_qty: i64,
+    pub netted_amount_e4: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -24,6 +24,7 @@ pub struct Model {
     pub decided: Option<String>,
     pub effect: Option<String>,
     pub progress: Option<String>,
+    pub netted_qty: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

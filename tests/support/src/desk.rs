@@ -23,7 +23,7 @@ use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::registry::{AccountFact, Fact, GroupFact};
 use signalbox_domain::risk::Limits;
-use signalbox_domain::risk::limits::Crossing;
+use signalbox_domain::risk::limits::{Crossing, HoldFor, ProgramReport};
 use signalbox_domain::rules::RuleBook;
 use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::standing::{AccountMode, AccountState, Step};
@@ -87,6 +87,8 @@ pub fn wide_limits() -> Limits {
         symbol_orders_max: u32::MAX,
         strategy_orders_max: u32::MAX,
         crossing: Crossing::Warn,
+        crossing_hold: HoldFor::seconds(0),
+        program_report: ProgramReport::OnFile,
         quote_age_market: Span::from_secs(86_400),
         quote_age_limit: Span::from_secs(86_400),
         messages_per_second: 10_000_000,

@@ -31,7 +31,7 @@ impl Account {
         let Some(order) = self.orders.get(&id).filter(lost).filter(|_| seeded(SeededBug::RetryWithoutTerminal)) else {
             return false;
         };
-        let (terms, band, send_no) = (order.terms.clone(), order.approval.band, order.send_no + 1);
+        let (terms, band, send_no) = (order.sent_terms(), order.approval.band, order.send_no + 1);
         self.count_extra(at);
         self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
         fx.broker.push(BrokerRequest::Submit { terms, send_no, band });

@@ -70,6 +70,19 @@ enum Mix {
 #[derive(Debug)]
 pub struct Unknown;
 
+/// A price that the program did not take.
+#[derive(Debug)]
+pub struct NotShown {
+    /// It said so itself.
+    pub connected: bool,
+}
+
+impl From<NotShown> for Unknown {
+    fn from(_: NotShown) -> Self {
+        Self
+    }
+}
+
 /// An answer: its status, whether it is a replay, and its body.
 struct Answer {
     status: StatusCode,
@@ -280,20 +293,26 @@ impl Driver {
     /// The market moves between 1.93 and 2.07, with more or less behind it.
     async fn quote(&self, dice: &mut Dice) -> Result<(), Unknown> {
         let bid = dice.between(193, 206);
-        self.put_quote(bid, bid + 1, dice.between(1, 40) * 100).await
+        let shown = self.put_quote(bid, bid + 1, dice.between(1, 40) * 100).await;
+        // Like signals and cancels: a program that is about to end says so. The next request meets its end.
+        shown.or_else(|NotShown { connected }| if connected { Ok(()) } else { Err(Unknown) })
     }
 
-    pub async fn put_quote(&self, bid: u64, ask: u64, size: u64) -> Result<(), Unknown> {
+    /// # Errors
+    /// [`NotShown`]: it has to be shown again.
+    pub async fn put_quote(&self, bid: u64, ask: u64, size: u64) -> Result<(), NotShown> {
         let quote = json!({
             "symbol": SYMBOL, "last": cents(bid), "bid": cents(bid), "ask": cents(ask), "bid_size": size,
             "ask_size": size, "prev_close": "2.00",
         });
-        let answer = self.post("/v1/quotes", &json!({"quotes": [quote]})).await?;
-        // A program that is about to end says so, and a price is shown again.
-        if answer.status != StatusCode::OK && answer.status != StatusCode::SERVICE_UNAVAILABLE {
-            self.ledger().faults.push(format!("a quote was answered {}: {}", answer.status, answer.body));
+        let answer = self.post("/v1/quotes", &json!({"quotes": [quote]})).await;
+        let answer = answer.map_err(|Unknown| NotShown { connected: false })?;
+        match answer.status {
+            StatusCode::OK => return Ok(()),
+            StatusCode::SERVICE_UNAVAILABLE => {}
+            status => self.ledger().faults.push(format!("a quote was answered {status}: {}", answer.body)),
         }
-        Ok(())
+        Err(NotShown { connected: true })
     }
 
     /// One of the last few hundred answered keys: repeats come soon, and old signals have nothing left to cancel.

@@ -536,10 +536,10 @@ fn settings(folder: &Path, database: &str, broker: &str, accounts: &[String], ca
              doubt = {{ visibility_ms = 100, quiet_ms = 60, absent_after_ms = 300, blind_after_ms = 10000, \
              seen_within_ms = 2000, read_in_doubt_ms = 100, read_every_ms = 500, compare_every_ms = 2000, \
              baseline_for_ms = 500, skew_ms = 50 }}\n\
-             [accounts.risk]\norder_value = \"0.60\"\nposition = \"1.00\"\nquote_age_market_s = 3600\n\
-             quote_age_limit_s = 3600\nduplicate_window_s = 0\nmessages_per_second = 1000\n\
+             [accounts.risk]\nprogram_report = \"on_file\"\norder_value = \"0.60\"\nposition = \"1.00\"\n\
+             quote_age_market_s = 3600\nquote_age_limit_s = 3600\nduplicate_window_s = 0\nmessages_per_second = 1000\n\
              message_ceiling = 10000000\nsymbol_orders_max = 1000000\nstrategy_orders_max = 10000000\n\
-             notional_minute = \"1000\"\nnotional_day = \"1000\"\ncrossing = \"warn\"\n\
+             notional_minute = \"1000\"\nnotional_day = \"1000\"\ncrossing = \"warn\"\ncrossing_hold_s = 0\n\
              [[strategies]]\nid = \"to-{account}\"\nroutes = [{{ account = {account:?} }}]\n",
         ));
     }

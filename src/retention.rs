@@ -1,0 +1,85 @@
+//! Keeping the database from growing for ever: while the markets are closed the journal's old lines go to files.
+
+use std::time::Duration;
+
+use signalbox_domain::calendar::china_date_time;
+use signalbox_domain::units::{Span, Timestamp};
+use tracing::{error, info};
+
+use crate::store::{ArchiveError, Archived, Store};
+
+/// How often it is looked whether there is something to do.
+const EVERY: Duration = Duration::from_secs(600);
+
+/// What one look moves at most: two hundred thousand lines, in as many small transactions as there are files.
+const FILES_AT_ONCE: u64 = 100;
+
+/// The hours of China's clock in which no market trades that we know of: after the night of the futures and New York until
+/// the first auction, and after Hong Kong's close until the next night.
+const QUIET: [(i64, i64); 2] = [(5 * 60 + 15, 8 * 60 + 45), (16 * 60 + 30, 20 * 60 + 45)];
+
+const US_PER_MINUTE: i64 = 60_000_000;
+
+/// The instant before which lines may go, or none when all stay.
+#[must_use]
+pub fn before(now: Timestamp, keep_days: u32) -> Option<Timestamp> {
+    let days = Span::from_secs(i64::from(keep_days) * 86_400);
+    (keep_days > 0).then(|| Timestamp::from_us(now.us().saturating_sub(days.us())))
+}
+
+/// Does it again and again, for as long as the program runs. What fails is told, and tried again.
+pub async fn keep(store: Store, keep_days: u32, now: impl Fn() -> Timestamp) {
+    loop {
+        let Some(before) = before(now(), keep_days) else { return };
+        if is_quiet(now()) {
+            match store.archive(now(), before, FILES_AT_ONCE).await {
+                Ok(Archived { files: 0, .. }) => {}
+                Ok(Archived { files, lines }) => {
+                    info!(files, lines, "{lines} old lines of the journal went to {files} files");
+                }
+                Err(problem) => {
+                    let error: &dyn std::error::Error = &problem;
+                    error!(error, "the journal's old lines stay where they are");
+                }
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// All of it at once, for a program that does not serve.
+///
+/// # Errors
+/// [`ArchiveError`].
+pub async fn all(store: &Store, now: Timestamp, before: Timestamp) -> Result<Archived, ArchiveError> {
+    store.archive(now, before, u64::MAX).await
+}
+
+fn is_quiet(now: Timestamp) -> bool {
+    let minute = china_date_time(now).1 / US_PER_MINUTE;
+    QUIET.iter().any(|(from, to)| (*from..*to).contains(&minute))
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_domain::calendar::china_instant;
+    use signalbox_domain::units::TradeDate;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_moved_while_a_market_trades() {
+        let day = TradeDate::from_yyyymmdd(20_261_120).expect("a date");
+        let quiet = |hh, mm| is_quiet(china_instant(day, hh, mm, 0));
+        assert!(quiet(5, 15) && quiet(8, 44) && quiet(16, 30) && quiet(20, 44));
+        // New York in winter, the first auction, Hong Kong's last, the night of the futures.
+        assert!(!quiet(4, 59) && !quiet(8, 55) && !quiet(16, 10) && !quiet(21, 0));
+    }
+
+    #[test]
+    fn days_are_counted_back_and_none_means_for_ever() {
+        let now = Timestamp::from_us(1_000 * 86_400_000_000);
+        assert_eq!(before(now, 400), Some(Timestamp::from_us(600 * 86_400_000_000)));
+        assert_eq!(before(now, 0), None);
+    }
+}
