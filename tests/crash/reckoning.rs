@@ -156,18 +156,26 @@ fn orders(state: &State, faults: &mut Vec<String>) {
     faults.extend(filled.keys().map(|id| format!("fills of {id}, which is no order")));
 }
 
-/// Every signal has ended, or has an order that works.
+/// Every signal has ended, has an order that works, or waits for the cash of a sell that does.
 fn signals(state: &State, faults: &mut Vec<String>) {
+    const WORKS: [&str; 2] = ["new", "partially_filled"];
     let mut of_signal: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut selling: HashSet<&str> = HashSet::new();
     for order in &state.orders {
-        of_signal.entry(text(&order["signal_id"])).or_default().push(text(&order["status"]));
+        let status = text(&order["status"]);
+        of_signal.entry(text(&order["signal_id"])).or_default().push(status);
+        if order["side"] == "sell" && WORKS.contains(&status) {
+            selling.insert(text(&order["strategy"]));
+        }
     }
     for signal in &state.signals {
         let (id, status) = (text(&signal["id"]), text(&signal["status"]));
         let orders = of_signal.get(id).map_or(&[][..], Vec::as_slice);
-        let works = orders.iter().any(|status| ["new", "partially_filled"].contains(status));
+        let works = orders.iter().any(|status| WORKS.contains(status));
         let right = match status {
             "working" => works,
+            // Clients that trade for long on a slow machine use up what the accounts have.
+            "waiting" => signal["waiting_for"] == "cash" && selling.contains(text(&signal["strategy"])),
             "done" | "partially_done" | "denied" | "expired" | "canceled" => !works,
             _ => false,
         };
