@@ -5,6 +5,7 @@
 //! doubt, and only evidence from the broker takes it out again: never a timeout, never a guess.
 
 mod books;
+mod cancel;
 mod doubt;
 mod external;
 mod lookup;
@@ -194,9 +195,6 @@ const SENDS_AT_ONCE: u16 = 3;
 /// Ended orders that are remembered for fills that come late. Two generations of so many, or of a day each.
 const ENDED_KEPT: usize = 4_096;
 
-/// Cancels that came before their orders. One strategy step can cancel no more orders than it has just asked for.
-const EARLY_CANCELS_MAX: usize = 65_536;
-
 /// The core of one account.
 #[derive(Debug)]
 pub struct Account {
@@ -224,6 +222,8 @@ pub struct Account {
     finding: BTreeSet<OrderId>,
     /// Lookups whose answer was lost: asked again even if the order has ended meanwhile, for the fills it may have had.
     ask_again: BTreeSet<OrderId>,
+    /// Cancels that were sent more than once, of live orders.
+    insisted: BTreeMap<OrderId, cancel::Insisted>,
     lists: doubt::Lists,
 }
 
@@ -246,6 +246,7 @@ impl Account {
             find_again: None,
             finding: BTreeSet::new(),
             ask_again: BTreeSet::new(),
+            insisted: BTreeMap::new(),
             lists: doubt::Lists::default(),
         }
     }
@@ -482,55 +483,12 @@ impl Account {
         })
     }
 
-    fn cancel(&mut self, at: Timestamp, id: OrderId, reason: &Arc<str>, fx: &mut AccountEffects) {
-        let Some(order) = self.orders.get(&id) else {
-            if self.ended.get(id).is_none() {
-                self.early_cancels.insert(id);
-                if self.early_cancels.len() > EARLY_CANCELS_MAX {
-                    self.early_cancels.pop_first();
-                }
-            }
-            return;
-        };
-        fx.canceling.push(id);
-        let unsent = order.status == OrdStatus::Initialized && order.in_flight.is_none();
-        if !order.cancel_wanted {
-            self.fact(at, id, OrderFact::CancelRequested { reason: reason.clone() }, fx);
-        }
-        if unsent {
-            self.fact(at, id, OrderFact::NeverSent { reason: reason.clone() }, fx);
-        } else {
-            self.send_cancel(at, id, fx);
-        }
-    }
-
     /// A message that nothing holds back: the broker counts it, so it counts, and the next order waits the longer.
     fn count_extra(&mut self, at: Timestamp) {
         self.messages_today += 1;
         self.extra_today += 1;
         self.pace.refill(at);
         self.pace.sent(at);
-    }
-
-    /// A cancel goes out when the broker knows the order and no other request for it is under way. It waits for no pace
-    /// and needs no permission: risk never blocks a cancel.
-    fn send_cancel(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
-        let Some(order) = self.orders.get(&id) else { return };
-        // What is in doubt may be another's order by its number: the cancel follows when it is not.
-        let sure = order.in_flight.is_none() && !order.in_doubt;
-        // Nor is there anything to cancel once the broker's day is over: its next lists end the order.
-        if order.cancel_wanted && sure && is_working(order) && !self.is_of_the_past(at, order) {
-            self.send_cancel_now(at, id, fx);
-        }
-    }
-
-    fn send_cancel_now(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
-        if let Some(order) = self.orders.get(&id) {
-            let broker_order_id = order.broker_order_id.as_ref().map(|no| self.shown(no));
-            self.count_extra(at);
-            self.fact(at, id, OrderFact::CancelSending, fx);
-            fx.broker.push(BrokerRequest::Cancel { order: id, broker_order_id });
-        }
     }
 
     fn report(
@@ -573,11 +531,7 @@ impl Account {
                         self.send_cancel(at, id, fx);
                         return;
                     }
-                    // It still works, so the cancel whose answer was lost has not come through. A cancel can be sent
-                    // again: two of them end no more than one order.
-                    if order.in_doubt && in_flight == Some(InFlight::Cancel) {
-                        self.send_cancel_now(at, id, fx);
-                    }
+                    self.cancel_again(at, id, fx);
                     return;
                 }
                 // It has a number, and nobody doubts it: a terminal may show another one since.
@@ -766,6 +720,7 @@ impl Account {
             && let Some(order) = self.orders.remove(&id)
         {
             self.ended.put(order);
+            self.insisted.remove(&id);
         }
         fx.events.push(Event::Order { account: self.conf.id.clone(), order: id, fact });
         fx.rows.push(Row::Order(snapshot.clone()));

@@ -97,7 +97,7 @@ impl DoubtConf {
     }
 }
 
-/// Why a doubt is a person's. R1 to R13 of the reliability design, and what lies before them.
+/// Why a doubt is a person's. R1 to R13 of the reliability design, and what lies before and after them.
 #[derive(
     Debug,
     Clone,
@@ -143,6 +143,8 @@ pub enum ParkReason {
     DayOver,
     /// R13: worth too much to be bound by its looks.
     TooValuable,
+    /// Its cancel was sent again and again, and the order works on.
+    CancelUnanswered,
 }
 
 impl ParkReason {

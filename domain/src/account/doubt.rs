@@ -368,10 +368,8 @@ impl Account {
             return;
         }
         if works(row) {
-            // It still works, and the read is younger than the cancel whose answer was lost: the cancel did not come
-            // through. Two cancels end no more than one order.
             if order.in_doubt && order.in_flight == Some(InFlight::Cancel) && snapshot.began >= order.updated_at {
-                self.send_cancel_now(at, id, fx);
+                self.cancel_again(at, id, fx);
             } else {
                 self.doubt_what_was_said(at, id, snapshot, fx);
             }

@@ -121,6 +121,31 @@ fn f24_a_cancel_whose_answer_is_lost_is_settled_by_the_order_as_it_is_listed() {
 }
 
 #[test]
+fn f24_a_cancel_that_is_never_answered_is_not_repeated_without_end() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.list_tagged("N1", order, 200);
+    bench.pass(20);
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    let mut sent = 0;
+    for _ in 0..300 {
+        if bench.cancels() > sent {
+            sent = bench.cancels();
+            bench.lose(order);
+        }
+        bench.pass(1);
+    }
+    assert_eq!(bench.parked(order), Some(ParkReason::CancelUnanswered));
+    assert!((3..=8).contains(&sent), "{sent} cancels");
+    // What the list shows in the end needs no person.
+    let row = &mut bench.lists.orders[0];
+    (row.canceled_qty, row.status) = (row.qty, ListedStatus::Canceled);
+    bench.pass(65);
+    assert_eq!(bench.status(order), "canceled");
+}
+
+#[test]
 fn f27_an_unknown_word_for_canceled_is_read_by_its_numbers() {
     let mut bench = Bench::at(Level::L2);
     let order = bench.buy(200);

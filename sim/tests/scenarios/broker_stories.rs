@@ -57,6 +57,44 @@ stories! {
            -> a: cash 100000.00 reserved 0.00
     ";
 
+    a_cancel_that_is_never_answered_is_sent_again_ever_more_slowly_and_is_a_persons_in_the_end: "
+        09:31 S1 buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+        09:31 broker S1.1 accepted
+           -> S1.1 accepted
+        09:32:00 cancel S1
+           -> a: cancel S1.1
+        09:32:01 broker S1.1 lost
+           -> S1.1 in doubt
+           -> alarm: S1.1 is in doubt
+           -> a: find S1.1
+        09:32:01 broker S1.1 accepted
+           -> a: cancel S1.1
+        09:32:02 broker S1.1 lost
+           -> S1.1 in doubt
+           -> alarm: S1.1 is in doubt
+           -> a: find S1.1
+        09:32:02 broker S1.1 accepted
+        09:32:03
+           -> a: find S1.1
+        09:32:03 broker S1.1 accepted
+           -> a: cancel S1.1
+        09:32:04 broker S1.1 lost
+           -> S1.1 in doubt
+           -> alarm: S1.1 is in doubt
+           -> a: find S1.1
+        09:32:04 broker S1.1 accepted
+        09:32:06
+        09:34:02
+           -> a: find S1.1
+        09:34:02 broker S1.1 accepted
+           -> S1.1 parked: cancel_unanswered
+           -> alarm: S1.1 is parked
+        09:35:00 broker S1.1 canceled
+           -> S1.1 canceled
+           -> S1 canceled
+    ";
+
     a_fill_that_is_reported_twice_counts_once: "
         09:31 S1 buy 200 600000.SH @ 10.00
            -> a: submit S1.1 buy 200 @ 10.00
