@@ -24,6 +24,10 @@ impl Account {
             if self.lists.claims.get(&key).is_some_and(|owner| *owner != id) || self.lists.external.contains_key(&key) {
                 return false;
             }
+            if order.broker_order_id.as_ref().is_some_and(|before| before != no) {
+                // What it had was another's: whose it is may say so now.
+                self.lists.claims.retain(|_, owner| *owner != id);
+            }
             self.lists.claims.insert(key, id);
         }
         if self.reads() {
@@ -37,13 +41,15 @@ impl Account {
         true
     }
 
-    /// A person has seen whose number it is: an order that has ended without a fill, and has it by the broker's word alone,
-    /// lets go of it.
+    /// A person has seen whose number it is: an order without a fill that has ended, or is in doubt itself, and has it by
+    /// the broker's word alone, lets go of it.
     pub(super) fn yields(&mut self, at: Timestamp, id: OrderId, no: &BrokerOrderId) -> bool {
         let Some(order) = self.orders.get(&id) else { return false };
         let key = (self.claims_on(at, order), no.clone());
         let Some(owner) = self.lists.claims.get(&key) else { return false };
-        let empty = self.ended.get(*owner).is_some_and(|owner| owner.sent_cum().is_zero());
+        let doubted = |order: &&Order| order.in_doubt && order.in_flight.is_none();
+        let owns = self.ended.get(*owner).or_else(|| self.orders.get(owner).filter(doubted));
+        let empty = owns.is_some_and(|owner| owner.sent_cum().is_zero());
         let yields = empty && !self.lists.vouched.contains(owner);
         if yields {
             self.lists.claims.remove(&key);
@@ -79,7 +85,10 @@ impl Account {
     /// Which order has which number of the day.
     pub(super) fn claims_of(&self, date: TradeDate) -> HashMap<BrokerOrderId, OrderId> {
         let own = self.of_day(date).filter(|order| !self.lists.misread.contains(&order.id()));
-        own.filter_map(|order| Some((order.broker_order_id.clone()?, order.id()))).collect()
+        let numbered = own.filter_map(|order| Some((order.broker_order_id.clone()?, order.id())));
+        // One that let go of its number still bears it.
+        let owner = |no: &BrokerOrderId| self.lists.claims.get(&(date, no.clone()));
+        numbered.filter(|(no, id)| owner(no).is_none_or(|owner| owner == id)).collect()
     }
 
     fn of_day(&self, date: TradeDate) -> impl Iterator<Item = &Order> {

@@ -76,6 +76,32 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
+fn numbers_that_the_broker_mixed_up_are_put_right_one_after_the_other() {
+    for (first, dies) in [(0, false), (1, false), (0, true), (1, true)] {
+        let mut bench = Bench::at(Level::L1);
+        let orders = [bench.buy(100), bench.signal(Side::Sell, 200, Some(101_000))];
+        bench.list("N1", Side::Buy, 100, 100_000);
+        bench.list("N2", Side::Sell, 200, 101_000);
+        // Each was told the other's number; the rows show it.
+        bench.say(orders[0], Report::Accepted { broker_order_id: no("N2") });
+        bench.say(orders[1], Report::Accepted { broker_order_id: no("N1") });
+        bench.pass(61);
+        assert_eq!(orders.map(|order| bench.status(order)), ["parked", "parked"]);
+        if dies {
+            bench.desk.restart();
+        }
+        for n in [first, 1 - first] {
+            assert_eq!(bench.resolve(orders[n], Resolution::Bind(no(["N1", "N2"][n]))), Ok(()), "{n} after {first}");
+        }
+        bench.tell(AccountInput::Connected);
+        bench.trade("N1", 100, 100_000);
+        bench.trade("N2", 200, 101_000);
+        bench.pass(70);
+        assert_eq!(orders.map(|order| bench.status(order)), ["filled", "filled"]);
+    }
+}
+
+#[test]
 fn a_late_answer_of_the_broker_ends_a_park_by_itself() {
     let (mut bench, order) = parked();
     bench.say(order, Report::Accepted { broker_order_id: no("N1") });
