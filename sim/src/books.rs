@@ -62,12 +62,15 @@ impl Truth<'_> {
         let unsent = order.sent_qty().is_zero();
         must!(!unsent || theirs.is_empty(), "order {id} was netted as a whole and is at the broker");
         must!(theirs.len() <= 1, "order {id} is {} orders at the broker", theirs.len());
+        // Without marks nobody could tell it from what a person did at the same moment. What came of itself, late, is a
+        // row that nobody sent: the holdings are told of it.
+        let account = self.accounts.get(order.terms.account.as_str());
+        if self.level(&order.terms.account) == Level::L1
+            && account.is_some_and(|acc| is_twin_of_hand(order, &acc.orders))
+        {
+            return Ok(());
+        }
         let Some((_, there)) = here else {
-            let account = self.accounts.get(order.terms.account.as_str());
-            let by_hand = account.is_some_and(|acc| is_twin_of_hand(order, &acc.orders));
-            if self.level(&order.terms.account) == Level::L1 && by_hand {
-                return Ok(()); // without marks nobody could tell it from what a person did at the same moment
-            }
             must!(
                 order.sent_cum().is_zero() && order.status != OrdStatus::New,
                 "order {id} counts as {:?}, and the broker never had it",

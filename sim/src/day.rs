@@ -28,7 +28,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Level, ReadFailed, R
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, InstallationTag, OrderId, SignalId};
 use signalbox_domain::market::Market;
-use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, Side, TimeInForce};
+use signalbox_domain::order::{InFlight, OrdStatus, OrdType, Order, OrderTerms, Side, TimeInForce};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::reconcile::DoubtConf;
 use signalbox_domain::reconcile::exception::ExceptionKind;
@@ -96,6 +96,11 @@ enum Happening {
     Decide,
     Transfer,
     Hand,
+    /// Somebody sees no answer to an order, and does something about it by hand.
+    HandBeside {
+        account: usize,
+        order: Arc<OrderTerms>,
+    },
     Kill(bool),
     Cancel,
     Crash,
@@ -130,6 +135,7 @@ struct Day {
     order: ChaCha8Rng,
     time: ChaCha8Rng,
     wishes: ChaCha8Rng,
+    hands: ChaCha8Rng,
     /// The last prices, in ten-thousandths.
     last: [i64; 3],
     tally: Tally,
@@ -217,6 +223,7 @@ impl Day {
             order: stream(seed, 4),
             time: stream(seed, 5),
             wishes: stream(seed, 7),
+            hands: stream(seed, 9),
             last: [100_000; 3],
             tally: Tally { days: 1, ..Tally::default() },
         };
@@ -451,6 +458,7 @@ impl Day {
             Happening::Decide => self.decide(),
             Happening::Transfer if self.troubled => self.transfer(),
             Happening::Hand if self.troubled => self.by_hand(),
+            Happening::HandBeside { account, order } if self.troubled => self.by_hand_beside(account, &order),
             Happening::Kill(halt) => {
                 let state = if halt { TradingState::Halted } else { TradingState::Active };
                 self.set_trading_state(state);

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn read_args() -> Result<Option<Args>, String> {
-    let mut args = Args { days: 3_000, worlds: 30_000, seed: 1, bugs: Vec::new() };
+    let mut args = Args { days: 10_000, worlds: 30_000, seed: 1, bugs: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || words.next().and_then(|n| n.parse().ok()).ok_or(format!("{word} needs a number"));

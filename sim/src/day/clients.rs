@@ -188,10 +188,37 @@ impl Day {
             qty: Qty::new(100),
             px: Price::from_e4(100_000),
         };
+        self.at_the_terminal(control);
+    }
+
+    fn at_the_terminal(&mut self, control: Control) {
         let at = self.now;
         if self.line.broker(|broker| broker.control(at, control)).is_ok() {
             self.met("trade by hand");
         }
+    }
+
+    /// Where people trade by hand, half of the orders that seem to hang have one of theirs beside them soon.
+    pub(super) fn somebody_sees(&mut self, account: usize, order: Arc<OrderTerms>) {
+        if self.faults.has(Trouble::ByHand) && self.hands.next_u32().is_multiple_of(2) {
+            let ms = u64::from(self.hands.next_u32() % 20_000);
+            self.soon(ms, Happening::HandBeside { account, order });
+        }
+    }
+
+    /// Of the same symbol; sometimes the other side, another quantity or another price.
+    pub(super) fn by_hand_beside(&mut self, account: usize, order: &OrderTerms) {
+        let other_side = if order.side == Side::Buy { Side::Sell } else { Side::Buy };
+        let dice = self.hands.next_u32();
+        let px = order.limit_price.unwrap_or(Price::from_e4(100_000));
+        let control = Control::Manual {
+            account: ACCOUNTS[account].to_owned(),
+            symbol: order.symbol,
+            side: if dice.is_multiple_of(3) { other_side } else { order.side },
+            qty: if (dice / 3).is_multiple_of(2) { order.qty } else { Qty::new(100) },
+            px: if (dice / 6).is_multiple_of(2) { px } else { Price::from_e4(px.e4() - 100) },
+        };
+        self.at_the_terminal(control);
     }
 
     pub(super) fn set_trading_state(&mut self, state: TradingState) {

@@ -61,7 +61,14 @@ impl Day {
                         vec![BrokerReport { order: request.order(), what: Report::Lost { cause: why.into() } }]
                     }
                 };
+                let lost = reports.iter().any(|r| matches!(r.what, Report::Lost { .. }));
                 let submit = matches!(request, BrokerRequest::Submit { .. }) && unasked.is_none();
+                if let BrokerRequest::Submit { terms, .. } = &request
+                    && lost
+                {
+                    self.somebody_sees(n, terms.clone());
+                }
+                let session = &mut self.sessions[n];
                 session.asked = (fate == Fate::Lost && unasked.is_none()).then_some(request);
                 self.may_come_late(n);
                 let ghost = submit && self.faults.has(Trouble::Ghosts);
@@ -69,7 +76,7 @@ impl Day {
                     let ms = 90_000 + u64::from(self.network.next_u32() % 300_000);
                     self.soon(ms, Happening::Late { account: n, request });
                 }
-                if reports.iter().any(|r| matches!(r.what, Report::Lost { .. })) {
+                if lost {
                     self.met("answer lost");
                 }
                 (self.line.took_ms(), Happening::Answered { account: n, life, reports })
