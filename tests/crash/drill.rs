@@ -17,7 +17,7 @@ use signalbox::people::Role;
 use signalbox::system::{ClockStart, Signalbox};
 use signalbox_actors::desk::Planted;
 use signalbox_domain::ids::{AccountId, StrategyId};
-use signalbox_domain::units::Timestamp;
+use signalbox_domain::units::{Money, Timestamp};
 
 use crate::Dice;
 use crate::driver::{Driver, SYMBOL};
@@ -202,6 +202,8 @@ fn under_drill() {
         let mut settings = Settings::demo().unwrap();
         settings.data_dir = folder.clone().into();
         settings.people.folder = folder.into();
+        // The slower the machine, the longer the clients trade; what they have shall not run out.
+        settings.accounts.iter_mut().for_each(|account| account.cash = Money::from_units(1_000_000_000));
         let start = ClockStart::At { start: TEN_O_CLOCK, speed: 1 };
         let system = Signalbox::build(settings, start).await.unwrap();
         let password = SecretString::from(PASSWORD);
