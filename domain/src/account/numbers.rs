@@ -97,18 +97,21 @@ impl Account {
 
     /// A read in our numbers, with what the terminal called otherwise.
     pub(super) fn in_our_numbers(&mut self, snapshot: Arc<Snapshot>) -> (Arc<Snapshot>, Renumbered) {
+        let date = snapshot.trade_date;
         let visible =
             |o: &&Order| o.first_fill_at.is_some_and(|at| at.plus(self.conf.doubt.visibility) <= snapshot.began);
-        let of_day =
-            self.orders.values().chain(self.ended.iter()).filter(|o| self.broker_day(o) == snapshot.trade_date);
-        let traded: Vec<(&Order, &BrokerOrderId)> =
-            of_day.filter(visible).filter_map(|order| Some((order, order.broker_order_id.as_ref()?))).collect();
-        for (order, no) in traded {
-            self.lists.seen.traded(snapshot.trade_date, order, no);
+        // What was acknowledged a day late may stand in the lists of either day.
+        let sure = |o: &&Order| o.approval.trade_date == date && self.broker_day(o) == date;
+        let of_day = self.orders.values().chain(self.ended.iter()).filter(sure).filter(visible);
+        let numbered = of_day.filter_map(|order| {
+            let tag: Option<Arc<str>> = self.tag(order.id()).map(Into::into);
+            Some((order, order.broker_order_id.as_ref()?, tag))
+        });
+        for (order, no, tag) in numbered.collect::<Vec<_>>() {
+            self.lists.seen.traded(date, order, no, tag);
         }
         let by_tag = self.renumbered_by_tag(&snapshot);
         let snapshot = if by_tag.is_empty() { snapshot } else { Arc::new(with_numbers(&snapshot, &by_tag)) };
-        let date = snapshot.trade_date;
         let external = |no: &BrokerOrderId| self.lists.external.contains_key(&(date, no.clone()));
         let (snapshot, mut renumbered) = translated(snapshot, &self.lists.seen, external);
         for (shown, ours) in by_tag {

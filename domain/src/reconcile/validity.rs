@@ -118,7 +118,7 @@ impl SeenRows {
     }
 
     /// An order of ours that has traded on the day exists, whether it was listed or not.
-    pub fn traded(&mut self, date: TradeDate, order: &Order, no: &BrokerOrderId) {
+    pub fn traded(&mut self, date: TradeDate, order: &Order, no: &BrokerOrderId, tag: Option<Arc<str>>) {
         let terms = &order.terms;
         if self.date.is_none_or(|known| known <= date) {
             self.begin(date);
@@ -127,7 +127,7 @@ impl SeenRows {
                 side: terms.side,
                 qty: order.sent_qty(),
                 listed: None,
-                tag: None,
+                tag,
                 cum_qty: Qty::ZERO,
                 first_at: order.updated_at,
             });
@@ -177,7 +177,10 @@ impl Seen {
 
     /// Whether it is the same in everything by which rows are told apart, their numbers aside.
     pub(super) fn is_exactly(&self, row: &ListedOrder) -> bool {
-        self.is(row) && self.listed.is_none_or(|listed| listed == (row.px, row.at))
+        let tags = self.tag.as_ref().zip(row.tag.as_ref());
+        self.is(row)
+            && self.listed.is_none_or(|listed| listed == (row.px, row.at))
+            && tags.is_none_or(|(ours, shown)| ours == shown)
     }
 }
 

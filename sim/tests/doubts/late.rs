@@ -109,6 +109,34 @@ fn an_order_that_was_open_over_night_ends_with_the_first_lists_of_the_next_day()
 }
 
 #[test]
+fn the_row_of_another_order_is_not_taken_for_one_that_was_acknowledged_a_day_late() {
+    let mut bench = Bench::at(Level::L4);
+    let late = bench.buy(200);
+    bench.lose(late);
+    bench.desk.restart();
+    let day = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+    bench.lists.trade_date = day;
+    bench.desk.set_clock(china_instant(day, 9, 31, 0));
+    bench.desk.start_day();
+    bench.tell(AccountInput::Connected);
+    bench.say(late, Report::Accepted { broker_order_id: no("N1") });
+    let (exec_id, at) = (ExecId("E1".into()), bench.desk.at);
+    bench.say(late, Report::Filled { exec_id, qty: Qty::new(200), px: Price::from_e4(100_000), at });
+    bench.lists.positions[0].qty += Qty::new(200);
+    // It stands in the lists of the day before. An order of today looks the same.
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N2") });
+    bench.pass(15);
+    bench.list_tagged("N2", order, 200);
+    bench.trade("N2", 200, 100_000);
+    bench.pass(90);
+    let of = |id| (bench.status(id), bench.order(id).cum_qty, bench.order(id).broker_order_id);
+    assert_eq!(of(late), ("filled", Qty::new(200), Some(no("N1"))));
+    assert_eq!(of(order), ("filled", Qty::new(200), Some(no("N2"))));
+    assert!(!bench.open().contains(&"reads".to_owned()), "{:?}", bench.open());
+}
+
+#[test]
 fn f28_trades_by_hand_that_look_the_same_may_stand_for_each_other_under_new_numbers() {
     let mut bench = Bench::at(Level::L1);
     for number in ["X7", "X8"] {
