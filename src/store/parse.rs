@@ -21,7 +21,7 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, journal, orders, parents, registry,
+    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, journal, orders, parents, registry,
     risk_limits, risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
@@ -272,6 +272,11 @@ pub(super) fn limits(model: &risk_limits::Model) -> Parsed<LimitFact> {
 
 pub(super) fn warning(model: &risk_warnings::Model) -> Parsed<LimitWarning> {
     json("warning", &model.body)
+}
+
+pub(super) fn corporate_action(model: &corporate_actions::Model) -> Parsed<(AccountId, BookedAction, Timestamp)> {
+    let booked = json("corporate action", &model.body)?;
+    Ok((account_id(&model.account)?, booked, Timestamp::from_us(model.at_us)))
 }
 
 pub(super) fn equity_mark(model: &equity_marks::Model) -> Parsed<EquityMark> {

@@ -1,6 +1,9 @@
 //! A day starts on which shares go ex: what they bring is booked, once, and a broker that books it at another moment is
 //! not contradicted.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
