@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use signalbox_domain::event::Scope;
 use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::{Book, ContractBook, Day, Entry};
+use signalbox_domain::ledger::{Book, BookedAction, ContractBook, Day, Entry};
 use signalbox_domain::netting::Netted;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent, Wait};

@@ -4,7 +4,7 @@ use super::*;
 use crate::cases;
 use crate::units::Timestamp;
 
-const SHIPPED: &str = include_str!("../../../conf/corporate_actions/cn_corporate_actions.csv");
+const SHIPPED: &str = include_str!("../../../conf/instruments/cn_corporate_actions.csv");
 
 fn shipped() -> CorporateActions {
     CorporateActions::parse(SHIPPED).expect("the table that comes with the program")

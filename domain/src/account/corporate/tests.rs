@@ -16,7 +16,7 @@ use crate::tables::Tables;
 use crate::units::Price;
 use crate::view::TradingStates;
 
-const TABLE: &str = include_str!("../../../../conf/corporate_actions/cn_corporate_actions.csv");
+const TABLE: &str = include_str!("../../../../conf/instruments/cn_corporate_actions.csv");
 
 fn day(text: &str) -> TradeDate {
     TradeDate::parse(text).expect("a day")
