@@ -202,7 +202,10 @@ impl Signalbox {
         }
         let hours = facts::shared(&settings.data_dir, &settings.futures)?;
         let newest = hours.actions.iter().map(|action| action.ex_date).max();
-        info!("{} corporate actions are known, the last on {newest:?}: what goes ex later is booked if its row is imported", hours.actions.len());
+        info!(
+            "{} corporate actions are known, the last on {newest:?}: what goes ex later is booked if its row is imported",
+            hours.actions.len()
+        );
         let root = boot(Boot {
             clock: clock.clone(),
             journal: Arc::new(store.clone()),

@@ -41,11 +41,7 @@ pub fn load(data_dir: &Path) -> Result<CorporateActions, ActionsImportError> {
 ///
 /// # Errors
 /// [`ActionsImportError`]; nothing is changed then.
-pub fn import(
-    data_dir: &Path,
-    files: &[PathBuf],
-    calendar: &Calendar,
-) -> Result<CorporateActions, ActionsImportError> {
+pub fn import(data_dir: &Path, files: &[PathBuf], calendar: &Calendar) -> Result<CorporateActions, ActionsImportError> {
     let (path, mut own) = stored(data_dir)?;
     for file in files {
         let text = fs::read_to_string(file).map_err(|e| ActionsImportError::Io(file.clone(), e))?;
@@ -56,14 +52,16 @@ pub fn import(
         let odd = |date: TradeDate| calendar.covers(date) && !calendar.is_trading_day(date);
         if let Some(action) = new.iter().find(|action| odd(action.ex_date)) {
             let (symbol, ex_date) = (action.symbol, action.ex_date);
-            let of = |line: &str| Symbol::parse(key(line).0) == Ok(symbol) && TradeDate::parse(key(line).1) == Some(ex_date);
+            let of =
+                |line: &str| Symbol::parse(key(line).0) == Ok(symbol) && TradeDate::parse(key(line).1) == Some(ex_date);
             let line = text.lines().position(of).map_or(0, |index| index + 1);
             return Err(ActionsImportError::NoTradingDay { file: file.clone(), line, symbol, ex_date });
         }
         own = over(&own, &text);
     }
     let failed = |e| ActionsImportError::Io(path.clone(), e);
-    let known = CorporateActions::parse(&over(SHIPPED, &own)).map_err(|e| ActionsImportError::Table(path.clone(), e))?;
+    let known =
+        CorporateActions::parse(&over(SHIPPED, &own)).map_err(|e| ActionsImportError::Table(path.clone(), e))?;
     fs::create_dir_all(data_dir.join(FOLDER)).map_err(failed)?;
     // A start that meets half a file would refuse to trade.
     let draft = path.with_extension("csv.draft");
@@ -140,7 +138,8 @@ mod tests {
     #[test]
     fn a_table_that_is_wrong_changes_nothing_and_is_told_with_its_line() {
         let data = tempfile::tempdir().unwrap();
-        let refuse = |rows: &str| bring(data.path(), &format!("600519.SH,2025-06-26,276.73,0,0,0,0\n{rows}")).unwrap_err();
+        let refuse =
+            |rows: &str| bring(data.path(), &format!("600519.SH,2025-06-26,276.73,0,0,0,0\n{rows}")).unwrap_err();
         assert_eq!(refuse("600519.SH,2025-06-27,x,0,0,0,0"), "data/new.csv: line 3: cash_per10 is \"x\"");
         assert_eq!(
             refuse("600519.SH,2025-06-28,1,0,0,0,0"),
@@ -149,7 +148,9 @@ mod tests {
         let file = data.path().join("other.csv");
         fs::write(&file, "symbol,ex_date\n").unwrap();
         let calendar = Calendar::parse(include_str!("../../conf/calendars/cn_a_share_trading_days.csv")).unwrap();
-        assert!(import(data.path(), &[file], &calendar).unwrap_err().to_string().contains("is not \"symbol,ex_date,cash"));
+        assert!(
+            import(data.path(), &[file], &calendar).unwrap_err().to_string().contains("is not \"symbol,ex_date,cash")
+        );
         assert!(!data.path().join(FOLDER).exists());
     }
 }

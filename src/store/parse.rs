@@ -21,8 +21,8 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, journal, orders, parents, registry,
-    risk_limits, risk_warnings, signals, strategies, trading_states,
+    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, journal, orders,
+    parents, registry, risk_limits, risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 

@@ -19,8 +19,8 @@ use signalbox_domain::row::AccountRow;
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 
 use super::entity::{
-    accounts, books, contract_books, corporate_actions, exceptions, journal, orders, parents, registry, signals, strategies,
-    trading_states,
+    accounts, books, contract_books, corporate_actions, exceptions, journal, orders, parents, registry, signals,
+    strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, limits, parse};

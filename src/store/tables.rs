@@ -6,8 +6,8 @@ use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
 use super::entity::{
-    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, orders, parents, registry, risk_limits,
-    risk_warnings, signals, strategies, trading_states,
+    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, orders, parents,
+    registry, risk_limits, risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};

@@ -22,8 +22,7 @@ fn options(begins: Timestamp) -> Options {
 
 /// 1,000 shares of a strategy and five that nobody claims.
 async fn join(app: &TestApp, admin: &str) {
-    let csv =
-        format!("strategy,symbol,quantity,cost,entry_date\nsmall-cap,{PUFA},1000,15,\nEXTERNAL,{PUFA},5,15,\n");
+    let csv = format!("strategy,symbol,quantity,cost,entry_date\nsmall-cap,{PUFA},1000,15,\nEXTERNAL,{PUFA},5,15,\n");
     let body = json!({ "account": "paper-a", "csv": csv, "note": "joined" });
     let done = app.call("POST", "/v1/books/import", admin, body).await;
     assert_eq!(done.status, 200, "{done:?}");

@@ -651,7 +651,9 @@ impl Account {
                     fx.alarms.push(Alarm::Break { what: format!("{differs:?}") });
                 }
                 let text = match class {
-                    BreakClass::CorporateAction => "a share went ex: the broker has booked it at another moment, or otherwise",
+                    BreakClass::CorporateAction => {
+                        "a share went ex: the broker has booked it at another moment, or otherwise"
+                    }
                     _ => "books and broker differ",
                 };
                 let evidence = Evidence { text: text.into(), differs: Some(differs.clone()), ..self.evidence() };

@@ -136,7 +136,7 @@ fn account(lists: bool, table: &str) -> Account {
 }
 
 #[test]
-fn what_goes_ex_is_booked_once_however_often_the_day_starts_and_the_process_does() {
+fn f61_what_goes_ex_is_booked_once_however_often_the_day_starts_and_the_process_does() {
     let mut desk = Desk::on("2011-06-02", false);
     assert_eq!(desk.held(), (1_000, 5));
     desk.start_day("2011-06-03");
@@ -170,7 +170,7 @@ fn what_an_account_opens_with_on_the_day_is_counted_with_it() {
 }
 
 #[test]
-fn a_broker_that_books_it_a_day_later_is_not_contradicted_and_nothing_is_frozen() {
+fn f61_a_broker_that_books_it_a_day_later_is_not_contradicted_and_nothing_is_frozen() {
     let mut desk = Desk::on("2011-06-02", true);
     desk.start_day("2011-06-03");
     // Books 1,306 and 10,160.80: the broker still has what was there before.
@@ -190,7 +190,7 @@ fn a_broker_that_books_it_a_day_later_is_not_contradicted_and_nothing_is_frozen(
 }
 
 #[test]
-fn another_difference_on_the_ex_date_is_as_unexplained_as_ever() {
+fn f61_another_difference_on_the_ex_date_is_as_unexplained_as_ever() {
     let mut desk = Desk::on("2011-06-02", true);
     desk.start_day("2011-06-03");
     assert_eq!(desk.differ(1_105, 1_016_080), [BreakClass::Unexplained]);
@@ -203,7 +203,7 @@ fn another_difference_on_the_ex_date_is_as_unexplained_as_ever() {
 }
 
 #[test]
-fn a_row_that_comes_too_late_is_told_and_explains_what_the_broker_has_more() {
+fn f61_a_row_that_comes_too_late_is_told_and_explains_what_the_broker_has_more() {
     let none = format!("{}\n", CorporateActions::HEADER);
     let mut desk = Desk::with("2011-06-02", true, &none);
     // Bought by us, so that it is known to be from before.

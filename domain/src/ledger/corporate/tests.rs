@@ -6,8 +6,10 @@ use super::*;
 use crate::cases;
 use crate::ids::AccountId;
 use crate::ledger::{Mark, OpeningHolding};
+use crate::quote::Quote;
 use crate::symbol::Symbol;
 use crate::units::{Price, Ratio, Timestamp, TradeDate};
+use crate::view::{Quotes, equity};
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", StrategyId::EXTERNAL];
 
@@ -163,6 +165,33 @@ fn the_highest_price_of_before_is_in_prices_of_after_and_late_prices_of_before_d
     assert_eq!((entry.high, entry.low), (Some(Price::from_e4(114_154)), Some(Price::from_e4(104_846))));
     // A price that is told after the close is from before the ex-date.
     let told = china_instant(day("2011-06-02"), 15, 0, 3);
-    let seen = |_, since| (told >= since).then(|| [Price::from_e4(137_900); 3].into()).map(|[a, b, c]: [Price; 3]| (a, b, c));
+    let seen =
+        |_, since| (told >= since).then(|| (Price::from_e4(137_900), Price::from_e4(137_900), Price::from_e4(137_900)));
     assert!(ledger.marks(false, seen).is_empty());
+}
+
+#[test]
+fn an_account_is_worth_as_much_in_the_evening_before_as_at_the_close() {
+    let mut ledger = ledger(&[1_000], 150_000, 137_900);
+    let mut quotes = Quotes::default();
+    let last = |px, at| Quote {
+        symbol: symbol(),
+        last: Price::from_e4(px),
+        bid: None,
+        ask: None,
+        bid_size: None,
+        ask_size: None,
+        volume: None,
+        prev_close: None,
+        at,
+    };
+    quotes.put(last(137_900, china_instant(day("2011-06-02"), 15, 0, 0)));
+    assert_eq!(equity(&ledger, &quotes), Money::from_units(1_000 + 13_790));
+    let booked = ledger.entitled(&action(1_600_000, 3_000_000, 0)).expect("it is held");
+    ledger.go_ex(&booked);
+    ledger.start_day(day("2011-06-03"));
+    // 160.00 and 1,300 at 10.4846.
+    assert_eq!(equity(&ledger, &quotes), Money::parse("14789.98").expect("money"));
+    quotes.put(last(104_800, china_instant(day("2011-06-03"), 9, 30, 0)));
+    assert_eq!(equity(&ledger, &quotes), Money::parse("14784").expect("money"));
 }
