@@ -13,8 +13,8 @@ use signalbox::clock::{SystemClock, WallClock as _};
 use signalbox::conf::{BrokerSettings, Settings};
 use signalbox::demo::{feed, signals, summary};
 use signalbox::market::calendars::{ALARM_DAYS, Calendars, Reach};
-use signalbox::market::instruments;
 use signalbox::market::prints::RecordedDay;
+use signalbox::market::{corporate, instruments};
 use signalbox::people::Role;
 use signalbox::replay::{self, Proof, Rows};
 use signalbox::retention;
@@ -25,6 +25,7 @@ use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox::telemetry::Told;
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::calendar::{china_date_time, china_instant};
+use signalbox_domain::corporate::CorporateAction;
 use signalbox_domain::units::Timestamp;
 use tracing::{error, info, warn};
 
@@ -90,6 +91,11 @@ enum Command {
     Instruments {
         #[command(subcommand)]
         what: Tradable,
+    },
+    /// Which shares go ex and what they bring: dividends, bonus shares, splits of funds.
+    Actions {
+        #[command(subcommand)]
+        what: Actions,
     },
     /// How large the database is and which of its tables, how fast it grows, and what of the journal could be archived.
     Storage {
@@ -219,6 +225,30 @@ enum Tradable {
 }
 
 #[derive(Debug, Subcommand)]
+enum Actions {
+    /// How many are known and up to when, or those whose symbol has the text in it.
+    Show {
+        text: Option<String>,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Check tables and keep their rows for the next start, with the columns of cn_corporate_actions.csv. A row replaces what
+    /// was known of its symbol and ex-date; one of nothing but zeros takes it back.
+    Import {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[arg(long)]
+        conf: Option<PathBuf>,
+        /// The folder of the demonstration, or another one than configured.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum User {
     /// Create a user; the password is read from SIGNALBOX_PASSWORD.
     Add {
@@ -287,6 +317,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Calendars { what } => calendars(what),
         Command::Instruments { what } => tradable(what),
+        Command::Actions { what } => actions(what),
         Command::Storage { conf, data } => {
             let keep_days = Settings::load(conf.as_deref())?.journal_keep_days;
             storage(&store_conf(conf, data)?, keep_days).await
@@ -440,6 +471,28 @@ fn tradable(what: Tradable) -> anyhow::Result<()> {
     for (board, count) in boards {
         println!("{board}: {count}");
     }
+    Ok(())
+}
+
+fn actions(what: Actions) -> anyhow::Result<()> {
+    let (known, text) = match what {
+        Actions::Show { text, conf, data } => (corporate::load(&data_folder(conf, data)?)?, text),
+        Actions::Import { files, conf, data } => {
+            let folder = data_folder(conf, data)?;
+            let known = corporate::import(&folder, &files, &Calendars::load(&folder)?.mainland)?;
+            println!("they hold from the next start on; books of a day that has begun are not changed by them");
+            (known, None)
+        }
+    };
+    if let Some(text) = text {
+        for one in known.iter().filter(|one| one.symbol.as_str().contains(&*text)) {
+            let CorporateAction { symbol, ex_date, cash, bonus, transfer, rights, rights_price } = one;
+            println!("{symbol},{ex_date},{cash},{bonus},{transfer},{rights},{rights_price}");
+        }
+        return Ok(());
+    }
+    let last = known.iter().map(|one| one.ex_date).max();
+    println!("{} corporate actions, the last on {}", known.len(), last.map_or("-".to_owned(), |date| date.to_string()));
     Ok(())
 }
 

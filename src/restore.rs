@@ -81,13 +81,13 @@ async fn unfinished_signal(store: &Store, restored: RestoredSignal) -> Result<Un
 }
 
 fn account_rest(restored: RestoredAccount) -> AccountRest {
-    let RestoredAccount { row, books, contracts, live, ended, exceptions } = restored;
+    let RestoredAccount { row, books, contracts, live, ended, exceptions, booked } = restored;
     AccountRest {
         ledger: Ledger::restore(row.account, row.cash, row.trade_date, row.prev_equity, books)
             .with_contracts(contracts)
             .with_loans(row.loans),
         messages_today: row.messages_today,
-        orders: OrdersRest { live, ended, exceptions },
+        orders: OrdersRest { live, ended, exceptions, booked },
     }
 }
 

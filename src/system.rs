@@ -201,6 +201,13 @@ impl Signalbox {
             info!("no daily.csv in the data folder: orders are not held against the volume of ordinary days");
         }
         let hours = facts::shared(&settings.data_dir, &settings.futures)?;
+        if let Some(last) = hours.actions.iter().map(|action| action.ex_date).max() {
+            let known = hours.actions.len();
+            info!(
+                known,
+                "the last known corporate action is of {last}: what goes ex later is booked once its row is imported"
+            );
+        }
         let root = boot(Boot {
             clock: clock.clone(),
             journal: Arc::new(store.clone()),

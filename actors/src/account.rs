@@ -17,7 +17,7 @@ use signalbox_domain::order::{Order, Side};
 use signalbox_domain::risk::{Approved, ApprovedOrder};
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 use tokio::sync::oneshot;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::board::Board;
 use crate::crash::crash_point;
@@ -246,6 +246,19 @@ impl AccountActor {
                 Alarm::Break { what } => error!(account.id = %self.id, "books and broker differ: {what}"),
                 Alarm::ClockJumped { by } => {
                     error!(account.id = %self.id, "the clocks went apart by {} ms", by.us() / 1_000);
+                }
+                Alarm::WentEx(booked) => {
+                    let (action, shares, cash) = (&booked.action, booked.shares, booked.cash);
+                    let (held, symbol, date) = (booked.held, action.symbol, action.ex_date);
+                    info!(account.id = %self.id, "{held} of {symbol} went ex {date}: {shares} new shares and {cash} before tax");
+                    if action.rights.is_positive() {
+                        let (rights, px) = (action.rights, action.rights_price);
+                        warn!(account.id = %self.id, "{symbol}: {rights} rights for ten shares at {px} are not booked: who takes them up has to say so");
+                    }
+                }
+                Alarm::ExUnbooked(action) => {
+                    let (symbol, date) = (action.symbol, action.ex_date);
+                    error!(account.id = %self.id, "{symbol} went ex {date} and is not booked, since the table did not know it in time: correct the books");
                 }
                 Alarm::Overfill { order } => {
                     error!(account.id = %self.id, order.id = %order, "order {order} is filled beyond its quantity");

@@ -336,7 +336,7 @@ pub(crate) fn supervise_account(
                 board.ledgers.borrow_mut().put(rest.ledger);
                 let pacing = board.paces.borrow().get(&conf.id).copied().unwrap_or(conf.pacing);
                 let conf = AccountConf { pacing, ..conf };
-                let mut core = Account::new(conf);
+                let mut core = Account::new(conf).with_actions(board.market.actions.clone());
                 let mut fx = AccountEffects::default();
                 core.resume(at, rest.orders, rest.messages_today, &mut fx);
                 AccountActor::new(core, (at, fx), session, board)

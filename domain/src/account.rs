@@ -6,6 +6,7 @@
 
 mod books;
 mod cancel;
+mod corporate;
 mod doubt;
 mod external;
 mod lookup;
@@ -27,10 +28,11 @@ pub use resolve::{Resolution, Unresolvable};
 pub use settle::{Settle, Settlement, Unsettleable};
 
 use crate::broker::{BrokerReport, BrokerRequest, Capabilities, Level, ReadFailed, Report, Snapshot, is_working};
+use crate::corporate::{CorporateAction, CorporateActions};
 use crate::event::Event;
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId, StrategyId};
-use crate::ledger::{Ledger, Mark, OpeningHolding};
+use crate::ledger::{BookedAction, Ledger, Mark, OpeningHolding};
 use crate::order::{InFlight, OrdStatus, Order, OrderFact, OrderTerms, Side};
 use crate::reconcile::exception::Exception;
 use crate::reconcile::{DoubtConf, ParkReason};
@@ -163,6 +165,10 @@ pub enum Alarm {
     ClockJumped {
         by: Span,
     },
+    /// A share that is held went ex, and is booked.
+    WentEx(Arc<BookedAction>),
+    /// A share that is held went ex on the account's present day or shortly before, and the table did not know it in time.
+    ExUnbooked(CorporateAction),
 }
 
 /// The orders that an earlier life of an account left.
@@ -174,6 +180,8 @@ pub struct OrdersRest {
     pub ended: Vec<Order>,
     /// Those that are open, and the trades by hand of the last days.
     pub exceptions: Vec<Exception>,
+    /// What went ex in its books, at least that of the last days.
+    pub booked: Vec<Arc<BookedAction>>,
 }
 
 /// How one account behaves.
@@ -225,6 +233,9 @@ pub struct Account {
     /// Cancels that were sent more than once, of live orders.
     insisted: BTreeMap<OrderId, cancel::Insisted>,
     lists: doubt::Lists,
+    actions: Arc<CorporateActions>,
+    /// What went ex lately.
+    booked: Vec<Arc<BookedAction>>,
 }
 
 impl Account {
@@ -248,13 +259,22 @@ impl Account {
             ask_again: BTreeSet::new(),
             insisted: BTreeMap::new(),
             lists: doubt::Lists::default(),
+            actions: Arc::default(),
+            booked: Vec::new(),
         }
+    }
+
+    /// The same with the table of corporate actions. Without it nothing goes ex.
+    #[must_use]
+    pub fn with_actions(self, actions: Arc<CorporateActions>) -> Self {
+        Self { actions, ..self }
     }
 
     /// Takes up the live orders of an earlier life, and those that ended lately. What was on its way
     /// then is in doubt now; what was waiting waits again, and is sent with the next [`AccountInput::Wake`].
     pub fn resume(&mut self, at: Timestamp, rest: OrdersRest, messages_today: u32, fx: &mut AccountEffects) {
-        let OrdersRest { live: orders, mut ended, exceptions } = rest;
+        let OrdersRest { live: orders, mut ended, exceptions, booked } = rest;
+        self.booked = booked;
         // Of more than are kept the newest stay.
         ended.sort_unstable_by_key(Order::id);
         self.messages_today = messages_today;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::corporate::CorporateActions;
 use crate::csv::{CsvError, Table};
 use crate::symbol::Symbol;
 use crate::units::{Price, Qty, TradeDate, mul_div_floor};
@@ -102,14 +103,23 @@ impl DailyBars {
     }
 
     /// How far the price moved on an average of so many days before this one (ATR): from the highest to the lowest price,
-    /// or to the close before where that is farther. Nothing with fewer days, or where they are long ago.
+    /// or to the close before where that is farther. All in prices of the day: going ex is no move. Nothing with fewer days,
+    /// or where they are long ago.
     #[must_use]
-    pub fn true_range(&self, symbol: Symbol, before: TradeDate, period: u32) -> Option<Price> {
+    pub fn true_range(
+        &self,
+        symbol: Symbol,
+        before: TradeDate,
+        period: u32,
+        actions: &CorporateActions,
+    ) -> Option<Price> {
         let period = usize::try_from(period).ok().filter(|period| *period > 0)?;
         let days = self.last(symbol, before, period.checked_add(1)?)?;
         let ranges = days.windows(2).map(|pair| {
-            let (close, bar) = (pair[0].close, &pair[1]);
-            (bar.high.max(close) - bar.low.min(close)).e4()
+            let (last, bar) = (&pair[0], &pair[1]);
+            let ex = |of: TradeDate, px: Price| actions.ex_price(symbol, of, before, px).unwrap_or(px);
+            let (close, high, low) = (ex(last.date, last.close), ex(bar.date, bar.high), ex(bar.date, bar.low));
+            (high.max(close) - low.min(close)).e4()
         });
         Some(Price::from_e4(mul_div_floor(ranges.sum(), 1, i64::try_from(period).ok()?)))
     }
@@ -141,11 +151,12 @@ mod tests {
         )
         .expect("bars");
         let symbol = Symbol::parse("600000.SH").expect("a symbol");
+        let none = CorporateActions::default();
         // 10.60 is 0.60 above the close before; 10.50 to 10.20 is 0.30.
-        assert_eq!(bars.true_range(symbol, date(20_250_303), 2), Some(Price::from_e4(4_500)));
-        assert_eq!(bars.true_range(symbol, date(20_250_228), 1), Some(Price::from_e4(6_000)));
-        assert_eq!(bars.true_range(symbol, date(20_250_303), 3), None, "three ranges need four days");
-        assert_eq!(bars.true_range(symbol, date(20_250_701), 2), None, "long ago");
+        assert_eq!(bars.true_range(symbol, date(20_250_303), 2, &none), Some(Price::from_e4(4_500)));
+        assert_eq!(bars.true_range(symbol, date(20_250_228), 1, &none), Some(Price::from_e4(6_000)));
+        assert_eq!(bars.true_range(symbol, date(20_250_303), 3, &none), None, "three ranges need four days");
+        assert_eq!(bars.true_range(symbol, date(20_250_701), 2, &none), None, "long ago");
         assert_eq!(bars.average_volume(symbol, date(20_250_303)), None, "too few days");
     }
 

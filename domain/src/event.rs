@@ -10,7 +10,7 @@ use crate::denial::Denial;
 use crate::execution::{Condition, ParentStep};
 use crate::fx::FxRate;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{Adjustment, Imported, Mark, OpeningHolding, Transfer};
+use crate::ledger::{Adjustment, BookedAction, Imported, Mark, OpeningHolding, Transfer};
 use crate::order::{Approval, OrderFact, OrderTerms};
 use crate::parent::{Leg, ParentStatus};
 use crate::reconcile::exception::Exception;
@@ -169,6 +169,12 @@ pub enum Event {
         closing: bool,
         marks: Arc<[Mark]>,
     },
+    /// A share that is held went ex: new shares and money are in the books, and what they remember of prices is reckoned
+    /// anew. Once for each account, symbol and ex-date.
+    CorporateActionBooked {
+        account: AccountId,
+        booked: Arc<BookedAction>,
+    },
     /// A person said whose the holdings are that were there before us.
     BooksImported {
         account: AccountId,
@@ -266,6 +272,7 @@ impl Event {
             | Self::ExternalTraded { account, .. }
             | Self::Adjusted { account, .. }
             | Self::BooksMarked { account, .. }
+            | Self::CorporateActionBooked { account, .. }
             | Self::BooksImported { account, .. }
             | Self::BookTransferred { account, .. } => Some(account),
             _ => None,

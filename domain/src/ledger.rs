@@ -5,6 +5,7 @@
 
 mod change;
 mod contracts;
+mod corporate;
 mod loans;
 mod netted;
 mod since;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use change::Part;
 pub use change::{Imported, Transfer};
 pub use contracts::{ContractBook, ContractTrade, Lots};
+pub use corporate::{ActionPart, BookedAction};
 pub use loans::Loan;
 pub use netted::NettedTrade;
 pub use since::{Day, Entry, Mark};

@@ -12,6 +12,7 @@ pub mod capital;
 #[cfg(test)]
 mod cases;
 pub mod contract;
+pub mod corporate;
 mod csv;
 pub mod daily;
 pub mod denial;

@@ -5,6 +5,7 @@ mod elsewhere;
 mod matching;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 pub use abroad::{Foreign, is_abroad};
 pub use matching::{Matching, matching};
@@ -13,6 +14,7 @@ pub use elsewhere::{ContractTerms, Elsewhere, Futures, ProductTerms, is_elsewher
 
 use crate::calendar::sessions::Part;
 use crate::calendar::{Calendar, Opening, Phase};
+use crate::corporate::CorporateActions;
 use crate::daily::DailyBars;
 use crate::hash::QuickMap;
 use crate::instrument::{Instrument, Instruments};
@@ -30,6 +32,8 @@ pub struct Market {
     pub elsewhere: Elsewhere,
     /// The days that were traded, as far as somebody has put them there.
     pub daily: DailyBars,
+    /// Which shares go ex, and when.
+    pub actions: Arc<CorporateActions>,
     /// The newest day asked for, per symbol: looking the dated rules up anew for each order would cost more than all
     /// checks together. Bounded by the number of instruments.
     days: RefCell<QuickMap<Symbol, (TradeDate, DayRules)>>,
@@ -44,6 +48,7 @@ impl Market {
             rules,
             elsewhere: Elsewhere::default(),
             daily: DailyBars::default(),
+            actions: Arc::default(),
             days: RefCell::default(),
         }
     }
@@ -58,6 +63,12 @@ impl Market {
     #[must_use]
     pub fn with_daily(self, daily: DailyBars) -> Self {
         Self { daily, ..self }
+    }
+
+    /// The same with the corporate actions.
+    #[must_use]
+    pub fn with_actions(self, actions: Arc<CorporateActions>) -> Self {
+        Self { actions, ..self }
     }
 
     #[must_use]

@@ -11,7 +11,7 @@ use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
 use crate::fx::FxRates;
 use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{Ledger, NettedTrade, Trade};
+use crate::ledger::{BookedAction, Ledger, NettedTrade, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
@@ -19,6 +19,7 @@ use crate::registry;
 use crate::risk::{EquityMark, LimitFact, LimitWarning};
 use crate::signal::{SignalStatus, WaitingFor};
 use crate::strategy::{Held, StrategyConf, StrategyState};
+use crate::symbol::Symbol;
 use crate::tables::Tables;
 use crate::units::{Qty, Timestamp, TradeDate};
 
@@ -42,6 +43,8 @@ pub enum ReplayError {
     /// Not [`ReplayError::Illegal`]: the fact is possible, but says what was said before.
     #[error("order {0} is told the same fill twice")]
     FillTwice(OrderId),
+    #[error("account {0} books {1} of {2} twice")]
+    ActionTwice(AccountId, Symbol, TradeDate),
 }
 
 /// What became of one signal.
@@ -91,6 +94,7 @@ pub struct Replay {
     pub marks: BTreeMap<Scope, Arc<EquityMark>>,
     pub fx_rates: FxRates,
     pub registered: BTreeMap<(&'static str, Arc<str>), registry::Fact>,
+    pub corporate_actions: BTreeMap<(AccountId, Symbol, TradeDate), Arc<BookedAction>>,
 }
 
 impl Replay {
@@ -239,6 +243,13 @@ impl Replay {
             Event::BooksMarked { account, closing, marks } => {
                 self.ledger(account)?.mark(at, marks, *closing);
             }
+            Event::CorporateActionBooked { account, booked } => {
+                self.ledger(account)?.go_ex(booked);
+                let (symbol, ex_date) = (booked.action.symbol, booked.action.ex_date);
+                if self.corporate_actions.insert((account.clone(), symbol, ex_date), booked.clone()).is_some() {
+                    return Err(ReplayError::ActionTwice(account.clone(), symbol, ex_date));
+                }
+            }
             Event::BooksImported { account, items, .. } => {
                 let ledger = self.ledger(account)?;
                 items.iter().for_each(|item| drop(ledger.import(at, item)));
@@ -326,6 +337,10 @@ impl Replay {
                 &self.exceptions.get(key),
                 &rows.exceptions.get(key),
             );
+        }
+        for key in keys(&self.corporate_actions, &rows.corporate_actions) {
+            let what = format!("corporate action {} of {} in {}", key.2, key.1, key.0);
+            compare(&mut found, what, &self.corporate_actions.get(key), &rows.corporate_actions.get(key));
         }
         for key in keys(&self.registered, &rows.registered) {
             let what = format!("{} {}", key.0, key.1);

@@ -9,7 +9,7 @@ use crate::denial::Denial;
 use crate::event::{Scope, TradingState};
 use crate::ids::StrategyId;
 use crate::ids::{AccountId, ExecId, OrderId, SignalId};
-use crate::ledger::{Book, ContractBook, Loan};
+use crate::ledger::{Book, BookedAction, ContractBook, Loan};
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
@@ -44,6 +44,12 @@ pub enum Row {
     Contract {
         account: AccountId,
         book: ContractBook,
+    },
+    /// One for each account, symbol and ex-date, never changed: a second one is refused.
+    CorporateAction {
+        account: AccountId,
+        booked: Arc<BookedAction>,
+        at: Timestamp,
     },
     Exception(Arc<Exception>),
     Strategy {

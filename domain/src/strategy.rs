@@ -6,6 +6,7 @@ mod all_in;
 mod ask;
 mod cash;
 mod decide;
+mod ex;
 mod held;
 mod pursue;
 mod together;

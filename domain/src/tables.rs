@@ -11,7 +11,7 @@ use crate::denial::{Denial, DenialCode};
 use crate::event::{Scope, TradingState};
 use crate::fx::FxRates;
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{Book, ContractBook, Ledger};
+use crate::ledger::{Book, BookedAction, ContractBook, Ledger};
 use crate::order::{Order, OrderTerms};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
@@ -43,6 +43,7 @@ pub struct Tables {
     pub accounts: BTreeMap<AccountId, AccountRow>,
     pub books: BTreeMap<(AccountId, Symbol, StrategyId), Book>,
     pub contracts: BTreeMap<(AccountId, Symbol, StrategyId, Direction), ContractBook>,
+    pub corporate_actions: BTreeMap<(AccountId, Symbol, TradeDate), Arc<BookedAction>>,
     pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
     pub states: BTreeMap<Scope, TradingState>,
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
@@ -88,6 +89,10 @@ impl Tables {
             }
             Row::Contract { account, book } => {
                 self.contracts.insert((account, book.symbol, book.strategy.clone(), book.direction), book);
+            }
+            Row::CorporateAction { account, booked, .. } => {
+                let key = (account, booked.action.symbol, booked.action.ex_date);
+                self.corporate_actions.insert(key, booked);
             }
             Row::Exception(row) => {
                 self.exceptions.insert((row.account.clone(), row.key.clone(), row.opened_at), row);
@@ -144,6 +149,8 @@ impl Tables {
         }
         let exceptions = self.exceptions.values().filter(|e| e.account == *account);
         rest.exceptions = exceptions.map(|e| (**e).clone()).collect();
+        let booked = self.corporate_actions.iter().filter(|((of, ..), _)| of == account);
+        rest.booked = booked.map(|(_, booked)| booked.clone()).collect();
         rest
     }
 

@@ -3,6 +3,7 @@
 //! These are read by the decisions of strategies and risk. Each has one writer: quotes the market feed, a ledger its
 //! account, the trading states and what is set aside the risk engine.
 
+use crate::calendar::china_date_time;
 use crate::event::{Scope, TradingState};
 use crate::extremes::Extremes;
 use crate::fees::FeeRules;
@@ -315,5 +316,11 @@ fn worth(book: &Book, quotes: &Quotes) -> Money {
     if book.qty.is_zero() {
         return Money::ZERO;
     }
-    quotes.get(book.symbol).map_or(book.cost, |quote| quote.last.times(book.qty))
+    let Some(quote) = quotes.get(book.symbol) else { return book.cost };
+    // Between an ex-date's eve and its first price the newest one is of before, and the close is reckoned anew.
+    let day_of = |at| china_date_time(at).0;
+    let seen = book.entry.as_ref().map(|entry| entry.seen_until);
+    let is_of_before = seen.is_some_and(|seen| quote.at < seen && day_of(quote.at) < day_of(seen));
+    let close = book.day.and_then(|day| day.prev_close).filter(|_| is_of_before);
+    close.unwrap_or(quote.last).times(book.qty)
 }

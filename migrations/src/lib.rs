@@ -19,6 +19,7 @@ mod m20261121_000090_create_all_in;
 mod m20261121_000100_create_registry;
 mod m20261121_000110_create_netted;
 mod m20261121_000130_create_journal_archives;
+mod m20261122_000140_create_corporate_actions;
 mod sql;
 
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000100_create_registry::Migration),
             Box::new(m20261121_000110_create_netted::Migration),
             Box::new(m20261121_000130_create_journal_archives::Migration),
+            Box::new(m20261122_000140_create_corporate_actions::Migration),
         ]
     }
 }

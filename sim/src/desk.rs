@@ -190,7 +190,8 @@ impl Desk {
             let id = setup.conf.id.clone();
             desk.ledgers.put(Ledger::new(id.clone()));
             desk.ledgers.set_commission(id.clone(), setup.limits.commission);
-            desk.accounts.insert(id.clone(), Account::new(setup.conf));
+            let core = Account::new(setup.conf).with_actions(desk.market.actions.clone());
+            desk.accounts.insert(id.clone(), core);
             desk.tell_account(&id, AccountInput::Open { cash: setup.cash, holdings: setup.holdings.into() });
         }
         for conf in strategies {
@@ -444,7 +445,7 @@ impl Desk {
             let mut conf = self.setups[&id].conf.clone();
             let in_force = self.risk.limits(&id).map(|limits| limits.pacing());
             conf.pacing = in_force.filter(|p| *p != self.setups[&id].limits.pacing()).unwrap_or(conf.pacing);
-            let mut core = Account::new(conf);
+            let mut core = Account::new(conf).with_actions(self.market.actions.clone());
             let mut fx = AccountEffects::default();
             core.resume(self.at, orders, messages, &mut fx);
             self.accounts.insert(id.clone(), core);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use signalbox_domain::corporate::CorporateAction;
 use signalbox_domain::event::{Event, Scope};
 use signalbox_domain::execution::ParentStep;
 use signalbox_domain::ids::{AccountId, OrderId, ParentId};
@@ -193,6 +194,16 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
                 "last": m.last.to_string(),
             })).collect::<Vec<_>>(),
         }),
+        Event::CorporateActionBooked { booked, .. } => {
+            let mut value = corporate_action(&booked.action);
+            value["held"] = booked.held.to_string().into();
+            value["new_shares"] = booked.shares.to_string().into();
+            value["cash"] = booked.cash.to_string().into();
+            value["books"] = booked.parts.iter().map(|part| json!({
+                "book": part.book.as_str(), "new_shares": part.shares.to_string(), "cash": part.cash.to_string(),
+            })).collect();
+            value
+        }
         Event::BooksImported { items, read_at, by, note, .. } => json!({
             "by": &**by, "note": &**note, "read_at": read_at.map(at),
             "items": items.iter().map(|i| json!({
@@ -264,6 +275,14 @@ fn leg(leg: &Leg) -> Value {
     json!({
         "parent_id": leg.parent.to_string(), "account": leg.account.as_str(), "side": leg.side,
         "quantity": leg.qty.to_string(), "mode": leg.mode,
+    })
+}
+
+fn corporate_action(action: &CorporateAction) -> Value {
+    json!({
+        "symbol": action.symbol, "ex_date": action.ex_date.to_string(), "cash_per10": action.cash.to_string(),
+        "bonus_shares_per10": action.bonus.to_string(), "transfer_shares_per10": action.transfer.to_string(),
+        "rights_per10": action.rights.to_string(), "rights_price": action.rights_price.to_string(),
     })
 }
 

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod auth;
 pub mod books;
 pub mod contracts;
+pub mod corporate;
 pub mod decisions;
 pub mod dto;
 pub mod event_view;
@@ -105,6 +106,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(losses::configure)
         .configure(monitors::configure)
         .configure(market::configure)
+        .configure(corporate::configure)
         .configure(overview::configure)
         .configure(fx::configure)
         .configure(audit::configure)

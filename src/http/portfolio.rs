@@ -125,7 +125,8 @@ impl Portfolio {
                 let rules = front.market.today(symbol, now);
                 let qty: Qty = books.iter().map(|book| book.qty).sum();
                 let bought_today: Qty = books.iter().map(|book| book.bought_today).sum();
-                let quote = front.quotes.get(symbol);
+                // The books are those of the day; the newest price may be of the evening before its ex-date.
+                let quote = front.quotes.get(symbol).map(|quote| front.market.quote_now(quote, now));
                 let frozen = reserved.get(&symbol).copied().unwrap_or_default();
                 let held_back = if rules.is_none_or(|r| r.min_holding_days > 0) { bought_today } else { Qty::ZERO };
                 Held {

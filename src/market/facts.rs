@@ -13,6 +13,7 @@ use signalbox_domain::rules::RuleBook;
 
 use super::MarketFacts;
 use super::calendars::{Calendars, CalendarsError};
+use super::corporate::{self, ActionsImportError};
 use super::instruments::{self, ImportError};
 
 /// What the market's rules are cannot be read.
@@ -25,6 +26,8 @@ pub enum FactsError {
     Days(#[from] CalendarsError),
     #[error("the instruments cannot be read")]
     Instruments(#[from] ImportError),
+    #[error("the corporate actions cannot be read")]
+    Actions(#[from] ActionsImportError),
     #[error("{DAILY} cannot be read: {0}")]
     Daily(String),
 }
@@ -35,7 +38,8 @@ pub enum FactsError {
 /// When the data that are part of the program are broken, or trading days or instruments in the data folder.
 pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsError> {
     let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
-    Ok(Market::new(calendar, instruments, rules).with(elsewhere))
+    let actions = corporate::load(data_dir)?;
+    Ok(Market::new(calendar, instruments, rules).with(elsewhere).with_actions(actions.into()))
 }
 
 /// The same facts for all threads of the front door together.
@@ -44,7 +48,8 @@ pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsErr
 /// When the data that are part of the program are broken, or trading days or instruments in the data folder.
 pub fn shared(data_dir: &Path, terms: &ContractTerms) -> Result<MarketFacts, FactsError> {
     let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
-    Ok(MarketFacts::new(calendar, instruments, rules, elsewhere))
+    let actions = corporate::load(data_dir)?;
+    Ok(MarketFacts::new(calendar, instruments, rules, elsewhere).with_actions(actions))
 }
 
 /// Where the days lie that instruments have traded: `symbol,date,high,low,close,volume`.

@@ -2,6 +2,7 @@
 //! quotes for whoever is not on the trading thread.
 
 pub mod calendars;
+pub mod corporate;
 pub mod facts;
 pub mod instruments;
 pub mod prints;

@@ -1,8 +1,10 @@
 //! Calendar, instruments and rule book, shared by all threads that only read them.
 
 use signalbox_domain::calendar::Calendar;
+use signalbox_domain::corporate::CorporateActions;
 use signalbox_domain::instrument::{Instrument, Instruments};
 use signalbox_domain::market::{Elsewhere, Matching, is_elsewhere, matching};
+use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::{DayRules, NoRule, RuleBook};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Timestamp, TradeDate};
@@ -14,12 +16,28 @@ pub struct MarketFacts {
     pub instruments: Instruments,
     rules: RuleBook,
     elsewhere: Elsewhere,
+    pub actions: CorporateActions,
 }
 
 impl MarketFacts {
     #[must_use]
-    pub const fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook, elsewhere: Elsewhere) -> Self {
-        Self { calendar, instruments, rules, elsewhere }
+    pub fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook, elsewhere: Elsewhere) -> Self {
+        Self { calendar, instruments, rules, elsewhere, actions: CorporateActions::default() }
+    }
+
+    /// The same with the corporate actions.
+    #[must_use]
+    pub fn with_actions(self, actions: CorporateActions) -> Self {
+        Self { actions, ..self }
+    }
+
+    /// The quote as it counts now: one from before an ex-date is in prices of after it.
+    #[must_use]
+    pub fn quote_now(&self, quote: Quote, now: Timestamp) -> Quote {
+        match self.trade_date(quote.symbol, now) {
+            Some(today) if self.actions.knows(quote.symbol) => self.actions.quote_on(today, quote),
+            _ => quote,
+        }
     }
 
     #[must_use]

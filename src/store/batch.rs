@@ -9,7 +9,7 @@ use signalbox_domain::contract::Direction;
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::{Book, ContractBook};
+use signalbox_domain::ledger::{Book, BookedAction, ContractBook};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::reconcile::exception::Exception;
@@ -120,6 +120,8 @@ pub(super) struct Batch {
     pub(super) accounts: Newest<AccountId, AccountRow>,
     pub(super) books: Newest<(AccountId, Symbol, StrategyId), (AccountId, Book)>,
     pub(super) contracts: Newest<(AccountId, Symbol, StrategyId, Direction), (AccountId, ContractBook)>,
+    /// Never coalesced either.
+    pub(super) corporate_actions: Vec<(AccountId, Arc<BookedAction>, Timestamp)>,
     pub(super) exceptions: Newest<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub(super) strategies: Newest<StrategyId, StrategyRow>,
     pub(super) trading_states: Newest<Scope, TradingStateRow>,
@@ -152,6 +154,7 @@ impl Batch {
                 let key = (account.clone(), book.symbol, book.strategy.clone(), book.direction);
                 self.contracts.put(key, (account, book));
             }
+            Row::CorporateAction { account, booked, at } => self.corporate_actions.push((account, booked, at)),
             Row::Exception(row) => self.exceptions.put((row.account.clone(), row.key.clone(), row.opened_at), row),
             Row::Strategy { conf, state, version } => {
                 self.strategies.put(conf.id.clone(), StrategyRow { conf, state, version });
@@ -180,6 +183,7 @@ impl Batch {
         self.accounts.clear();
         self.books.clear();
         self.contracts.clear();
+        self.corporate_actions.clear();
         self.exceptions.clear();
         self.strategies.clear();
         self.trading_states.clear();

@@ -22,6 +22,7 @@ mod batch;
 mod book_columns;
 mod chain;
 mod columns;
+mod corporate;
 mod door;
 pub mod entity;
 mod events;

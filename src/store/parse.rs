@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use signalbox_domain::event::Scope;
 use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::{Book, ContractBook, Day, Entry};
+use signalbox_domain::ledger::{Book, BookedAction, ContractBook, Day, Entry};
 use signalbox_domain::netting::Netted;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent, Wait};
@@ -21,8 +21,8 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 use super::StoreError;
 use super::batch::JournalLine;
 use super::entity::{
-    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, journal, orders, parents, registry,
-    risk_limits, risk_warnings, signals, strategies, trading_states,
+    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, journal, orders,
+    parents, registry, risk_limits, risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -272,6 +272,11 @@ pub(super) fn limits(model: &risk_limits::Model) -> Parsed<LimitFact> {
 
 pub(super) fn warning(model: &risk_warnings::Model) -> Parsed<LimitWarning> {
     json("warning", &model.body)
+}
+
+pub(super) fn corporate_action(model: &corporate_actions::Model) -> Parsed<(AccountId, BookedAction, Timestamp)> {
+    let booked = json("corporate action", &model.body)?;
+    Ok((account_id(&model.account)?, booked, Timestamp::from_us(model.at_us)))
 }
 
 pub(super) fn equity_mark(model: &equity_marks::Model) -> Parsed<EquityMark> {

@@ -427,6 +427,21 @@ async fn write_limits(connection: &mut PgConnection, batch: &Batch) -> Result<()
         ON CONFLICT (scope_kind, scope_id) DO UPDATE SET at_us = excluded.at_us, body = excluded.body";
     run(connection, context, sql, marks).await?;
 
+    let booked = &batch.corporate_actions;
+    let bodies =
+        booked.iter().map(|(_, b, _)| columns::json("corporate action", &**b)).collect::<Result<Vec<_>, _>>()?;
+    let booked = booked.iter().zip(&bodies).map(|((account, booked, at), body)| {
+        [
+            Cell::Text(account.as_str()),
+            Cell::Text(booked.action.symbol.as_str()),
+            Cell::Int(booked.action.ex_date.yyyymmdd().into()),
+            Cell::Int(at.us()),
+            Cell::Text(body),
+        ]
+    });
+    let sql = "INSERT INTO corporate_actions (account, symbol, ex_date, at_us, body) SELECT * FROM $rows";
+    run(connection, context, sql, booked).await?;
+
     let rows = batch.registered.rows();
     let bodies = rows.iter().map(|fact| columns::json("registry", fact)).collect::<Result<Vec<_>, _>>()?;
     let facts = rows.iter().zip(&bodies).map(|(fact, body)| {

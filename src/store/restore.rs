@@ -1,14 +1,16 @@
 //! What a start needs: the rows of everything that still lives, and never the journal.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
     IsolationLevel, QueryFilter, QueryOrder, QuerySelect, Statement, TransactionTrait,
 };
+use signalbox_domain::calendar::days_later;
 use signalbox_domain::ids::{AccountId, ExecId, SignalId};
-use signalbox_domain::ledger::{Book, ContractBook};
+use signalbox_domain::ledger::{Book, BookedAction, ContractBook};
 use signalbox_domain::order::Order;
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::registry::Fact;
@@ -17,8 +19,8 @@ use signalbox_domain::row::AccountRow;
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
 
 use super::entity::{
-    accounts, books, contract_books, exceptions, journal, orders, parents, registry, signals, strategies,
-    trading_states,
+    accounts, books, contract_books, corporate_actions, exceptions, journal, orders, parents, registry, signals,
+    strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, limits, parse};
@@ -52,6 +54,8 @@ pub struct RestoredAccount {
     pub ended: Vec<Order>,
     /// Those that are open, and the latest orders of others that were found in the broker's lists.
     pub exceptions: Vec<Exception>,
+    /// What went ex in its books lately.
+    pub booked: Vec<Arc<BookedAction>>,
 }
 
 /// A signal that waits, works or is in doubt; or a final one that does not know yet what its orders have filled since.
@@ -172,6 +176,7 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
     let rows = rows.iter().map(parse::account).collect::<Result<Vec<_>, _>>()?;
     let mut ended_of = restore_ended(read, &rows).await?;
     let mut exceptions_of = restore_exceptions(read, &rows).await?;
+    let mut booked_of = restore_booked(read, &rows).await?;
     rows.into_iter()
         .map(|row| {
             let books = books_of.remove(&row.account).unwrap_or_default();
@@ -179,7 +184,8 @@ async fn restore_accounts(read: &DatabaseTransaction) -> Result<Vec<RestoredAcco
             let live = orders_of.remove(&row.account).unwrap_or_default();
             let ended = ended_of.remove(&row.account).unwrap_or_default();
             let exceptions = exceptions_of.remove(&row.account).unwrap_or_default();
-            Ok(RestoredAccount { row, books, contracts, live, ended, exceptions })
+            let booked = booked_of.remove(&row.account).unwrap_or_default();
+            Ok(RestoredAccount { row, books, contracts, live, ended, exceptions, booked })
         })
         .collect()
 }
@@ -247,6 +253,22 @@ async fn restore_exceptions(
             .await?;
         let external = external.iter().map(parse::exception).collect::<Result<Vec<_>, _>>()?;
         all.entry(account.account.clone()).or_default().extend(external);
+    }
+    Ok(all)
+}
+
+/// What a broker may still book later than we did.
+async fn restore_booked(
+    read: &DatabaseTransaction,
+    accounts: &[AccountRow],
+) -> Result<HashMap<AccountId, Vec<Arc<BookedAction>>>, StoreError> {
+    let mut all: HashMap<AccountId, Vec<Arc<BookedAction>>> = HashMap::new();
+    let Some(oldest) = accounts.iter().filter_map(|row| row.trade_date).min() else { return Ok(all) };
+    let since = days_later(oldest, -EXTERNAL_DAYS).yyyymmdd();
+    let lately = corporate_actions::Entity::find().filter(corporate_actions::Column::ExDate.gte(i64::from(since)));
+    for model in lately.all(read).await? {
+        let (account, booked, _) = parse::corporate_action(&model)?;
+        all.entry(account).or_default().push(booked.into());
     }
     Ok(all)
 }

@@ -736,6 +736,14 @@ fn write_limits(connection: &Connection, batch: &Batch) -> Result<(), StoreError
         let body = columns::json("equity mark", &**mark)?;
         upsert.execute(params![kind, id, mark.at.us(), body]).map_err(&context)?;
     }
+    for (account, booked, at) in &batch.corporate_actions {
+        let (action, body) = (&booked.action, columns::json("corporate action", &**booked)?);
+        let insert = connection.prepare_cached(
+            "INSERT INTO corporate_actions (account, symbol, ex_date, at_us, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        );
+        let row = params![account.as_str(), action.symbol.as_str(), action.ex_date.yyyymmdd(), at.us(), body];
+        insert.and_then(|mut insert| insert.execute(row)).map_err(&context)?;
+    }
     for fact in batch.registered.rows() {
         let ((kind, id), body) = (fact.key(), columns::json("registry", fact)?);
         let upsert = connection.prepare_cached(columns::UPSERT_REGISTERED);

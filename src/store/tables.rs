@@ -6,8 +6,8 @@ use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
 use super::entity::{
-    accounts, books, contract_books, equity_marks, exceptions, fills, fx_rates, orders, parents, registry, risk_limits,
-    risk_warnings, signals, strategies, trading_states,
+    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, orders, parents,
+    registry, risk_limits, risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse};
@@ -48,6 +48,10 @@ impl Store {
         for model in contract_books::Entity::find().all(&read).await? {
             let (account, book) = parse::contract(&model)?;
             put(Row::Contract { account, book })?;
+        }
+        for model in corporate_actions::Entity::find().all(&read).await? {
+            let (account, booked, at) = parse::corporate_action(&model)?;
+            put(Row::CorporateAction { account, booked: booked.into(), at })?;
         }
         for model in exceptions::Entity::find().all(&read).await? {
             put(Row::Exception(parse::exception(&model)?.into()))?;

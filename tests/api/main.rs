@@ -7,6 +7,7 @@ mod attacks;
 mod bad_input;
 mod books;
 mod contracts;
+mod corporate;
 mod execution;
 mod imported;
 mod matrix;

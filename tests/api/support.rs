@@ -152,6 +152,10 @@ impl TestApp {
 
     /// The same data folder, a new process as far as one can tell.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_with(Options::default()).await
+    }
+
+    pub(crate) async fn restart_with(self, options: Options) -> Self {
         let Self { server, people, store, clock, trading, folder, .. } = self;
         server.stop(true).await;
         let _ = trading.stop.send(());
@@ -166,7 +170,7 @@ impl TestApp {
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        Self::start_in(folder, clock, Options::default()).await
+        Self::start_in(folder, clock, options).await
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, token: Option<&str>, body: Option<String>) -> Response {

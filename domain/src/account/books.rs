@@ -86,9 +86,12 @@ impl Account {
     ) {
         self.lists.today = Some(trade_date);
         if ledger.trade_date.is_some_and(|day| day >= trade_date) {
+            self.tell_unbooked(ledger, fx);
             return;
         }
         self.day_began(ledger.trade_date);
+        // With the books as they were at the last close: what is bought from now on is bought without it.
+        self.go_ex(at, ledger, trade_date, fx);
         let changed = ledger.start_day(trade_date);
         self.book_rows(changed, fx);
         self.ended.next_generation();

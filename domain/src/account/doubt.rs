@@ -635,7 +635,8 @@ impl Account {
             by_hand.filter(|row| row.cum_qty.is_positive()).map(|row| row.symbol).collect();
         // Fees are reckoned to the cent and brokers round as they like.
         let cash_tolerance = Money::from_units(1);
-        let known = Known { moving: &moving, external: &external, cash_tolerance, itemized: self.lists.itemized };
+        let (ex, itemized) = (self.ex(ledger), self.lists.itemized);
+        let known = Known { moving: &moving, external: &external, ex: &ex, cash_tolerance, itemized };
         let found: BTreeMap<String, Break> =
             compare(ledger, snapshot, known).into_iter().map(|b| (b.key(), b)).collect();
         self.lists.itemized &= found.values().any(|differs| differs.class() == BreakClass::Unexplained);
@@ -647,8 +648,13 @@ impl Account {
                 if class == BreakClass::Unexplained {
                     fx.alarms.push(Alarm::Break { what: format!("{differs:?}") });
                 }
-                let text = "books and broker differ".into();
-                let evidence = Evidence { text, differs: Some(differs.clone()), ..self.evidence() };
+                let text = match class {
+                    BreakClass::CorporateAction => {
+                        "a share went ex: the broker has booked it at another moment, or otherwise"
+                    }
+                    _ => "books and broker differ",
+                };
+                let evidence = Evidence { text: text.into(), differs: Some(differs.clone()), ..self.evidence() };
                 self.raise(at, key, ExceptionKind::Break, None, evidence, fx);
             }
         }

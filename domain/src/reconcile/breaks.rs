@@ -28,7 +28,7 @@ use crate::units::{Money, Qty};
 pub enum BreakClass {
     /// Orders of the symbol are under way or in doubt: it will close, or become another class.
     Explained,
-    /// Bonus shares, splits, dividends, as far as a record says so.
+    /// Bonus shares, splits, dividends: as much as the table of corporate actions says of a share that went ex lately.
     CorporateAction,
     /// Trades by hand that the day's list shows.
     External,
@@ -93,6 +93,13 @@ impl Break {
     }
 }
 
+/// By how much a broker may have more or less than the books, since something went ex lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ex {
+    pub shares: BTreeSet<(Symbol, Qty)>,
+    pub cash: BTreeSet<Money>,
+}
+
 /// What can explain differences.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
@@ -100,6 +107,7 @@ pub struct Known<'a> {
     pub moving: &'a BTreeSet<Symbol>,
     /// Symbols with trades by hand today.
     pub external: &'a BTreeSet<Symbol>,
+    pub ex: &'a Ex,
     /// Cash that fees of trades by hand and rounding may have taken.
     pub cash_tolerance: Money,
     /// A person has said that so much really differs.
@@ -123,6 +131,8 @@ pub fn compare(ledger: &Ledger, snapshot: &Snapshot, known: Known<'_>) -> Vec<Br
         if books != broker {
             let class = if known.moving.contains(symbol) {
                 BreakClass::Explained
+            } else if known.ex.shares.contains(&(*symbol, broker - books)) {
+                BreakClass::CorporateAction
             } else if known.external.contains(symbol) {
                 BreakClass::External
             } else {
@@ -143,8 +153,10 @@ pub fn compare(ledger: &Ledger, snapshot: &Snapshot, known: Known<'_>) -> Vec<Br
     if let Some(cash) = &snapshot.cash {
         let missing = ledger.cash - cash.total;
         if missing.e4().abs() > known.cash_tolerance.e4() {
+            let of_ex = |cash: &Money| (missing + *cash).e4().abs() <= known.cash_tolerance.e4();
             let class = match (known.moving.is_empty(), known.external.is_empty()) {
                 (false, _) => BreakClass::Explained,
+                _ if known.ex.cash.iter().any(of_ex) => BreakClass::CorporateAction,
                 (true, false) => BreakClass::External,
                 (true, true) => BreakClass::Unexplained,
             };

@@ -318,7 +318,9 @@ impl Monitors {
             let since = view.quotes.seen_since(book.symbol, entry.seen_until).map(|(high, ..)| high);
             entry.high.max(since)
         });
-        let range = limits.atr_stop.and_then(|stop| view.market.daily.true_range(book.symbol, date, stop.period));
+        let range = limits
+            .atr_stop
+            .and_then(|stop| view.market.daily.true_range(book.symbol, date, stop.period, &view.market.actions));
         let seen = Seen { cost: book.cost, qty: book.qty, high: seen_high, range };
         let entered = entry.and_then(|entry| entry.at).map_or(0, Timestamp::us);
         let account = &ledger.account;

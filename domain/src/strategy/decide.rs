@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Strategy, StrategyEffects, StrategyState, parent_row, terms_of};
+use super::{Strategy, StrategyEffects, StrategyState, ex, parent_row, terms_of};
 use crate::event::Event;
 use crate::ids::{AccountId, ParentId, SignalId};
 use crate::order::{OrdType, Side};
@@ -102,7 +102,8 @@ impl Strategy {
                 }
                 let until = active.row.until.unwrap_or(at);
                 let at_once = parents.iter().filter(|parent| !parent.leg.pursued);
-                fx.check.extend(at_once.map(|parent| terms_of(&active.signal, &parent.leg, until)));
+                let signal = ex::of_day(at, view, &active.signal);
+                fx.check.extend(at_once.map(|parent| terms_of(&signal, &parent.leg, until)));
                 let (parents, by) = (ids.clone().into(), who.clone());
                 fx.events.push(Event::LegsConfirmed { strategy, signal: id, parents, who: by });
                 self.change_legs(id, &ids, fx, |leg| leg.confirm(who.clone()));

@@ -18,6 +18,7 @@ use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Span, Timestamp};
 use crate::view::View;
 
+use super::ex::Ex;
 use super::{Strategy, StrategyEffects, parent_row};
 
 /// What is known of a signal that was held.
@@ -154,6 +155,9 @@ impl Strategy {
         let alone = Traded { high: quote.last, low: quote.last, last: quote.last };
         let seen = view.quotes.seen_since(symbol, from).filter(|_| continuous(from));
         let traded = seen.map_or(alone, |(high, low, last)| Traded { high, low, last });
+        // Conditions and the best price stay those of the signal's day.
+        let ex = Ex::since(view, symbol, active.signal.received_at, at);
+        let traded = ex.map_or(traded, |ex| ex.traded(view, traded));
         let (met, best) = conditions.look(side, watch.best, traded);
         let moved = conditions.trail.is_some() && watch.best != Some(best);
         watch.best = Some(best);
@@ -270,7 +274,12 @@ impl Strategy {
         let rules = date.and_then(|date| view.market.day(signal.symbol, date).ok());
         let t0 = rules.is_some_and(|rules| rules.min_holding_days == 0);
         let held = if t0 { book.qty } else { book.qty - book.bought_today };
-        (held - promised).max(Qty::ZERO).min(parent.cum_qty)
+        // What its shares have brought since goes out with them.
+        let since = active.row.held.map_or(signal.received_at, |held| held.since);
+        let shown = view.quotes.get(signal.symbol).map(|quote| quote.at);
+        let ex = shown.and_then(|now| Ex::since(view, signal.symbol, since, now));
+        let bought = ex.map_or(parent.cum_qty, |ex| ex.grown(view, parent.cum_qty));
+        (held - promised).max(Qty::ZERO).min(bought)
     }
 
     /// The way out: one leg for each account that bought.

@@ -16,7 +16,7 @@ use crate::units::{Qty, Span, Timestamp, TradeDate};
 use crate::view::View;
 
 use super::held::exit_execution;
-use super::{Active, Strategy, StrategyEffects, StrategyState, no_cancel_from, terms_of};
+use super::{Active, Strategy, StrategyEffects, StrategyState, ex, no_cancel_from, terms_of};
 
 /// The parts of one strategy step.
 struct Step<'a> {
@@ -132,7 +132,7 @@ impl Strategy {
             qty: known.leg.qty,
             policy: execution.policy,
             form: execution.price,
-            limit: signal.limit_price.filter(|_| signal.ord_type == OrdType::Limit),
+            limit: ex::limit_of(at, view, signal, known.leg.side).filter(|_| signal.ord_type == OrdType::Limit),
             tif: signal.time_in_force,
             renew: execution.renew,
         };
@@ -264,7 +264,7 @@ pub(super) fn unpriced(at: Timestamp, view: View<'_>, signal: &Signal) -> Option
 /// As the signal is planned: a price that is found when it is placed counts with what it is now.
 pub(super) fn priced(at: Timestamp, view: View<'_>, signal: &Arc<Signal>) -> Arc<Signal> {
     let form = signal.execution.as_ref().and_then(|execution| execution.price);
-    let Some(form) = form.filter(|form| *form != PriceForm::Market) else { return signal.clone() };
+    let Some(form) = form.filter(|form| *form != PriceForm::Market) else { return ex::of_day(at, view, signal) };
     let side = signal.side.unwrap_or(Side::Buy);
     let price = Seen::of(at, view, signal.symbol).and_then(|seen| seen.price(form, side).ok().flatten());
     let Some(price) = price else { return signal.clone() };

@@ -2,6 +2,7 @@
 
 mod abroad;
 mod csv;
+mod ex_dates;
 mod limits;
 mod properties;
 mod year;

@@ -18,6 +18,7 @@ mod abroad_stories;
 mod book_stories;
 mod broker_stories;
 mod contract_stories;
+mod ex_stories;
 mod execution_stories;
 mod execution_words;
 mod held_stories;
@@ -45,6 +46,7 @@ fn every_denial_has_a_story() {
         .chain(book_stories::ALL)
         .chain(abroad_stories::ALL)
         .chain(contract_stories::ALL)
+        .chain(ex_stories::ALL)
         .chain(execution_stories::ALL)
         .chain(held_stories::ALL)
         .chain(loss_stories::ALL)

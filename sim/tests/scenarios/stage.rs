@@ -16,6 +16,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level,
 use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::contract::Effect;
+use signalbox_domain::corporate::CorporateActions;
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::execution::{Ending, ParentStep};
@@ -93,6 +94,7 @@ struct Given {
     stale: bool,
     live: Vec<AccountId>,
     daily: String,
+    actions: String,
 }
 
 fn account(name: &str) -> AccountId {
@@ -121,7 +123,7 @@ pub(crate) fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 }
 
 impl Given {
-    /// `paper` | `stale quotes` | `account NAME cash N [BOOK SYMBOL QTY]* [live [unreported]] [level N] [in_flight N] [pace N] [open N]
+    /// `paper` | `stale quotes` | `ex SYMBOL DATE [cash N] [bonus N] [transfer N]` | `account NAME cash N [BOOK SYMBOL QTY]* [live [unreported]] [level N] [in_flight N] [pace N] [open N]
     /// [ceiling N] [in CURRENCY]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]
     /// [confirm|notify_only|shadow] [short wait:S|shrink:S|deny]`
     fn read(&mut self, words: Vec<&str>) {
@@ -135,6 +137,12 @@ impl Given {
                 for day in days {
                     let _ = writeln!(self.daily, "{symbol},2025-02-{day:02},{high},{low},{low},{volume}");
                 }
+            }
+            // `ex SYMBOL DATE [cash N] [bonus N] [transfer N]`: for ten shares.
+            ["ex", symbol, date, rest @ ..] => {
+                let per10 = |key| after(rest, key).unwrap_or("0");
+                let (cash, bonus, transfer) = (per10("cash"), per10("bonus"), per10("transfer"));
+                let _ = writeln!(self.actions, "{symbol},{date},{cash},{bonus},{transfer},0,0");
             }
             ["account", name, "cash", cash, rest @ ..] => {
                 let report = if rest.contains(&"unreported") { ProgramReport::Missing } else { ProgramReport::OnFile };
@@ -243,8 +251,10 @@ impl Stage {
         let at = china_instant(day, 8, 0, 0);
         let daily = format!("symbol,date,high,low,close,volume\n{}", given.daily);
         let daily = signalbox_domain::daily::DailyBars::parse(&daily).expect("days");
+        let actions = CorporateActions::parse(&format!("{}\n{}", CorporateActions::HEADER, given.actions));
+        let market = market().with_daily(daily).with_actions(actions.expect("corporate actions").into());
         let setups = given.setups.into_values().collect();
-        let mut desk = Desk::open(Rc::new(market().with_daily(daily)), at, setups, confs, given.groups);
+        let mut desk = Desk::open(Rc::new(market), at, setups, confs, given.groups);
         given.live.into_iter().for_each(|account| desk.ledgers.set_live(account));
         let told = desk.journal.len();
         let venue = given.paper.then(|| PaperVenue::new(VenueConf::default()));
@@ -429,6 +439,8 @@ impl Stage {
                 Alarm::Overfill { order } => format!("alarm: {} is filled beyond its quantity", name(*order)),
                 Alarm::Revived { order, .. } => format!("alarm: {order} has ended, and works"),
                 Alarm::ClockJumped { by } => format!("alarm: the clocks went apart by {} ms", by.us() / 1_000),
+                Alarm::WentEx(_) => continue, // its event says it
+                Alarm::ExUnbooked(action) => format!("alarm: {} went ex and is not booked", action.symbol),
             });
         }
         self.alarms = self.desk.alarms.len();
@@ -812,6 +824,12 @@ fn event_line(event: &Event) -> Option<String> {
         Event::BooksImported { account, items, .. } => {
             let items = items.iter().map(|i| format!("{} {} {} @ {}", i.book, i.symbol, i.qty, i.cost));
             format!("{account}: imported {}", items.collect::<Vec<_>>().join(", "))
+        }
+        Event::CorporateActionBooked { account, booked } => {
+            let parts = booked.parts.iter().map(|p| format!("{} {} shares and {}", p.book, p.shares, p.cash));
+            let parts = parts.collect::<Vec<_>>().join(", ");
+            let action = &booked.action;
+            format!("{account}: {} of {} went ex {}: {parts}", booked.held, action.symbol, action.ex_date)
         }
         Event::BookTransferred { account, transfer, by, .. } => {
             let Transfer { symbol, from, to, qty } = &**transfer;

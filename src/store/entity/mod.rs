@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod books;
 pub mod contract_books;
+pub mod corporate_actions;
 pub mod equity_marks;
 pub mod exceptions;
 pub mod fills;
