@@ -65,7 +65,8 @@ stories! {
            -> S1.1 accepted
         15:01 broker S1.1 expired
            -> S1.1 expired
-        Tue 09:31 quote 600000.SH 5.00 prev 4.95
+        Tue 09:29 quote 600000.SH 5.00 prev 4.95
+        Tue 09:30
            -> a: submit S1.1#2 buy 100 @ 4.70
     ";
 
