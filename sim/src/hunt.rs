@@ -1,5 +1,5 @@
-//! How long a planted mistake stays unseen: the days, and the worlds, in the order of their seeds, up to the first that
-//! breaks a promise.
+//! How long a planted mistake stays unseen: days of all kinds, worlds, and days on which people click beside what hangs, in
+//! the order of their seeds, up to the first that breaks a promise.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +25,12 @@ pub struct Found {
 #[must_use]
 pub fn among_days(first: u64, count: u64, threads: usize) -> Option<Found> {
     among(first, count, threads, |market, seed| campaign::live(market, seed, Faults::of(seed)).map(drop))
+}
+
+/// Looks among days on which orders hang and somebody acts by hand.
+#[must_use]
+pub fn among_days_by_hand(first: u64, count: u64, threads: usize) -> Option<Found> {
+    among(first, count, threads, |market, seed| campaign::live(market, seed, Faults::by_hand()).map(drop))
 }
 
 /// Looks among the worlds of `count` seeds from `first` on.

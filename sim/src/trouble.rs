@@ -88,6 +88,12 @@ impl Faults {
         all
     }
 
+    /// A line that loses what it carries, and somebody who acts by hand when an order seems to hang.
+    #[must_use]
+    pub fn by_hand() -> Self {
+        Self(vec![Trouble::QuestionsLost, Trouble::AnswersLost, Trouble::LateArrivals, Trouble::ByHand])
+    }
+
     /// What goes wrong on a seed's day, and nothing beyond plain orders.
     #[must_use]
     pub fn with_plain_orders(seed: u64) -> Self {

@@ -36,6 +36,11 @@ fn the_promises_hold_on_days_that_are_always_the_same() {
 }
 
 #[test]
+fn the_promises_hold_on_days_on_which_somebody_clicks_beside_what_hangs() {
+    hold_on_days_of(1, 300, |_| Faults::by_hand());
+}
+
+#[test]
 fn the_promises_hold_on_two_thousand_days_that_nobody_has_seen() {
     let number = |text: String| text.parse::<u64>().expect("a number");
     // Far from the seeds that people choose, and short enough to be read out.
@@ -46,10 +51,14 @@ fn the_promises_hold_on_two_thousand_days_that_nobody_has_seen() {
 }
 
 fn hold_on(first_seed: u64, days: u64) {
+    hold_on_days_of(first_seed, days, Faults::of);
+}
+
+fn hold_on_days_of(first_seed: u64, days: u64, faults: fn(u64) -> Faults) {
     println!("again: SIGNALBOX_SIM_SEED={first_seed} SIGNALBOX_SIM_DAYS={days}");
     let threads = std::thread::available_parallelism().map_or(2, Into::into);
     let began = Instant::now();
-    let outcome = campaign::run(Campaign { first_seed, days, threads, faults: Faults::of }, &|_| {});
+    let outcome = campaign::run(Campaign { first_seed, days, threads, faults }, &|_| {});
     let seconds = began.elapsed().as_secs_f64();
     println!("{days} days in {seconds:.1} s, {:.0} days/s: {:?}", days as f64 / seconds, outcome.tally);
     for broken in &outcome.broken {

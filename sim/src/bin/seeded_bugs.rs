@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use signalbox_domain::seeded::{SeededBug, plant};
-use signalbox_sim::hunt::{Found, among_days, among_worlds};
+use signalbox_sim::hunt::{Found, among_days, among_days_by_hand, among_worlds};
 
 const USAGE: &str = "seeded-bugs [--days N] [--worlds N] [--seed FIRST] [--list] [NAME ...]";
 
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn read_args() -> Result<Option<Args>, String> {
-    let mut args = Args { days: 10_000, worlds: 30_000, seed: 1, bugs: Vec::new() };
+    let mut args = Args { days: 5_000, worlds: 30_000, seed: 1, bugs: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || words.next().and_then(|n| n.parse().ok()).ok_or(format!("{word} needs a number"));
@@ -67,18 +67,22 @@ fn hunt(args: &Args) -> Result<(), String> {
     let threads = available_parallelism().map_or(1, Into::into);
     let days = || among_days(args.seed, args.days, threads);
     let worlds = || among_worlds(args.seed, args.worlds, threads);
-    if let Some(found) = days().or_else(worlds) {
+    let by_hand = || among_days_by_hand(args.seed, args.days, threads);
+    if let Some(found) = days().or_else(worlds).or_else(by_hand) {
         return Err(format!("without any mistake seed {} breaks a promise: {}", found.seed, found.promise));
     }
     println!(
-        "without a mistake: {} days and {} worlds from seed {} on keep every promise\n",
+        "without a mistake: {0} days, {1} worlds and {0} days with people beside from seed {2} on keep every promise\n",
         args.days, args.worlds, args.seed
     );
     println!("| Mistake | Seen after | Broken promise |\n|---|---|---|");
     let mut unseen = Vec::new();
     for bug in &args.bugs {
         plant(Some(*bug));
-        let found = days().map(|found| ("days", found)).or_else(|| worlds().map(|found| ("worlds", found)));
+        let found = days()
+            .map(|found| ("days", found))
+            .or_else(|| worlds().map(|found| ("worlds", found)))
+            .or_else(|| by_hand().map(|found| ("days with people beside", found)));
         match found {
             Some((of, Found { seeds, promise, .. })) => println!("| `{bug}` | {seeds} {of} | {promise} |"),
             None => {
