@@ -200,7 +200,7 @@ impl Signalbox {
         if daily.is_empty() {
             info!("no daily.csv in the data folder: orders are not held against the volume of ordinary days");
         }
-        let hours = facts::shared(&settings.data_dir, &settings.futures)?;
+        let hours = Arc::new(facts::shared(&settings.data_dir, &settings.futures)?);
         if let Some(last) = hours.actions.iter().map(|action| action.ex_date).max() {
             let known = hours.actions.len();
             info!(
@@ -215,7 +215,7 @@ impl Signalbox {
             inbox: Arc::new(inbox),
             restorer: Arc::new(StoreRestorer(store.clone())),
             market: facts::market(&settings.data_dir, &settings.futures)?.with_daily(daily),
-            exchange: PaperExchange::new(settings.paper).with_hours(move |symbol, at| hours.matching(symbol, at)),
+            exchange: PaperExchange::new(settings.paper).with_hours(hours),
             accounts,
             strategies,
             registered: registry.facts(),

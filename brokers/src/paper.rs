@@ -31,7 +31,7 @@ pub struct PaperExchange {
 #[derive(Debug)]
 struct Floor {
     venue: PaperVenue,
-    hours: Option<HoursFn>,
+    hours: Option<Arc<dyn Hours>>,
     /// Symbols whose orders are collected now.
     collecting: QuickMap<Symbol, ()>,
     tape: QuickMap<OrderId, Vec<Report>>,
@@ -39,14 +39,13 @@ struct Floor {
     ended: VecDeque<OrderId>,
 }
 
-/// Tells from the calendar what the market does with a symbol's orders.
-#[derive(Clone)]
-struct HoursFn(Arc<dyn Fn(Symbol, Timestamp) -> Matching + Send + Sync>);
+/// What the calendar tells of a symbol's orders.
+pub trait Hours: std::fmt::Debug + Send + Sync {
+    /// Whether orders trade as they come at this instant, or are collected.
+    fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching;
 
-impl std::fmt::Debug for HoursFn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("hours")
-    }
+    /// When the trading day ends that an order of this instant belongs to; `None` where the calendar does not know.
+    fn day_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp>;
 }
 
 /// Ended orders whose fills stay on the tape. An account that is rebuilt asks within a moment for what it missed; a
@@ -86,7 +85,7 @@ impl Floor {
     /// Tells the venue when a call auction begins or ends.
     fn turn(&mut self, symbol: Symbol, at: Timestamp) {
         let Some(hours) = &self.hours else { return };
-        let matching = (hours.0)(symbol, at);
+        let matching = hours.matching(symbol, at);
         if (matching != Matching::Continuous) == self.collecting.contains_key(&symbol) {
             return;
         }
@@ -98,6 +97,13 @@ impl Floor {
             VenueInput::Collect { symbol, opening: matching == Matching::Opening }
         };
         self.venue.handle(at, input, &mut Vec::new());
+    }
+
+    /// Whether the day on which the order was taken is over by now.
+    fn day_is_over(&self, at: Timestamp, order: &Order) -> bool {
+        let taken = order.acked_at.unwrap_or(order.created_at);
+        let end = self.hours.as_ref().and_then(|hours| hours.day_end(order.terms.symbol, taken));
+        end.is_some_and(|end| end <= at)
     }
 
     fn ended(&mut self, order: OrderId) {
@@ -123,10 +129,10 @@ impl PaperExchange {
         Self { floor: Arc::new(Mutex::new(floor)) }
     }
 
-    /// The same with call auctions. Without hours everything trades as it comes.
+    /// The same with call auctions, and with days that end while nobody runs. Without hours everything trades as it comes.
     #[must_use]
-    pub fn with_hours(self, hours: impl Fn(Symbol, Timestamp) -> Matching + Send + Sync + 'static) -> Self {
-        self.lock().hours = Some(HoursFn(Arc::new(hours)));
+    pub fn with_hours(self, hours: Arc<dyn Hours>) -> Self {
+        self.lock().hours = Some(hours);
         self
     }
 
@@ -237,7 +243,7 @@ impl Broker for PaperBroker {
         Self::capabilities()
     }
 
-    async fn connect(&mut self, _at: Timestamp, working: &[Order]) -> Result<(), BrokerError> {
+    async fn connect(&mut self, at: Timestamp, working: &[Order]) -> Result<(), BrokerError> {
         let mut floor = self.exchange.lock();
         for order in working.iter().filter(|order| is_working(order)) {
             let Some(id) = order.broker_order_id.clone() else { continue };
@@ -246,11 +252,13 @@ impl Broker for PaperBroker {
             if floor.venue.find(&self.account, order.id()).is_some() {
                 continue;
             }
-            floor.venue.restore(
-                self.venue_order(&order.sent_terms(), order.approval.band, order.sent_cum()),
-                id,
-                fills,
-            );
+            let restored = self.venue_order(&order.sent_terms(), order.approval.band, order.sent_cum());
+            // The session ended while no process was there to be told.
+            if floor.day_is_over(at, order) {
+                floor.venue.restore_expired(&restored, id, fills);
+            } else {
+                floor.venue.restore(restored, id, fills);
+            }
         }
         Ok(())
     }

@@ -245,6 +245,16 @@ impl PaperVenue {
         self.register.insert(key, Record::restored(order.order, broker_order_id, fate));
     }
 
+    /// Takes back an order whose day ended while the venue did not run: a lookup finds that it has expired, and nothing
+    /// fills it. An id that is known already is left alone.
+    pub fn restore_expired(&mut self, order: &VenueOrder, broker_order_id: BrokerOrderId, fills: u32) {
+        let key = (order.order, order.account.clone());
+        if self.register.get(&key).is_none() {
+            let fate = Fate::Done { status: VenueStatus::Expired, cum_qty: order.cum_qty, fills };
+            self.register.insert(key, Record::restored(order.order, broker_order_id, fate));
+        }
+    }
+
     /// Decides what one input causes and appends the events to `out`. `at` is the time of the fills.
     pub fn handle(&mut self, at: Timestamp, input: VenueInput<'_>, out: &mut Vec<VenueEvent>) {
         if !self.stranded.is_empty() {

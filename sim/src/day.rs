@@ -624,22 +624,21 @@ impl Day {
         for id in self.open_doubts() {
             let Some(order) = self.find(id).cloned() else { continue };
             self.met("settled by a person");
-            self.settled.insert(id);
+            let first_look = self.settled.insert(id);
             let name = order.terms.account.to_string();
             let mine = self.true_orders(id).into_iter().find(|(of, _)| *of == name);
+            let only_cancel = order.in_flight == Some(InFlight::Cancel);
+            if only_cancel && first_look && (mine.is_none() || id.signal().get() % 2 == 0) {
+                // Only its cancel is in doubt: it is asked again. When that does not help, he decides.
+                let input = AccountInput::Cancel { order: id, reason: "ann".into() };
+                self.desk.tell_account(&order.terms.account, input);
+                continue;
+            }
             let resolution = match &mine {
-                Some((_, truth)) if order.in_flight == Some(InFlight::Cancel) && id.signal().get() % 2 == 1 => {
-                    match truth.status {
-                        Status::Canceled | Status::Junk => Resolution::Canceled,
-                        Status::Working | Status::Filled => Resolution::Works,
-                    }
+                Some((_, truth)) if only_cancel && matches!(truth.status, Status::Working | Status::Filled) => {
+                    Resolution::Works
                 }
-                _ if order.in_flight == Some(InFlight::Cancel) => {
-                    // Only its cancel is in doubt: it is asked again.
-                    let input = AccountInput::Cancel { order: id, reason: "ann".into() };
-                    self.desk.tell_account(&order.terms.account, input);
-                    continue;
-                }
+                _ if only_cancel => Resolution::Canceled,
                 Some((_, truth)) => Resolution::Bind(BrokerOrderId(truth.no.as_str().into())),
                 None => Resolution::Absent,
             };

@@ -1,5 +1,6 @@
 //! Calendar, instruments and rule book, shared by all threads that only read them.
 
+use signalbox_brokers::paper::Hours;
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::corporate::CorporateActions;
 use signalbox_domain::instrument::{Instrument, Instruments};
@@ -102,5 +103,15 @@ impl MarketFacts {
     #[must_use]
     pub fn today(&self, symbol: Symbol, at: Timestamp) -> Option<DayRules> {
         self.trade_date(symbol, at).and_then(|date| self.day(symbol, date).ok())
+    }
+}
+
+impl Hours for MarketFacts {
+    fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching {
+        self.matching(symbol, at)
+    }
+
+    fn day_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
+        self.session_end(symbol, at)
     }
 }

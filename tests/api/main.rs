@@ -13,6 +13,7 @@ mod imported;
 mod matrix;
 mod netting;
 mod one_click;
+mod over_night;
 mod people;
 mod refusals;
 mod risk;

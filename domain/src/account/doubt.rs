@@ -273,8 +273,10 @@ impl Account {
         // R8: what cannot be recognized cannot be told apart. Once may be a row that comes late.
         let lost = again && matches!(kind, InvalidKind::Vanished | InvalidKind::Changed);
         // R9: whatever is clicked now is clicked in another account.
-        if lost || kind == InvalidKind::WrongAccount {
-            let evidence = Evidence { text: invalid.to_string().into(), ..self.evidence() };
+        let text: Arc<str> = invalid.to_string().into();
+        let told = self.lists.exceptions.get("reads").is_some_and(|open| open.evidence.text == text);
+        if (lost || kind == InvalidKind::WrongAccount) && !told {
+            let evidence = Evidence { text, ..self.evidence() };
             self.raise(at, "reads", ExceptionKind::Reads, None, evidence, fx);
         }
     }

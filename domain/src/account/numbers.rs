@@ -113,7 +113,12 @@ impl Account {
         let by_tag = self.renumbered_by_tag(&snapshot);
         let snapshot = if by_tag.is_empty() { snapshot } else { Arc::new(with_numbers(&snapshot, &by_tag)) };
         let external = |no: &BrokerOrderId| self.lists.external.contains_key(&(date, no.clone()));
-        let (snapshot, mut renumbered) = translated(snapshot, &self.lists.seen, external);
+        let claims = self.claims_of(date);
+        let claimed = |row: &ListedOrder| {
+            let owner = claims.get(&row.no).and_then(|id| self.orders.get(id).or_else(|| self.ended.get(*id)));
+            owner.is_some_and(|order| self.same_shape(order, row))
+        };
+        let (snapshot, mut renumbered) = translated(snapshot, &self.lists.seen, external, claimed);
         for (shown, ours) in by_tag {
             let ours = renumbered.remove(&ours).unwrap_or(ours);
             renumbered.insert(shown, ours);

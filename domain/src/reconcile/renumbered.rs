@@ -14,12 +14,14 @@ pub type Renumbered = BTreeMap<BrokerOrderId, BrokerOrderId>;
 
 /// The read in our numbers. Where it cannot be told which row is which, it is left as it is, and is invalid then:
 /// something that was listed is not listed any more, or is another order. Of a person's own orders (`external`) those
-/// that look the same may stand for each other: only their sum is booked.
+/// that look the same may stand for each other: only their sum is booked. A row that bears the number of an order of ours
+/// and looks like it (`claimed`) is another one's only where no other row can be.
 #[must_use]
 pub fn translated(
     snapshot: Arc<Snapshot>,
     seen: &SeenRows,
     external: impl Fn(&BrokerOrderId) -> bool,
+    claimed: impl Fn(&ListedOrder) -> bool,
 ) -> (Arc<Snapshot>, Renumbered) {
     let listed: BTreeMap<&BrokerOrderId, &ListedOrder> = snapshot.orders.iter().map(|row| (&row.no, row)).collect();
     let same = |no: &BrokerOrderId, seen: &Seen| listed.get(no).is_some_and(|row| seen.is(row));
@@ -39,8 +41,9 @@ pub fn translated(
     let mut renumbered = Renumbered::new();
     for (no, seen) in &missing {
         let fits: Vec<&ListedOrder> = new.iter().filter(|row| seen.is_exactly(row)).copied().collect();
-        let one = match fits[..] {
-            [one] => one,
+        let free: Vec<&ListedOrder> = fits.iter().filter(|row| !claimed(row)).copied().collect();
+        let one = match (&fits[..], &free[..]) {
+            ([one], _) | (_, [one]) => *one,
             _ => match stand_in(no, seen, &missing, fits, &external) {
                 Some(one) => one,
                 None => return (snapshot, Renumbered::new()),

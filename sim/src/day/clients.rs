@@ -288,9 +288,7 @@ impl Day {
         for (id, of) in self.open_signals() {
             self.desk.tell_strategy(&of, StrategyInput::Cancel { signal: id, who: "ann".into() });
         }
-        self.run_until(self.now.plus(SECOND_LOOK))?;
-        self.person_settles()?;
-        self.run_until(self.now.plus(SECOND_LOOK))?;
+        self.looks_until_settled()?;
         let live: BTreeSet<SignalId> =
             self.desk.accounts.values().flat_map(|core| core.live()).map(|order| order.id().signal()).collect();
         let left: Vec<SignalId> = self.open_signals().into_keys().filter(|id| !live.contains(id)).collect();

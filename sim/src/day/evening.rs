@@ -41,6 +41,16 @@ impl Day {
         self.agree()
     }
 
+    /// Somebody looks again until nothing is left: what is asked of the broker in the evening may be answered wrongly too,
+    /// and comes to a person minutes after it.
+    pub(super) fn looks_until_settled(&mut self) -> Result<(), String> {
+        for _ in 0..2 {
+            self.run_until(self.now.plus(SECOND_LOOK))?;
+            self.person_settles()?;
+        }
+        self.run_until(self.now.plus(SECOND_LOOK))
+    }
+
     /// The session ends: what works at the broker is taken out of it.
     fn close(&mut self) {
         let at = self.now;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 use signalbox_brokers::Broker;
-use signalbox_brokers::paper::{PaperBroker, PaperExchange};
+use signalbox_brokers::paper::{Hours, PaperBroker, PaperExchange};
 use signalbox_domain::account::{AccountConf, AccountInput};
 use signalbox_domain::broker::BrokerReport;
 use signalbox_domain::capital::CapitalBase;
@@ -17,7 +17,7 @@ use signalbox_domain::execution::{Execution, Policy, PriceForm};
 use signalbox_domain::ids::{AccountId, ClientId, GroupId, SignalId, StrategyId};
 use signalbox_domain::instrument::Currency;
 use signalbox_domain::ledger::OpeningHolding;
-use signalbox_domain::market::is_elsewhere;
+use signalbox_domain::market::{Market, Matching, is_elsewhere};
 use signalbox_domain::order::{OrdType, OrderFact, Side, TimeInForce};
 use signalbox_domain::paper::VenueConf;
 use signalbox_domain::quote::{Bar, Quote};
@@ -105,11 +105,22 @@ impl Ask {
     }
 }
 
+#[derive(Debug)]
+struct Calendars(Mutex<Market>);
+
+impl Hours for Calendars {
+    fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching {
+        self.0.lock().expect("nobody panicked").matching(symbol, at)
+    }
+
+    fn day_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
+        self.0.lock().expect("nobody panicked").session_end(symbol, at)
+    }
+}
+
 impl Floor {
     pub(crate) fn open(at: Timestamp, setups: Vec<Setup>, strategies: Vec<StrategyConf>, groups: Groups) -> Self {
-        let hours = Mutex::new(market());
-        let exchange = PaperExchange::new(VenueConf::default())
-            .with_hours(move |symbol, at| hours.lock().expect("nobody panicked").matching(symbol, at));
+        let exchange = PaperExchange::new(VenueConf::default()).with_hours(Arc::new(Calendars(Mutex::new(market()))));
         let broker = |setup: &Setup| {
             let id = setup.conf.id.clone();
             (id.clone(), PaperBroker::new(id, exchange.clone()))
