@@ -254,23 +254,18 @@ fn from_csv(text: &str) -> Result<Vec<HoldingIn>, Problem> {
         return Err(wrong(format!("the first line is {COLUMNS}")));
     }
     let mut items = Vec::new();
-    for (n, record) in reader.records().enumerate() {
+    for record in reader.records() {
         let record = record.map_err(|error| wrong(error.to_string()))?;
         let cell = |at: usize| record.get(at).unwrap_or_default();
         items.push(HoldingIn {
             strategy: cell(0).to_owned(),
             symbol: cell(1).to_owned(),
-            quantity: decimal(cell(2)).ok_or_else(|| wrong(format!("line {}: quantity", n + 2)))?,
-            cost: decimal(cell(3)).ok_or_else(|| wrong(format!("line {}: cost", n + 2)))?,
+            quantity: QtyIn::of_text(cell(2)),
+            cost: PriceIn::of_text(cell(3)),
             entry_date: Some(cell(4).to_owned()).filter(|text| !text.is_empty()),
         });
     }
     Ok(items)
-}
-
-/// A number of a file, read as one of a body.
-fn decimal<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
 }
 
 async fn book(
