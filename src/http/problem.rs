@@ -65,6 +65,7 @@ pub enum Code {
     PasswordRefused,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
+    IdempotencyKeyInvalid,
     Denied,
     // Of trading: written as risk control writes its codes, some of which are among them.
     #[serde(rename = "SIGNAL_ID_REUSED")]
@@ -110,7 +111,8 @@ impl Code {
             | Self::DuplicateField
             | Self::InvalidQuery
             | Self::InvalidCursor
-            | Self::IdempotencyKeyRequired => StatusCode::BAD_REQUEST,
+            | Self::IdempotencyKeyRequired
+            | Self::IdempotencyKeyInvalid => StatusCode::BAD_REQUEST,
             Self::AuthenticationRequired
             | Self::AuthorizationMalformed
             | Self::TokenInvalid
@@ -191,6 +193,7 @@ impl Code {
             Self::IdempotencyKeyReused => "Another request had this key",
             Self::Denied => "Denied by risk control",
             Self::SignalIdReused => "Another signal had this id",
+            Self::IdempotencyKeyInvalid => "The key cannot be one",
             Self::UnknownSymbol => "No instrument that can be traded here",
             Self::InvalidQuantity => "Not a quantity",
             Self::InvalidSize => "Not a size",
