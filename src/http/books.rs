@@ -18,7 +18,7 @@ use super::intake::who;
 use super::json::StrictJson;
 use super::portfolio::{BookView, Portfolio};
 use super::problem::{Code, Problem};
-use super::trading_state::check_reason;
+use super::trading_state::check_note;
 use super::{BodyRefusals, Conflicts, Missing, Refusals};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
@@ -278,7 +278,7 @@ async fn book(
     if note.trim().is_empty() {
         return Err(Problem::invalid("note", "say why"));
     }
-    check_reason(&note).map_err(|problem| problem.field("note"))?;
+    check_note(&note)?;
     let order = BookOrder { what, by: who(admin.0.client()), note: note.into() };
     front.require_in_use(&account)?;
     front.desk.rebook(account.clone(), order).await?.map_err(|cannot: Unbookable| match cannot {

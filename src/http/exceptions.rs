@@ -24,7 +24,7 @@ use super::json::{PathName, StrictJson, StrictQuery};
 use super::listing;
 use super::orders::{accounts_of, visible};
 use super::problem::{Code, Problem};
-use super::trading_state::{check_reason, name_of};
+use super::trading_state::{check_note, name_of};
 use super::views::{OrderView, at};
 use super::{BodyRefusals, Conflicts, Missing, Refusals};
 use crate::people::{Principal, Scope};
@@ -281,8 +281,8 @@ async fn resolve_order(
     if !principal.may_trade(&terms.account) {
         return Err(Problem::forbidden("you may see this order, not settle its doubt"));
     }
-    let ResolveBody { decision, broker_order_id, symbol, note } = body.0;
-    check_reason(&note)?;
+    let ResolveBody { decision, broker_order_id, symbol, overrides, note } = body.0;
+    check_note(&note)?;
     let resolution = match decision {
         DecisionIn::Bind => {
             let no = broker_order_id.filter(|no| !no.is_empty() && no.len() <= 64);
@@ -366,7 +366,7 @@ async fn settle_exception(
     if note.trim().is_empty() {
         return Err(Problem::invalid("note", "say why"));
     }
-    check_reason(&note)?;
+    check_note(&note)?;
     let settlement = match decision {
         SettlementIn::Adjust => Settlement::Adjust {
             book: book.map_or(Ok(StrategyId::external()), |name| existing_book(&name, "book", &front))?,
