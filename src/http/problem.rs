@@ -52,6 +52,7 @@ pub enum Code {
     LastAdmin,
     Conflict,
     TooLate,
+    TooEarly,
     LimitReached,
     InProgress,
     /// Orders of the account may still trade.
@@ -64,8 +65,8 @@ pub enum Code {
     ValidationFailed,
     PasswordRefused,
     IdempotencyKeyRequired,
-    IdempotencyKeyReused,
     IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
     Denied,
     // Of trading: written as risk control writes its codes, some of which are among them.
     #[serde(rename = "SIGNAL_ID_REUSED")]
@@ -129,6 +130,7 @@ impl Code {
             | Self::LastAdmin
             | Self::Conflict
             | Self::TooLate
+            | Self::TooEarly
             | Self::LimitReached
             | Self::InProgress
             | Self::LiveOrders
@@ -181,6 +183,7 @@ impl Code {
             Self::LastAdmin => "The last administrator stays",
             Self::Conflict => "Somebody else changed it",
             Self::TooLate => "Its time is over",
+            Self::TooEarly => "Its time has not come",
             Self::LimitReached => "There are too many",
             Self::InProgress => "The first request is still being worked on",
             Self::LiveOrders => "It has live orders",
@@ -190,10 +193,10 @@ impl Code {
             Self::ValidationFailed => "Understood and refused",
             Self::PasswordRefused => "Not a good password",
             Self::IdempotencyKeyRequired => "Name the request, so that it can be repeated",
+            Self::IdempotencyKeyInvalid => "The key cannot be one",
             Self::IdempotencyKeyReused => "Another request had this key",
             Self::Denied => "Denied by risk control",
             Self::SignalIdReused => "Another signal had this id",
-            Self::IdempotencyKeyInvalid => "The key cannot be one",
             Self::UnknownSymbol => "No instrument that can be traded here",
             Self::InvalidQuantity => "Not a quantity",
             Self::InvalidSize => "Not a size",
