@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -12,10 +13,11 @@ use secrecy::SecretString;
 use signalbox::clock::{SystemClock, WallClock as _};
 use signalbox::conf::{BrokerSettings, Settings};
 use signalbox::demo::{feed, signals, summary};
+use signalbox::http::dto::At;
 use signalbox::market::calendars::{ALARM_DAYS, Calendars, Reach};
 use signalbox::market::prints::RecordedDay;
 use signalbox::market::{corporate, instruments};
-use signalbox::people::Role;
+use signalbox::people::{People, Role};
 use signalbox::replay::{self, Proof, Rows};
 use signalbox::retention;
 use signalbox::sim::{self, Sim};
@@ -258,8 +260,8 @@ enum User {
         roles: Vec<String>,
         #[arg(long)]
         conf: Option<PathBuf>,
-        /// As in `serve`: what is stored is never later than what a drill does.
-        #[arg(long)]
+        /// Of no effect any more: people are made on the machine's clock, and the market's stays where it was.
+        #[arg(long, hide = true)]
         clock: Option<String>,
     },
 }
@@ -312,8 +314,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
             prove(&store, if settled { Rows::Settled } else { Rows::AsTheyAre }).await
         }
         Command::Sim(days) => Ok(tokio::task::spawn_blocking(move || sim::run(&days)).await??),
-        Command::User { what: User::Add { username, roles, conf, clock } } => {
-            add_user(&username, &roles, conf, clock.as_deref()).await
+        Command::User { what: User::Add { username, roles, conf, clock: _ } } => {
+            add_user(&username, &roles, conf).await
         }
         Command::Calendars { what } => calendars(what),
         Command::Instruments { what } => tradable(what),
@@ -340,6 +342,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
 async fn serve(settings: Settings, clock: Option<&str>) -> anyhow::Result<()> {
     let start = clock_start(&settings, clock)?;
     let system = Signalbox::build(settings, start).await?;
+    if let ClockStart::At { start, .. } = start {
+        tell_start(start, system.began);
+    }
     let (listen, workers) = (system.settings.listen, system.settings.workers);
     listen_until_told_to_stop(system, listen, workers).await
 }
@@ -352,6 +357,20 @@ fn clock_start(settings: &Settings, clock: Option<&str>) -> anyhow::Result<Clock
     });
     anyhow::ensure!(play_money, "--clock is for play money: a real market has its own time");
     Ok(ClockStart::At { start: parse_clock(text)?, speed: 1 })
+}
+
+/// A wish for the market clock is overruled by what is stored: what was sent before would count as sent later.
+fn tell_start(wished: Timestamp, began: Timestamp) {
+    let text = |at: Timestamp| At(at).to_string();
+    if began > wished {
+        println!(
+            "The market clock starts at {}, not at {}: the market is stored up to then. Another data folder may start earlier.",
+            text(began),
+            text(wished)
+        );
+    } else {
+        println!("The market clock starts at {}.", text(began));
+    }
 }
 
 fn store_conf(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<StoreConf> {
@@ -392,7 +411,11 @@ async fn archive(days: Option<u32>, conf: Option<PathBuf>, data: Option<PathBuf>
     let before = before.context("store.journal_keep_days is 0: say how many --days are kept")?;
     let store = open_store(conf, data).await?;
     let Archived { files, lines } = retention::all(&store, now, before).await?;
-    println!("{lines} lines of the journal went to {files} files; `signalbox compact` gives their room back");
+    match lines {
+        0 => println!("0 lines of the journal went to files"),
+        _ => println!("{lines} lines of the journal went to {files} files; `signalbox compact` gives their room back"),
+    }
+    println!("{}", retention::what_stays(&store, before).await?);
     Ok(())
 }
 
@@ -533,22 +556,24 @@ async fn prove(store: &Store, rows: Rows) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>, clock: Option<&str>) -> anyhow::Result<()> {
+/// Opens the people alone. The accounts of a system that is built open with it, at the time that its market clock shows, and
+/// no drill could start earlier any more.
+async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>) -> anyhow::Result<()> {
     let password = std::env::var("SIGNALBOX_PASSWORD").context("the password is read from SIGNALBOX_PASSWORD")?;
     let roles = roles.iter().map(|role| role.parse::<Role>().with_context(|| format!("no role is called {role}")));
     let roles = roles.collect::<Result<Vec<_>, _>>()?;
     let settings = Settings::load(conf.as_deref())?;
-    let start = clock_start(&settings, clock)?;
-    let system = Signalbox::build(settings, start).await?;
-    let known = system.people.user(username).is_some();
-    let made = match known {
-        true => Err(anyhow::anyhow!("there is a user {username} already; nothing was changed")),
-        false => {
-            let made = system.people.ensure_user(username, SecretString::from(password), roles, Vec::new()).await;
-            made.map(|_| println!("user {username} is made")).map_err(Into::into)
-        }
+    let store = Signalbox::open_store(&settings).await?;
+    Signalbox::verify_newest(&store).await?;
+    let people = People::open(store.clone(), settings.people, Arc::new(SystemClock)).await?;
+    let made = if people.user(username).is_some() {
+        Err(anyhow::anyhow!("there is a user {username} already; nothing was changed"))
+    } else {
+        let made = people.ensure_user(username, SecretString::from(password), roles, Vec::new()).await;
+        made.map(|_| println!("user {username} is made")).map_err(Into::into)
     };
-    system.shut_down().await;
+    // Closing waits for the writer's thread.
+    tokio::task::spawn_blocking(move || store.close()).await.context("the store did not close in an orderly way")?;
     made
 }
 
@@ -572,6 +597,9 @@ async fn demonstrate(demo: Demo) -> anyhow::Result<()> {
     let speed = if demo.no_strategies { 1 } else { demo.speed };
     let listener_settings = (settings.listen, settings.workers);
     let system = Signalbox::build(settings, ClockStart::At { start, speed }).await?;
+    if demo.clock.is_some() {
+        tell_start(start, system.began);
+    }
     ensure_admin(&system).await?;
 
     if let Some(day) = day {

@@ -6,7 +6,8 @@ use signalbox_domain::calendar::china_date_time;
 use signalbox_domain::units::{Span, Timestamp};
 use tracing::{error, info};
 
-use crate::store::{ArchiveError, Archived, Store};
+use crate::http::dto::At;
+use crate::store::{ArchiveError, Archived, LINES_KEPT, LINES_PER_FILE, Store, StoreError};
 
 /// How often it is looked whether there is something to do.
 const EVERY: Duration = Duration::from_secs(600);
@@ -53,6 +54,21 @@ pub async fn keep(store: Store, keep_days: u32, now: impl Fn() -> Timestamp) {
 /// [`ArchiveError`].
 pub async fn all(store: &Store, now: Timestamp, before: Timestamp) -> Result<Archived, ArchiveError> {
     store.archive(now, before, u64::MAX).await
+}
+
+/// Why no more lines went, for a person who asked for it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn what_stays(store: &Store, before: Timestamp) -> Result<String, StoreError> {
+    Ok(match store.lines_before(before).await? {
+        0 => format!("no line from before {} is left in the database", At(before)),
+        old => format!(
+            "{old} lines from before {} stay in the database: its newest {LINES_KEPT} lines always do, and a file takes \
+             {LINES_PER_FILE}, all of them old",
+            At(before)
+        ),
+    })
 }
 
 fn is_quiet(now: Timestamp) -> bool {

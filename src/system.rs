@@ -52,6 +52,8 @@ pub struct Signalbox {
     pub people: Arc<People>,
     pub desk: Desk,
     pub clock: Arc<MarketClock>,
+    /// What it showed first.
+    pub began: Timestamp,
     pub settings: Arc<Settings>,
     /// The newest quotes for everybody who is not on the trading thread. Whoever feeds the desk feeds these too.
     pub quotes: QuoteCache,
@@ -89,14 +91,29 @@ impl Signalbox {
     /// # Errors
     /// When the store or the people cannot be opened; nothing is running then.
     pub async fn build(settings: Settings, start: ClockStart) -> anyhow::Result<Self> {
-        let store = Store::open(StoreConf {
+        let store = Self::open_store(&settings).await?;
+        Self::on_store(settings, store, start).await
+    }
+
+    /// # Errors
+    /// When it is in use, or cannot be used.
+    pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+        let conf = StoreConf {
             url: settings.database.clone(),
             data_dir: settings.data_dir.clone(),
             disk_floor_bytes: settings.disk_floor_bytes,
             ballast_bytes: settings.ballast_bytes,
-        })
-        .await?;
-        Self::on_store(settings, store, start).await
+        };
+        Ok(Store::open(conf).await?)
+    }
+
+    /// Before anything is written behind them.
+    ///
+    /// # Errors
+    /// When one of the journal's newest lines is not what its hash says.
+    pub async fn verify_newest(store: &Store) -> anyhow::Result<()> {
+        let verified = store.verify_newest(VERIFIED_AT_START).await;
+        verified.map(drop).context("the journal was changed by another hand, or is damaged")
     }
 
     /// The same on a store that is open already.
@@ -134,10 +151,7 @@ impl Signalbox {
         start: ClockStart,
         outside: Outside,
     ) -> anyhow::Result<Self> {
-        store
-            .verify_newest(VERIFIED_AT_START)
-            .await
-            .context("the journal was changed by another hand, or is damaged")?;
+        Self::verify_newest(&store).await?;
         let mut rest = rest(&store).await?;
         crash_point("restore.read");
         let (start, speed) = match start {
@@ -233,6 +247,7 @@ impl Signalbox {
             people,
             desk,
             clock,
+            began: start,
             settings,
             registry: registry.into(),
             quotes: QuoteCache::default(),

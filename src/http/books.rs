@@ -18,7 +18,7 @@ use super::intake::who;
 use super::json::StrictJson;
 use super::portfolio::{BookView, Portfolio};
 use super::problem::{Code, Problem};
-use super::trading_state::check_reason;
+use super::trading_state::check_note;
 use super::{BodyRefusals, Conflicts, Missing, Refusals};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
@@ -254,23 +254,18 @@ fn from_csv(text: &str) -> Result<Vec<HoldingIn>, Problem> {
         return Err(wrong(format!("the first line is {COLUMNS}")));
     }
     let mut items = Vec::new();
-    for (n, record) in reader.records().enumerate() {
+    for record in reader.records() {
         let record = record.map_err(|error| wrong(error.to_string()))?;
         let cell = |at: usize| record.get(at).unwrap_or_default();
         items.push(HoldingIn {
             strategy: cell(0).to_owned(),
             symbol: cell(1).to_owned(),
-            quantity: decimal(cell(2)).ok_or_else(|| wrong(format!("line {}: quantity", n + 2)))?,
-            cost: decimal(cell(3)).ok_or_else(|| wrong(format!("line {}: cost", n + 2)))?,
+            quantity: QtyIn::of_text(cell(2)),
+            cost: PriceIn::of_text(cell(3)),
             entry_date: Some(cell(4).to_owned()).filter(|text| !text.is_empty()),
         });
     }
     Ok(items)
-}
-
-/// A number of a file, read as one of a body.
-fn decimal<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
 }
 
 async fn book(
@@ -283,7 +278,7 @@ async fn book(
     if note.trim().is_empty() {
         return Err(Problem::invalid("note", "say why"));
     }
-    check_reason(&note).map_err(|problem| problem.field("note"))?;
+    check_note(&note)?;
     let order = BookOrder { what, by: who(admin.0.client()), note: note.into() };
     front.require_in_use(&account)?;
     front.desk.rebook(account.clone(), order).await?.map_err(|cannot: Unbookable| match cannot {

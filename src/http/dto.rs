@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::{self, Deserializer, Unexpected};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use signalbox_domain::calendar::china_date_time;
 use signalbox_domain::denial::{Denial, Measure};
@@ -87,9 +88,17 @@ macro_rules! decimal_in {
         #[derive(Debug, Clone, Copy)]
         pub struct $name(Result<i64, DecimalError>);
 
+        impl $name {
+            /// As the string of a body is read.
+            #[must_use]
+            pub fn of_text(text: &str) -> Self {
+                Self(parse_decimal(text, $places))
+            }
+        }
+
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(DecimalVisitor { places: $places }).map(Self)
+                decimal(<&RawValue>::deserialize(deserializer)?.get(), $places).map(Self)
             }
         }
 
@@ -141,35 +150,64 @@ decimal_in! {
     WeightIn, "Weight", 6, r"^[01](\.[0-9]{1,6}0*)?$", "0.25"
 }
 
-struct DecimalVisitor {
-    places: u32,
+/// What is wrong with the decimal is kept; what is no number and no text is an error at once.
+fn decimal<E: de::Error>(raw: &str, places: u32) -> Result<Result<i64, DecimalError>, E> {
+    let parsed = text_of(raw, &"a number, or a string with a decimal number")?;
+    Ok(parsed.and_then(|text| parse_decimal(&text, places)))
 }
 
-impl Visitor<'_> for DecimalVisitor {
-    type Value = Result<i64, DecimalError>;
+/// The text of a string, or of a number as it was written: as a float it would be rounded to what a float can hold.
+///
+/// # Errors
+/// Outside, when it is neither; inside, when the number reaches further than any of ours.
+pub(super) fn text_of<'a, E: de::Error>(
+    raw: &'a str,
+    expected: &dyn de::Expected,
+) -> Result<Result<Cow<'a, str>, DecimalError>, E> {
+    let other = match raw.as_bytes() {
+        [b'"', inside @ .., b'"'] if inside.contains(&b'\\') => {
+            return serde_json::from_str(raw).map(|text: String| Ok(text.into())).map_err(E::custom);
+        }
+        [b'"', .., b'"'] => return Ok(Ok(raw[1..raw.len() - 1].into())),
+        [b'-' | b'0'..=b'9', ..] => return Ok(without_exponent(raw)),
+        [b'[', ..] => Unexpected::Seq,
+        [b'{', ..] => Unexpected::Map,
+        [b't' | b'f', ..] => Unexpected::Bool(raw == "true"),
+        _ => Unexpected::Unit,
+    };
+    Err(E::invalid_type(other, expected))
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, or a string with a decimal number")
+/// Programs write `1e-05` for what is `0.00001`: the same digits, with the point elsewhere.
+fn without_exponent(number: &str) -> Result<Cow<'_, str>, DecimalError> {
+    /// More digits on one side of the point than any field has.
+    const FAR: i64 = 30;
+    let Some((digits, exponent)) = number.split_once(['e', 'E']) else { return Ok(number.into()) };
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    if digits.is_empty() {
+        return Ok("0".into());
     }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(parse_decimal(text, self.places))
+    // How many of the digits are before the point; none when it is before zeros that are not written.
+    let zeros = (all.len() - digits.len()) as i64;
+    let far = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    let point = exponent.parse().unwrap_or(far).saturating_add(whole.len() as i64 - zeros);
+    if point > FAR {
+        return Err(DecimalError::OutOfRange);
     }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(value.checked_mul(10_i64.pow(self.places)).ok_or(DecimalError::OutOfRange))
+    if point < -FAR {
+        return Err(DecimalError::TooPrecise(FAR as u32));
     }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        let value = i64::try_from(value).ok().and_then(|value| value.checked_mul(10_i64.pow(self.places)));
-        Ok(value.ok_or(DecimalError::OutOfRange))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        // The shortest text that reads back as this number is what was written, for up to 15 digits; no arithmetic is
-        // done on the float. JSON has no NaN, and what is too large does not fit as text either.
-        Ok(parse_decimal(&value.to_string(), self.places))
-    }
+    let (point, before) = (point.max(0) as usize, point.min(0).unsigned_abs() as usize);
+    let text = match digits.split_at_checked(point) {
+        Some((whole, "")) => format!("{sign}{whole}"),
+        Some(("", fraction)) => format!("{sign}0.{}{fraction}", "0".repeat(before)),
+        Some((whole, fraction)) => format!("{sign}{whole}.{fraction}"),
+        None => format!("{sign}{digits}{}", "0".repeat(point - digits.len())),
+    };
+    Ok(text.into())
 }
 
 impl QtyIn {
@@ -412,6 +450,10 @@ mod tests {
         for text in ["0", "-100", "100.5", "\"100.5\"", "\"abc\"", "\"\"", "1000000001", "1e300", "\"NaN\"", "1e-300"] {
             assert_eq!(qty(text), Err("INVALID_QUANTITY"), "{text}");
         }
+        // The first is the float 100, the next is beyond all floats.
+        for text in ["99.99999999999999999", "1e400", "1e-99999999999999999999", "1e99999999999999999999", "-0"] {
+            assert_eq!(qty(text), Err("INVALID_QUANTITY"), "{text}");
+        }
         for text in ["null", "true", "[]", "{}"] {
             assert_eq!(qty(text), Err("unreadable"), "{text}");
         }
@@ -426,6 +468,15 @@ mod tests {
         for cents in 1..20_000_i64 {
             let text = format!("{}.{:02}", cents / 100, cents % 100);
             assert_eq!(price(&text), Ok(Price::from_e4(cents * 100)), "{text}");
+        }
+        for text in ["1055e-2", "1.055E+1", "0.01055e3", "0.000010550000e6", "\"10\\u002e55\""] {
+            assert_eq!(price(text), Ok(Price::from_e4(105_500)), "{text}");
+        }
+        assert_eq!(price("1e-4"), Ok(Price::from_e4(1)));
+        assert_eq!(price("12e4"), Ok(Price::from_e4(1_200_000_000)));
+        // Floats take these for the price that is meant.
+        for text in ["10.480000000000001", "10.4799999999999999999", "1.0480000000000001e1", "1e-5", "0e5"] {
+            assert_eq!(price(text), Err("INVALID_PRICE"), "{text}");
         }
         for text in ["0", "\"-1\"", "0.00001", "10000000.0001", "1e30", "\"1e3\"", "\" 1\"", "\"+1\""] {
             assert_eq!(price(text), Err("INVALID_PRICE"), "{text}");

@@ -7,6 +7,7 @@ use signalbox_actors::crash::crash_point;
 use signalbox_domain::account::{Resolution, Settle, Settlement, Unresolvable, Unsettleable};
 use signalbox_domain::event::{Scope as StateScope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, StrategyId};
+use signalbox_domain::order::InFlight;
 use signalbox_domain::reconcile::Baseline;
 use signalbox_domain::reconcile::breaks::Break;
 use signalbox_domain::reconcile::exception::Exception;
@@ -23,15 +24,13 @@ use super::intake::who;
 use super::json::{PathName, StrictJson, StrictQuery};
 use super::listing;
 use super::orders::{accounts_of, visible};
+use super::page::{Page, PageQuery, cursor};
 use super::problem::{Code, Problem};
-use super::trading_state::{check_reason, name_of};
+use super::trading_state::{check_note, name_of};
 use super::views::{OrderView, at};
 use super::{BodyRefusals, Conflicts, Missing, Refusals};
 use crate::people::{Principal, Scope};
 use crate::store::{StoredOrder, StoredTradingState};
-
-/// Nobody decides more than this at once; the rest comes when these are settled.
-const EXCEPTIONS_MAX: u64 = 500;
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_exceptions).service(resolve_order).service(settle_exception);
@@ -46,6 +45,12 @@ struct ExceptionQuery {
     /// `open` (the default) or `settled`.
     #[param(max_length = 8, nullable = false)]
     state: Option<String>,
+    /// Items on a page.
+    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    #[param(max_length = 400, nullable = false)]
+    cursor: Option<String>,
 }
 
 /// One thing that waits for a person, or was settled.
@@ -85,21 +90,15 @@ struct ExceptionView {
     updated_at: String,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
-struct Exceptions {
-    items: Vec<ExceptionView>,
-    next_cursor: Option<String>,
-}
-
 /// Open doubts, breaks and ghosts with their evidence, the oldest first; or the settled ones, the newest first.
 #[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])), params(ExceptionQuery),
-    responses((status = 200, body = Exceptions), Refusals))]
+    responses((status = 200, body = Page<ExceptionView>), Refusals))]
 #[get("/v1/exceptions")]
 async fn list_exceptions(
     Authenticated(principal): Authenticated,
     query: StrictQuery<ExceptionQuery>,
     front: web::Data<Front>,
-) -> Result<web::Json<Exceptions>, Problem> {
+) -> Result<web::Json<Page<ExceptionView>>, Problem> {
     require(&principal, Scope::OrdersRead)?;
     let open = match query.0.state.as_deref() {
         None | Some("open") => true,
@@ -109,23 +108,67 @@ async fn list_exceptions(
     if let Some(text) = &query.0.account {
         listing::account(text)?;
     }
+    let page = PageQuery { limit: query.0.limit, cursor: query.0.cursor };
+    let (limit, after) = (page.limit()?, page.after()?);
+    let after = after.as_ref().map(|(us, id)| (*us, id.as_str()));
     let accounts = accounts_of(&principal, query.0.account.as_deref(), &front);
-    let mut items = Vec::new();
-    for exception in front.store.exceptions(accounts.as_deref(), open, EXCEPTIONS_MAX).await? {
-        let order = match exception.order {
-            Some(id) => front.store.order(id).await?,
-            None => None,
-        };
-        items.push(view(&exception, order.as_ref(), &front));
-    }
+    // One more than the page has tells whether there is another.
+    let stored = front.store.exceptions(accounts.as_deref(), open, after, limit as u64 + 1).await?;
+    let mut listed: Vec<Listed> = stored.into_iter().map(Listed::Stored).collect();
     if open {
-        items.extend(held(&principal, query.0.account.as_deref(), &front).await?);
+        let held = held(&principal, query.0.account.as_deref(), &front).await?.into_iter().map(Listed::Held);
+        listed.extend(held.filter(|held| after.is_none_or(|(us, id)| held.place(open) > (us, id.to_owned()))));
+        listed.sort_by_cached_key(|one| one.place(open));
     }
-    Ok(web::Json(Exceptions { items, next_cursor: None }))
+    let more = listed.len() > limit;
+    listed.truncate(limit);
+    let next_cursor = listed.last().filter(|_| more).map(|last| {
+        let (us, id) = last.place(open);
+        cursor(us, &id)
+    });
+    let mut items = Vec::with_capacity(listed.len());
+    for one in listed {
+        items.push(match one {
+            Listed::Held(stored) => ExceptionView::of_held(&stored),
+            Listed::Stored(exception) => {
+                let order = match exception.order {
+                    Some(id) => front.store.order(id).await?,
+                    None => None,
+                };
+                view(&exception, order.as_ref(), &front)
+            }
+        });
+    }
+    Ok(web::Json(Page { items, next_cursor }))
+}
+
+/// What the list is made of.
+enum Listed {
+    Stored(Exception),
+    Held(StoredTradingState),
+}
+
+impl Listed {
+    /// Where it stands in the list: by the time that the list is sorted by, and by its id.
+    fn place(&self, open: bool) -> (i64, String) {
+        match self {
+            Self::Stored(one) if open => (one.opened_at.us(), id_of(one)),
+            Self::Stored(one) => (one.updated_at.us(), id_of(one)),
+            Self::Held(stored) => (stored.at.us(), id_of_held(stored)),
+        }
+    }
+}
+
+fn id_of(exception: &Exception) -> String {
+    format!("{}:{}:{}", exception.account, exception.key, exception.opened_at.us())
+}
+
+fn id_of_held(stored: &StoredTradingState) -> String {
+    format!("held:{}:{}", name_of(&stored.scope), stored.at.us())
 }
 
 /// What risk holds, and a person or a new day lets go: the newest trading states, where risk has set them.
-async fn held(principal: &Principal, only: Option<&str>, front: &Front) -> Result<Vec<ExceptionView>, Problem> {
+async fn held(principal: &Principal, only: Option<&str>, front: &Front) -> Result<Vec<StoredTradingState>, Problem> {
     let (accounts, strategies) = (front.readable_filter(principal), front.readable_strategies(principal));
     let shown = |scope: &StateScope| match scope {
         StateScope::Global => only.is_none(),
@@ -136,20 +179,19 @@ async fn held(principal: &Principal, only: Option<&str>, front: &Front) -> Resul
     };
     let states = front.store.trading_states().await?;
     let held = states.into_iter().filter(|stored| &*stored.who == HOLDER && stored.state != TradingState::Active);
-    Ok(held.filter(|stored| shown(&stored.scope)).map(|stored| ExceptionView::of_held(&stored)).collect())
+    Ok(held.filter(|stored| shown(&stored.scope)).collect())
 }
 
 impl ExceptionView {
     fn of_held(stored: &StoredTradingState) -> Self {
-        let scope = name_of(&stored.scope);
         Self {
-            id: format!("held:{scope}:{}", stored.at.us()),
+            id: id_of_held(stored),
             account: match &stored.scope {
                 StateScope::Account(id) => Some(id.to_string()),
                 StateScope::Global | StateScope::Strategy(_) => None,
             },
             kind: "held",
-            scope: Some(scope),
+            scope: Some(name_of(&stored.scope)),
             text: format!("{}: {}", stored.state, stored.reason),
             parked: None,
             order: None,
@@ -173,7 +215,7 @@ fn view(exception: &Exception, order: Option<&StoredOrder>, front: &Front) -> Ex
     };
     let row = evidence.row.iter().map(|row| Candidate { row: row.clone(), differs: Vec::new() });
     ExceptionView {
-        id: format!("{}:{}:{}", exception.account, exception.key, exception.opened_at.us()),
+        id: id_of(exception),
         account: Some(exception.account.to_string()),
         kind: exception.kind.into(),
         scope: None,
@@ -259,12 +301,17 @@ struct ResolveBody {
     #[serde(default)]
     #[schema(max_length = 32)]
     symbol: Option<String>,
+    /// With `absent`, while the order may still be on its way: that one knows better than the lists, which may show it yet.
+    #[serde(default, rename = "override")]
+    overrides: bool,
     #[serde(default)]
     #[schema(max_length = 500)]
     note: String,
 }
 
 /// Settles a doubt. The decision is kept with what was seen and who decided.
+///
+/// `absent` is 409 `too_early` for as long as the lists would not prove it either, unless `override` is true.
 #[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])), request_body = ResolveBody,
     params(("id" = String, Path, example = "ord-1")),
     responses((status = 200, body = OrderView), Refusals, BodyRefusals, Missing, Conflicts))]
@@ -281,8 +328,8 @@ async fn resolve_order(
     if !principal.may_trade(&terms.account) {
         return Err(Problem::forbidden("you may see this order, not settle its doubt"));
     }
-    let ResolveBody { decision, broker_order_id, symbol, note } = body.0;
-    check_reason(&note)?;
+    let ResolveBody { decision, broker_order_id, symbol, overrides, note } = body.0;
+    check_note(&note)?;
     let resolution = match decision {
         DecisionIn::Bind => {
             let no = broker_order_id.filter(|no| !no.is_empty() && no.len() <= 64);
@@ -293,6 +340,14 @@ async fn resolve_order(
             let typed = symbol.ok_or_else(|| Problem::invalid("symbol", "type the order's symbol"))?;
             if dto::symbol(&typed, "symbol")? != terms.symbol {
                 return Err(Problem::invalid("symbol", "this is not the order's symbol"));
+            }
+            if let Some(until) = on_its_way(&order, &front).filter(|_| !overrides) {
+                let detail = format!(
+                    "until {} the order may still be on its way, and would trade beside a new one; with \"override\": true it is \
+                     absent now",
+                    at(until)
+                );
+                return Err(Problem::new(Code::TooEarly).detail(detail).field("override"));
             }
             Resolution::Absent
         }
@@ -311,6 +366,16 @@ async fn resolve_order(
     crash_point("resolve.before_answer");
     let now = front.store.order(terms.id).await?.unwrap_or(order);
     Ok(web::Json(OrderView::of(&now, &front)))
+}
+
+/// Until when an order in doubt may appear in the broker's lists, if that is to come. Parked, it waits for nothing but a
+/// person.
+fn on_its_way(order: &StoredOrder, front: &Front) -> Option<Timestamp> {
+    let StoredOrder::Live(order) = order else { return None };
+    let asked = order.in_doubt && order.parked.is_none() && order.in_flight != Some(InFlight::Cancel);
+    let since = order.doubt_since.filter(|_| asked)?;
+    let until = since.plus(front.account(&order.terms.account)?.absent_after);
+    (front.now() < until).then_some(until)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -366,7 +431,7 @@ async fn settle_exception(
     if note.trim().is_empty() {
         return Err(Problem::invalid("note", "say why"));
     }
-    check_reason(&note)?;
+    check_note(&note)?;
     let settlement = match decision {
         SettlementIn::Adjust => Settlement::Adjust {
             book: book.map_or(Ok(StrategyId::external()), |name| existing_book(&name, "book", &front))?,

@@ -13,7 +13,7 @@ use signalbox_domain::registry::{AccountFact, Fact, GroupFact};
 use signalbox_domain::risk::Limits;
 use signalbox_domain::standing::AccountState;
 use signalbox_domain::strategy::{Groups, StrategyConf};
-use signalbox_domain::units::Timestamp;
+use signalbox_domain::units::{Span, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::problem::{Code, Problem};
@@ -38,6 +38,8 @@ pub struct AccountInfo {
     pub limits: Arc<Limits>,
     /// Of its cash.
     pub currency: Currency,
+    /// So long after an order went into doubt no list proves that it was never made.
+    pub absent_after: Span,
 }
 
 impl AccountInfo {
@@ -45,6 +47,7 @@ impl AccountInfo {
         let own = settings.account(&fact).ok();
         Self {
             broker: own.as_ref().map_or("", |own| own.broker.name()).into(),
+            absent_after: own.as_ref().map_or(Span::from_us(0), |own| own.conf.doubt.absent_not_before()),
             limits: own.map(|own| own.limits).unwrap_or_default(),
             id: fact.id.clone(),
             currency: fact.currency,

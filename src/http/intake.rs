@@ -137,7 +137,7 @@ pub fn price_of(ord_type: Option<TypeIn>, price: Option<PriceIn>) -> Result<(Ord
 /// The key that makes a repeat safe, from the header or the body.
 ///
 /// # Errors
-/// 400 without one, 422 with two that differ or one that is none.
+/// 400 without one or with a header that is none, 422 with two that differ or a field that is none.
 pub fn key_of<'a>(header: Option<&'a str>, body: Option<&'a Str<'_>>) -> Result<&'a str, Problem> {
     let body = body.map(|key| &*key.0);
     let (key, field) = match (header, body) {
@@ -152,8 +152,12 @@ pub fn key_of<'a>(header: Option<&'a str>, body: Option<&'a Str<'_>>) -> Result<
                 .field("client_signal_id"));
         }
     };
-    if key.is_empty() || key.len() > KEY_MAX || key.chars().any(char::is_control) {
-        return Err(Problem::invalid(field, "1 to 128 characters, none of them a control character"));
+    if field == "Idempotency-Key" && !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(invalid_key("visible characters of ASCII, without spaces"));
+    }
+    if key.is_empty() || key.len() > KEY_MAX || key.chars().any(is_unseen) {
+        const KEY: &str = "1 to 128 bytes of characters that can be seen";
+        return Err(if field == "Idempotency-Key" { invalid_key(KEY) } else { Problem::invalid(field, KEY) });
     }
     Ok(key)
 }
@@ -161,13 +165,29 @@ pub fn key_of<'a>(header: Option<&'a str>, body: Option<&'a Str<'_>>) -> Result<
 /// The header `Idempotency-Key`.
 ///
 /// # Errors
-/// 400 when it is no text.
+/// 400 when it is there twice, or is no text.
 pub fn header_key(req: &HttpRequest) -> Result<Option<&str>, Problem> {
-    let Some(value) = req.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| {
-        Problem::new(Code::MalformedRequest).detail("Idempotency-Key is not plain text").field("Idempotency-Key")
-    })?;
+    let mut values = req.headers().get_all(IDEMPOTENCY_KEY);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(invalid_key("one header Idempotency-Key, not several"));
+    }
+    let text = value.to_str().map_err(|_| invalid_key("visible characters of ASCII alone"))?;
     Ok(Some(text))
+}
+
+fn invalid_key(detail: &'static str) -> Problem {
+    Problem::new(Code::IdempotencyKeyInvalid).detail(detail).field("Idempotency-Key")
+}
+
+/// Two keys that look alike to a person who compares logs are one key: of what leaves no mark, a plain space alone may be
+/// in it. Those of Unicode's format characters that programs leave behind are here.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || (c.is_whitespace() && c != ' ')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The same for two requests that mean the same, however they were written.

@@ -56,7 +56,8 @@ struct AllInBody<'a> {
     /// How it is executed, and at which price instead of a limit.
     #[serde(default)]
     execution: Option<ExecutionIn>,
-    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required. No control characters and none
+    /// that cannot be seen.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     client_signal_id: Option<Str<'a>>,
@@ -77,7 +78,8 @@ struct LendBody<'a> {
     /// The lowest yearly rate in percent; what is bid now when left away.
     #[serde(default)]
     rate: Option<PriceIn>,
-    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required. No control characters and none
+    /// that cannot be seen.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     client_signal_id: Option<Str<'a>>,
@@ -94,7 +96,8 @@ struct ClearBody<'a> {
     /// How shares are sold; contracts are closed at the market. Left away, shares too, until they are out.
     #[serde(default)]
     execution: Option<ExecutionIn>,
-    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required. No control characters and none
+    /// that cannot be seen.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     client_signal_id: Option<Str<'a>>,
@@ -138,7 +141,8 @@ struct StaysItem {
 /// While sells that were made by hand are live in the account, it waits for what they bring in.
 #[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = AllInBody,
     params(("id" = String, Path, example = "paper-a"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
+            description = "At most one; visible characters of ASCII, without spaces")),
     responses((status = 202, body = Accepted, headers(("Location" = String), ("Idempotency-Replayed" = String))),
         Refusals, BodyRefusals, Missing))]
 #[post("/v1/accounts/{id}/all-in")]
@@ -169,7 +173,8 @@ async fn all_in(
 /// and no limit of orders: cash is its limit. The money comes back with its interest when the due day begins.
 #[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = LendBody,
     params(("id" = String, Path, example = "paper-a"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
+            description = "At most one; visible characters of ASCII, without spaces")),
     responses((status = 202, body = Accepted, headers(("Location" = String), ("Idempotency-Replayed" = String))),
         Refusals, BodyRefusals, Missing))]
 #[post("/v1/accounts/{id}/repo")]
@@ -209,7 +214,8 @@ const OVERNIGHT: &str = "204001.SH";
 /// What stays is told with the reason. A repeat with the same key sells nothing twice.
 #[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = ClearBody,
     params(("id" = String, Path, example = "paper-a"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
+            description = "At most one; visible characters of ASCII, without spaces")),
     responses((status = 202, body = ClearedView, headers(("Idempotency-Replayed" = String))),
         Refusals, BodyRefusals, Missing))]
 #[post("/v1/accounts/{id}/clear")]

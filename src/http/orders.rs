@@ -204,7 +204,8 @@ struct OrderBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     not_before: Option<Str<'a>>,
-    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required. No control characters and none
+    /// that cannot be seen.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     client_signal_id: Option<Str<'a>>,
@@ -281,7 +282,8 @@ pub fn may_trade(principal: &Principal, account: &AccountId, front: &Front) -> R
 /// A quantity or price that the exchange can never take is refused at once with the numbers; everything else is risk
 /// control's business, and told by the signal.
 #[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])), request_body = OrderBody,
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
+            description = "At most one; visible characters of ASCII, without spaces")),
     responses((status = 202, body = Accepted, headers(("Location" = String), ("Idempotency-Replayed" = String))),
         Refusals, BodyRefusals, Missing))]
 #[post("/v1/orders")]

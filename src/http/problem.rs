@@ -52,6 +52,7 @@ pub enum Code {
     LastAdmin,
     Conflict,
     TooLate,
+    TooEarly,
     LimitReached,
     InProgress,
     /// Orders of the account may still trade.
@@ -64,6 +65,7 @@ pub enum Code {
     ValidationFailed,
     PasswordRefused,
     IdempotencyKeyRequired,
+    IdempotencyKeyInvalid,
     IdempotencyKeyReused,
     Denied,
     // Of trading: written as risk control writes its codes, some of which are among them.
@@ -110,7 +112,8 @@ impl Code {
             | Self::DuplicateField
             | Self::InvalidQuery
             | Self::InvalidCursor
-            | Self::IdempotencyKeyRequired => StatusCode::BAD_REQUEST,
+            | Self::IdempotencyKeyRequired
+            | Self::IdempotencyKeyInvalid => StatusCode::BAD_REQUEST,
             Self::AuthenticationRequired
             | Self::AuthorizationMalformed
             | Self::TokenInvalid
@@ -127,6 +130,7 @@ impl Code {
             | Self::LastAdmin
             | Self::Conflict
             | Self::TooLate
+            | Self::TooEarly
             | Self::LimitReached
             | Self::InProgress
             | Self::LiveOrders
@@ -179,6 +183,7 @@ impl Code {
             Self::LastAdmin => "The last administrator stays",
             Self::Conflict => "Somebody else changed it",
             Self::TooLate => "Its time is over",
+            Self::TooEarly => "Its time has not come",
             Self::LimitReached => "There are too many",
             Self::InProgress => "The first request is still being worked on",
             Self::LiveOrders => "It has live orders",
@@ -188,6 +193,7 @@ impl Code {
             Self::ValidationFailed => "Understood and refused",
             Self::PasswordRefused => "Not a good password",
             Self::IdempotencyKeyRequired => "Name the request, so that it can be repeated",
+            Self::IdempotencyKeyInvalid => "The key cannot be one",
             Self::IdempotencyKeyReused => "Another request had this key",
             Self::Denied => "Denied by risk control",
             Self::SignalIdReused => "Another signal had this id",

@@ -1,18 +1,23 @@
 //! Limits as people read and set them: three scopes, version by version, each with who and why.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{get, put, web};
+use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use signalbox_domain::event::Scope as LimitScope;
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::risk::limits::{self, LimitFault};
 use signalbox_domain::risk::{LimitFact, LimitSet, LimitWarning, Limits, LimitsRefused};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::{Authenticated, require};
-use super::dto::{measure, unit};
+use super::dto::{self, measure, unit};
 use super::front::{AccountInfo, Front};
 use super::intake::who;
 use super::json::{JsonBytes, StrictQuery, parse_json};
@@ -113,26 +118,41 @@ async fn list_limits(
     Ok(web::Json(page))
 }
 
-/// A number, or its text.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
-#[schema(as = RiskLimitValue)]
-enum ValueIn {
-    Count(i64),
-    Number(f64),
-    Text(String),
-    List(Vec<String>),
+/// A number or its text, or a list of names: as the text that a limit is read from.
+#[derive(Debug)]
+struct ValueIn(String);
+
+impl<'de> Deserialize<'de> for ValueIn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        if raw.starts_with('[') {
+            let names: Vec<String> = serde_json::from_str(raw).map_err(|_| de::Error::custom("a list of names"))?;
+            return Ok(Self(names.join(",")));
+        }
+        // What no limit can have stays as it was written, and is refused as such.
+        let text = dto::text_of(raw, &"a number, a text or a list of names")?;
+        let text = text.map_or_else(|_| raw.to_owned(), Cow::into_owned);
+        // A count may come as `5.0`.
+        let is_fraction = !raw.starts_with('"') && text.contains('.');
+        Ok(Self(if is_fraction { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }))
+    }
 }
 
-impl ValueIn {
-    fn text(&self) -> String {
-        match self {
-            Self::Count(count) => count.to_string(),
-            // The shortest text that reads back as this number is what was written.
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => text.clone(),
-            Self::List(names) => names.join(","),
-        }
+impl PartialSchema for ValueIn {
+    fn schema() -> RefOr<Schema> {
+        let names = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String));
+        OneOfBuilder::new()
+            .item(ObjectBuilder::new().schema_type(Type::Number))
+            .item(ObjectBuilder::new().schema_type(Type::String))
+            .item(names)
+            .description(Some("A number or its text, or a list of names."))
+            .into()
+    }
+}
+
+impl ToSchema for ValueIn {
+    fn name() -> Cow<'static, str> {
+        "RiskLimitValue".into()
     }
 }
 
@@ -236,7 +256,7 @@ fn read_set(scope: &LimitScope, limits: &BTreeMap<String, ValueIn>) -> Result<Li
         if matches!(scope, LimitScope::Strategy(_)) && name.starts_with("message") {
             return Err(Problem::invalid("limits", format!("{name} is an account's")));
         }
-        set.put(name, &value.text()).map_err(|fault| match fault {
+        set.put(name, &value.0).map_err(|fault| match fault {
             LimitFault::Unknown => {
                 Problem::invalid("limits", format!("no such limit: one of {}", LimitSet::NAMES.join(", ")))
             }
@@ -344,4 +364,32 @@ async fn list_warnings(
         found.into_iter().map(|w| (w.at.us(), format!("{}.{}", w.account, w.code), w)).collect();
     keyed.sort_by(|a, b| (b.0, &b.1).cmp(&(a.0, &a.1)));
     Ok(web::Json(Page::cut(&keyed, &query.0, |row| (row.0, row.1.as_str()), |row| WarningView::of(&row.2))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_read_as_it_was_written() {
+        for (json, text) in [
+            ("5", "5"),
+            ("5.0", "5"),
+            ("0.10", "0.1"),
+            ("1e-05", "0.00001"),
+            ("\"0.10\"", "0.10"),
+            ("[\"a\", \"b\"]", "a,b"),
+            ("0.30000000000000001", "0.30000000000000001"),
+            ("1e400", "1e400"),
+        ] {
+            let value: ValueIn = serde_json::from_str(json).expect(json);
+            assert_eq!(value.0, text);
+        }
+        for json in ["null", "true", "{}", "[1]"] {
+            assert!(serde_json::from_str::<ValueIn>(json).is_err(), "{json}");
+        }
+        let mut set = LimitSet::default();
+        assert_eq!(set.put("order_value", "0.3"), Ok(()));
+        assert_eq!(set.put("order_value", "0.30000000000000001"), Err(LimitFault::Value), "no float's 0.3");
+    }
 }

@@ -140,7 +140,8 @@ struct SignalBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     basket_id: Option<Str<'a>>,
-    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required.
+    /// Makes a repeat safe, as the header `Idempotency-Key` does: one of them is required. No control characters and none
+    /// that cannot be seen.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     client_signal_id: Option<Str<'a>>,
@@ -290,7 +291,8 @@ fn tradable(signal: &Signal, front: &Front) -> Result<(), Problem> {
 /// The header `Idempotency-Key` or `client_signal_id` makes a repeat safe: the same request again gets the same answer,
 /// with `Idempotency-Replayed: true`; another request with the same key is refused.
 #[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])), request_body = SignalBody,
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128)),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
+            description = "At most one; visible characters of ASCII, without spaces")),
     responses((status = 202, body = Accepted, headers(("Location" = String), ("Idempotency-Replayed" = String))),
         Refusals, BodyRefusals, Missing))]
 #[post("/v1/signals")]

@@ -223,6 +223,12 @@ pub fn check_reason(reason: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// # Errors
+/// 422 when it is too long.
+pub fn check_note(note: &str) -> Result<(), Problem> {
+    check_reason(note).map_err(|_| Problem::invalid("note", "a note has at most 500 characters"))
+}
+
 /// Takes the scope's working orders back, in all accounts at once. A suspended account has nobody who could cancel.
 async fn cancel(scope: &StateScope, reason: &str, front: &Front) -> Result<Vec<(AccountId, OrderId)>, Problem> {
     let (only, strategy): (Option<&AccountId>, Option<&StrategyId>) = match scope {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect};
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::units::Timestamp;
@@ -210,6 +210,17 @@ impl Store {
                 verified = Verified { lines: verified.lines + 1, last_seq: line.seq, last_hash: hash };
             }
         }
+    }
+
+    /// How many lines of the table were written before the instant by the market's clock.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn lines_before(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let older = journal::Entity::find()
+            .filter(journal::Column::AtUs.lt(at.us()))
+            .filter(journal::Column::Kind.is_not_in(["administered", "request_refused", "requests_refused"]));
+        Ok(older.count(self.reads()).await?)
     }
 
     /// The same for the newest lines: what a start can afford (F42).

@@ -34,6 +34,7 @@ mod open;
 mod parse;
 mod postgres;
 mod postgres_rows;
+mod private;
 mod queue;
 mod read;
 mod restore;

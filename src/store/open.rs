@@ -1,6 +1,6 @@
 //! Opening: the lock on the folder, migrations, the lease, and the writer's thread.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use super::queue::Queue;
 use super::writer::{Listeners, Writer};
 use crate::clock::WallClock as _;
 
-use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, archive, fold, postgres, sqlite, upkeep};
+use super::{Inner, OnFatal, Store, StoreConf, StoreError, Turns, archive, fold, postgres, private, sqlite, upkeep};
 
 /// What a test replaces.
 pub struct Hooks {
@@ -234,6 +234,12 @@ fn connect(conf: &StoreConf, claim: &Claim, log: LogHooks) -> Result<Connected, 
     let file = sqlite::file(&conf.url, &conf.data_dir)?;
     let whole = sqlite::check_pages(&file)?;
     crash_point("open.checked");
+    private::make_file(&file).map_err(io("the database file cannot be made"))?;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut part = file.clone().into_os_string();
+        part.push(suffix);
+        private::shut_out(Path::new(&part)).map_err(io("the database file cannot be closed to others"))?;
+    }
     runtime.block_on(async {
         let connection = sqlite::connect_for_migrations(&file).await?;
         migrate(&connection).await?;
@@ -267,11 +273,11 @@ pub(super) fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
     let context = || format!("the data folder {} cannot be used", folder.display());
     let wrap = |source| StoreError::Io { context: context(), source };
     if !folder.is_dir() {
-        std::fs::create_dir_all(folder).map_err(wrap)?;
+        private::make_folder(folder).map_err(wrap)?;
         // Or a power cut takes the new folder away, with everything that was flushed in it.
         folder.canonicalize().and_then(|folder| folder.parent().map_or(Ok(()), sync_folder)).map_err(wrap)?;
     }
-    let mut lock = OpenOptions::new()
+    let mut lock = private::for_one()
         .read(true)
         .write(true)
         .create(true)
@@ -283,6 +289,12 @@ pub(super) fn lock_folder(folder: &Path) -> Result<(File, Claim), StoreError> {
         Err(fs4::TryLockError::WouldBlock) => return Err(StoreError::FolderInUse(folder.to_owned())),
         Err(fs4::TryLockError::Error(source)) => return Err(wrap(source)),
     }
+    // The files of the archive are made later, and are reached through their folder alone.
+    let archive = archive::folder(folder);
+    if !archive.is_dir() {
+        private::make_folder(&archive).and_then(|()| sync_folder(folder)).map_err(wrap)?;
+    }
+    private::shut_out(&archive).map_err(wrap)?;
     // The folder's own number, in the lock file: tells this folder from one of the same name on another machine.
     let mut number = String::new();
     lock.read_to_string(&mut number).map_err(wrap)?;

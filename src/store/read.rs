@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
@@ -332,7 +332,8 @@ impl Store {
         found.as_ref().map(parse::strategy).transpose()
     }
 
-    /// What waits for a person, oldest first; or with `open` false, what was settled, newest first.
+    /// What waits for a person, oldest first; or with `open` false, what was settled, newest first. With `after`, those behind
+    /// the one with this time and id.
     ///
     /// # Errors
     /// When the database cannot be read, or holds what we did not write.
@@ -340,17 +341,30 @@ impl Store {
         &self,
         accounts: Option<&[AccountId]>,
         open: bool,
+        after: Option<(i64, &str)>,
         limit: u64,
     ) -> Result<Vec<Exception>, StoreError> {
         let mut query = exceptions::Entity::find().filter(Expr::cust(if open { "open" } else { "NOT open" }));
         if let Some(accounts) = accounts {
             query = query.filter(exceptions::Column::Account.is_in(accounts.iter().map(AccountId::as_str)));
         }
-        let query = if open {
-            query.order_by_asc(exceptions::Column::OpenedAtUs)
-        } else {
-            query.order_by_desc(exceptions::Column::UpdatedAtUs)
+        // As clients are told it, and in the order of its bytes on both databases.
+        let bytes = if self.reads().get_database_backend() == DbBackend::Sqlite { "BINARY" } else { "\"C\"" };
+        let id = format!("(account || ':' || key || ':' || opened_at_us) COLLATE {bytes}");
+        let (time, order) = match open {
+            true => (exceptions::Column::OpenedAtUs, sea_orm::Order::Asc),
+            false => (exceptions::Column::UpdatedAtUs, sea_orm::Order::Desc),
         };
+        if let Some((us, after)) = after {
+            let further = if open { time.gt(us) } else { time.lt(us) };
+            let behind = {
+                use sea_orm::ExprTrait as _;
+                let id = Expr::cust(id.clone());
+                if open { id.gt(after) } else { id.lt(after) }
+            };
+            query = query.filter(Condition::any().add(further).add(Condition::all().add(time.eq(us)).add(behind)));
+        }
+        let query = query.order_by(time, order.clone()).order_by(Expr::cust(id), order);
         query.limit(limit).all(self.reads()).await?.iter().map(parse::exception).collect()
     }
 

@@ -16,7 +16,9 @@ use signalbox_domain::units::{Span, Timestamp};
 use super::archive::Floor;
 use super::entity::{journal, journal_archives};
 use super::open::{Hooks, io, is_postgres, lock_folder, sync_folder};
-use super::{ChainError, Change, ChangeError, Expect, Store, StoreConf, StoreError, Verified, parse, postgres, sqlite};
+use super::{
+    ChainError, Change, ChangeError, Expect, Store, StoreConf, StoreError, Verified, parse, postgres, private, sqlite,
+};
 use crate::clock::{SystemClock, WallClock as _};
 
 /// Signals that were taken after the copy have used numbers, and so have their orders at the brokers: a restored database
@@ -221,7 +223,7 @@ pub async fn restore(conf: &StoreConf, from: &Path) -> Result<(Option<PathBuf>, 
     let (lock, _) = lock_folder(&conf.data_dir)?;
     let draft = beside(&file, "restoring");
     let _ = std::fs::remove_file(&draft); // of an earlier try
-    std::fs::copy(from, &draft).map_err(io("the copy cannot be copied"))?;
+    std::fs::copy(from, &draft).and_then(|_| private::close(&draft)).map_err(io("the copy cannot be copied"))?;
     let verified = verify(&draft)?;
     File::open(&draft).and_then(|file| file.sync_all()).map_err(io("the copy cannot be flushed"))?;
     File::create(conf.data_dir.join(CUT_OFF))
@@ -326,6 +328,8 @@ fn sizes_of(connection: &Connection) -> rusqlite::Result<Vec<TableSize>> {
 
 fn copy_and_verify(from: &Path, to: &Path) -> Result<Verified, UpkeepError> {
     let connection = read_only(from)?;
+    // SQLite fills an empty file, and would make one for everybody.
+    private::make_file(to).map_err(io("the copy cannot be made"))?;
     let name = to.to_string_lossy();
     let copied = connection.execute("VACUUM INTO ?1", [&*name]);
     copied.map_err(|error| StoreError::database("the database cannot be copied", error))?;

@@ -8,6 +8,7 @@ mod bad_input;
 mod books;
 mod contracts;
 mod corporate;
+mod exceptions;
 mod execution;
 mod imported;
 mod matrix;

@@ -1,7 +1,7 @@
 //! Trading over HTTP: signals that are never lost nor doubled, orders by hand, the brake, and what one sees of it.
 
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 use signalbox::people::{Action, Grant, Pattern, Role};
 
@@ -9,7 +9,7 @@ use crate::support::{Answer, TestApp, unique};
 
 pub(crate) struct Desk {
     pub(crate) app: TestApp,
-    trader: String,
+    pub(crate) trader: String,
     feed: String,
 }
 
@@ -74,7 +74,7 @@ impl Desk {
     }
 
     /// A limit order that rests below the market.
-    async fn resting(&self) -> String {
+    pub(crate) async fn resting(&self) -> String {
         let body = json!({
             "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 100, "limit_price": "10.00",
             "client_signal_id": unique(),
@@ -222,6 +222,9 @@ async fn a_signal_that_cannot_be_is_refused_by_field_and_leaves_nothing() {
         (change("valid_until", json!("tomorrow")), 422, "validation_failed", "/valid_until"),
         (change("client_signal_id", json!("")), 422, "validation_failed", "/client_signal_id"),
         (change("client_signal_id", json!("x".repeat(129))), 422, "validation_failed", "/client_signal_id"),
+        (change("client_signal_id", json!("a\nb")), 422, "validation_failed", "/client_signal_id"),
+        (change("client_signal_id", json!("a\u{200b}b")), 422, "validation_failed", "/client_signal_id"),
+        (change("client_signal_id", json!("a\u{a0}b")), 422, "validation_failed", "/client_signal_id"),
         (change("tag", json!("x".repeat(300))), 422, "validation_failed", "/tag"),
         (change("account", json!("paper-a")), 400, "unknown_field", "/account"),
         (without("client_signal_id"), 400, "idempotency_key_required", "/client_signal_id"),
@@ -252,6 +255,64 @@ async fn the_key_may_stand_in_the_header_but_not_differ_from_the_body() {
     assert_eq!((again.status, &again.body), (202, &first.body));
     let differs = send("k-2", signal("k-1")).await;
     assert_eq!((differs.status, differs.code()), (422, "validation_failed"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_is_one_key_at_most_and_it_can_be_seen() {
+    let desk = Desk::open().await;
+    let before = desk.app.settled().await;
+    let mut body = signal("");
+    body.as_object_mut().unwrap().remove("client_signal_id");
+    let long = "x".repeat(129);
+    for keys in [
+        &[&b"twice-1"[..], b"twice-2"][..],
+        &[b"twice", b"twice"],
+        &[b"with a space"],
+        &[b"with\ta tab"],
+        &["\u{200b}seen".as_bytes()],
+        &["钥匙".as_bytes()],
+        &[b"\xff"],
+        &[b""],
+        &[long.as_bytes()],
+    ] {
+        for path in ["/v1/signals", "/v1/orders"] {
+            let mut body = body.clone();
+            if path == "/v1/orders" {
+                let order = body.as_object_mut().unwrap();
+                order.remove("strategy");
+                order.insert("account".to_owned(), json!("paper-a"));
+            }
+            let mut request = desk.app.http.post(format!("{}{path}", desk.app.base));
+            request = request.header(AUTHORIZATION, format!("Bearer {}", desk.trader));
+            request = request.header(CONTENT_TYPE, "application/json");
+            for key in keys {
+                request = request.header("Idempotency-Key", HeaderValue::from_bytes(key).unwrap());
+            }
+            let answer = Answer::of(request.body(body.to_string()).send().await.unwrap()).await;
+            assert_eq!((answer.status, answer.code()), (400, "idempotency_key_invalid"), "{path} {keys:?}: {answer:?}");
+            assert_eq!(answer.body["field"], "Idempotency-Key", "{keys:?}");
+        }
+    }
+    assert_eq!(desk.app.settled().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_of_json_is_taken_as_it_is_written_or_not_at_all() {
+    let desk = Desk::open().await;
+    let before = desk.app.settled().await;
+    for (quantity, price, code) in [
+        ("99.99999999999999999", "10.50", "INVALID_QUANTITY"),
+        ("1e400", "10.50", "INVALID_QUANTITY"),
+        ("100", "10.480000000000001", "INVALID_PRICE"),
+        ("100", "10.4799999999999999999", "INVALID_PRICE"),
+    ] {
+        let body = format!(
+            r#"{{"strategy":"small-cap","symbol":"600000.SH","side":"buy","quantity":{quantity},"limit_price":{price},"client_signal_id":"exact"}}"#
+        );
+        let answer = Answer::of(desk.app.send("POST", "/v1/signals", Some(&desk.trader), Some(body)).await).await;
+        assert_eq!((answer.status, answer.code()), (422, code), "{quantity} {price}: {answer:?}");
+    }
+    assert_eq!(desk.app.settled().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,8 @@
 //! The orderly ways: stop and start again, and a second process on the same folder.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use serde_json::json;
 
 use crate::driver::Driver;
@@ -94,4 +97,62 @@ async fn f53_a_second_process_on_the_same_folder_is_refused_in_clear_words() {
     driver.put_quote(199, 200, 100_000).await.unwrap();
     assert_eq!(program.stop().await.code(), Some(0));
     assert!(succeed(&["replay", "--settled"], &data).contains("state equal to the replay"));
+}
+
+/// What is said on the way to serving, on a folder with one paper account.
+fn said_at_start(conf: &std::path::Path, clock: &str) -> Vec<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_signalbox"));
+    command.args(["serve", "--clock", clock, "--conf"]).arg(conf).env("RUST_LOG", "error");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        let up = line.starts_with("Signalbox listens on ");
+        said.push(line);
+        if up {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said
+}
+
+#[test]
+fn a_person_who_is_made_today_does_not_forbid_a_drill_of_the_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let conf = folder.path().join("signalbox.toml");
+    let data = folder.path().join("data");
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[store]\ndata_dir = {:?}\n[[accounts]]\nid = \"play\"\ncash = \"100000\"\n",
+        data.display().to_string()
+    );
+    std::fs::write(&conf, text).unwrap();
+    for (name, works) in [("admin", true), ("ann", true), ("ann", false)] {
+        let mut add = Command::new(env!("CARGO_BIN_EXE_signalbox"));
+        add.args(["user", "add", name, "--role", "admin", "--conf"]).arg(&conf);
+        let added = add.env("SIGNALBOX_PASSWORD", crate::program::PASSWORD).output().unwrap();
+        assert_eq!(added.status.success(), works, "{}", String::from_utf8_lossy(&added.stderr));
+    }
+    let said = said_at_start(&conf, CLOCK);
+    assert_eq!(said[0], format!("The market clock starts at {CLOCK}."), "{said:?}");
+    // The accounts were opened then: nothing of the market comes before that.
+    let said = said_at_start(&conf, "2025-03-03T09:00:00+08:00");
+    let overruled = "The market clock starts at 2025-03-03T10:00:";
+    assert!(said[0].starts_with(overruled) && said[0].contains(", not at 2025-03-03T09:00:00+08:00: "), "{said:?}");
+    succeed(&["audit", "verify"], &data);
+    succeed(&["replay"], &data);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_archives_hears_why_lines_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(start(&data, CLOCK).await.stop().await.code(), Some(0));
+    let said = succeed(&["archive", "--days", "30"], &data);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("0 lines of the journal went to files", 2));
+    assert!(lines[1].contains(" stay in the database: its newest 20000 lines always do"), "{said}");
+    // Nothing here is as old as that.
+    let said = succeed(&["archive", "--days", "36500"], &data);
+    assert!(said.contains("no line from before ") && said.ends_with(" is left in the database\n"), "{said}");
 }

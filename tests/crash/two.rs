@@ -223,7 +223,9 @@ impl Desk {
             let made = &truth[text(&order["account"])].orders;
             let decision = match made.iter().find(|made| order["client_order_id"] == *made.hidden) {
                 Some(made) => json!({"decision": "bind", "broker_order_id": made.no, "note": "the ledger says so"}),
-                None => json!({"decision": "absent", "symbol": order["symbol"], "note": "the ledger says so"}),
+                None => {
+                    json!({"decision": "absent", "symbol": order["symbol"], "override": true, "note": "the ledger says so"})
+                }
             };
             driver.resolve(text(&order["id"]), &decision).await.unwrap();
         }
@@ -236,7 +238,7 @@ impl Desk {
         let began = now();
         for id in late {
             println!("{id} was on its way already");
-            while !items(&driver.get("/v1/exceptions").await)
+            while !items(&driver.get("/v1/exceptions?limit=500").await)
                 .iter()
                 .any(|item| item["kind"] == "ghost" && item["order"]["client_order_id"] == **id)
             {

@@ -117,3 +117,40 @@ async fn sizes_name_every_table_and_the_largest_first() {
         database.remove().await;
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_stored_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let give = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let database = Database::sqlite();
+    let mut conf = database.conf.clone();
+    conf.data_dir = database.folder().join("new/data");
+    let store = Store::open(conf.clone()).await.unwrap();
+    ingest(&store, "k1").await;
+    for folder in ["", "archive"] {
+        assert_eq!(mode(&conf.data_dir.join(folder)), 0o700, "{folder}");
+    }
+    for file in ["signalbox.db", "signalbox.db-wal", "signalbox.db-shm", "lock"] {
+        assert_eq!(mode(&conf.data_dir.join(file)), 0o600, "{file}");
+    }
+    let copy = database.folder().join("copy.db");
+    upkeep::backup(&conf, &copy).unwrap();
+    assert_eq!(mode(&copy), 0o600);
+    store.close();
+    drop(store);
+    give(&copy, 0o644);
+    upkeep::restore(&conf, &copy).await.unwrap();
+    assert_eq!(mode(&conf.data_dir.join("signalbox.db")), 0o600, "whatever the copy was");
+
+    // As earlier versions made them: what others may is taken away, what the group may is left.
+    give(&conf.data_dir.join("signalbox.db"), 0o644);
+    give(&conf.data_dir.join("archive"), 0o755);
+    let store = Store::open(conf.clone()).await.unwrap();
+    assert_eq!(mode(&conf.data_dir.join("signalbox.db")), 0o640);
+    assert_eq!(mode(&conf.data_dir.join("archive")), 0o750);
+    store.close();
+}

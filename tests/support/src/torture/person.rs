@@ -48,7 +48,9 @@ impl Person {
             }
             let decision = match no {
                 Some(no) => json!({"decision": "bind", "broker_order_id": no, "note": "the ledger says so"}),
-                None => json!({"decision": "absent", "symbol": order["symbol"], "note": "the ledger says so"}),
+                None => {
+                    json!({"decision": "absent", "symbol": order["symbol"], "override": true, "note": "the ledger says so"})
+                }
             };
             // Only the cancel of a known order may be in doubt.
             let of_cancel = json!({"decision": if works { "works" } else { "canceled" }, "note": "the ledger says so"});

@@ -116,7 +116,7 @@ fn count(
 pub async fn exceptions(driver: &Driver, account: &str, figures: &mut Figures) {
     let folder = figures.folders;
     for state in ["open", "settled"] {
-        let page = driver.get(&format!("/v1/exceptions?state={state}&account={account}")).await;
+        let page = driver.get(&format!("/v1/exceptions?state={state}&account={account}&limit=500")).await;
         let noted = figures.accounts.entry(account.to_owned()).or_default();
         for item in page["items"].as_array().unwrap().iter().filter(|item| item["kind"] == "doubt") {
             // Orders have the same numbers in each folder.

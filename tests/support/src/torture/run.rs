@@ -401,7 +401,7 @@ impl<'a> Run<'a> {
         if outcome.is_err() {
             let dump = json!({
                 "signals": driver.all("/v1/signals").await, "orders": driver.all("/v1/orders").await,
-                "exceptions": driver.get("/v1/exceptions").await, "broker": self.broker.truth().await,
+                "exceptions": driver.get("/v1/exceptions?limit=500").await, "broker": self.broker.truth().await,
             });
             std::fs::write(self.folder.join("both.json"), dump.to_string()).unwrap();
         }
@@ -469,7 +469,7 @@ async fn join(clients: Vec<JoinHandle<()>>) {
 async fn decide_until_it_dies(driver: Driver, broker: Teller, person: Arc<Mutex<Person>>) {
     const LOOKS_EVERY: Duration = Duration::from_millis(150);
     loop {
-        let Ok(open) = driver.ask("/v1/exceptions").await else { return };
+        let Ok(open) = driver.ask("/v1/exceptions?limit=500").await else { return };
         let orders: Vec<Value> = open["items"].as_array().unwrap().iter().map(|item| item["order"].clone()).collect();
         if let Some(truth) = broker.truth().await
             && person.lock().await.decide(&driver, &orders, &truth).await.is_err()
