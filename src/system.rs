@@ -138,6 +138,10 @@ impl Signalbox {
             .verify_newest(VERIFIED_AT_START)
             .await
             .context("the journal was changed by another hand, or is damaged")?;
+        store
+            .check_unfinished(VERIFIED_AT_START)
+            .await
+            .context("a signal that is not finished was changed by another hand")?;
         let mut rest = rest(&store).await?;
         crash_point("restore.read");
         let (start, speed) = match start {

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use decide::{Decision, Say, Undecidable};
+pub(crate) use held::EXIT_FOR;
 use held::Watch;
 pub use held::{Held, exit_execution};
 use serde::{Deserialize, Serialize};
