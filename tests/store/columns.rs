@@ -347,7 +347,7 @@ fn other(backend: DbBackend, table: &str, column: &str, kind: &str) -> String {
         ("orders", "time_in_force") => "'ioc'".into(),
         ("orders", "status" | "reported") => "'expired'".into(),
         ("orders", "in_flight") => "'cancel'".into(),
-        ("fills", "id") => "id + 100".into(),
+        ("fills" | "signals", "id") => "id + 100".into(),
         ("orders", "cum_qty") => "cum_qty - 1".into(),
         ("orders", "parked") => "'no_evidence'".into(),
         ("parents", "status") => "'canceled'".into(),
