@@ -7,7 +7,7 @@ mod ask;
 mod cash;
 mod decide;
 mod ex;
-mod held;
+pub(crate) mod held;
 mod pursue;
 mod together;
 
@@ -17,7 +17,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use decide::{Decision, Say, Undecidable};
-pub(crate) use held::EXIT_FOR;
 use held::Watch;
 pub use held::{Held, exit_execution};
 use serde::{Deserialize, Serialize};
