@@ -6,8 +6,7 @@ use signalbox_actors::journal::Door;
 use signalbox_domain::signal::Signal;
 use tracing::{error, info, warn};
 
-use crate::http::intake::body_hash;
-use crate::store::{Ingested, NewSignal, Store};
+use crate::store::{Ingested, NewSignal, Store, body_hash};
 
 /// How long the store is left alone after it could not take one.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -107,15 +107,6 @@ impl Signalbox {
         Ok(Store::open(conf).await?)
     }
 
-    /// Before anything is written behind them.
-    ///
-    /// # Errors
-    /// When one of the journal's newest lines is not what its hash says.
-    pub async fn verify_newest(store: &Store) -> anyhow::Result<()> {
-        let verified = store.verify_newest(VERIFIED_AT_START).await;
-        verified.map(drop).context("the journal was changed by another hand, or is damaged")
-    }
-
     /// The same on a store that is open already.
     ///
     /// # Errors
@@ -123,6 +114,15 @@ impl Signalbox {
     pub async fn on_store(settings: Settings, store: Store, start: ClockStart) -> anyhow::Result<Self> {
         let people = People::open(store.clone(), settings.people.clone(), Arc::new(SystemClock)).await?;
         Self::with_people(settings, store, people, start).await
+    }
+
+    /// Before anything is written behind them.
+    ///
+    /// # Errors
+    /// When one of the journal's newest lines is not what its hash says.
+    pub async fn verify_newest(store: &Store) -> anyhow::Result<()> {
+        let verified = store.verify_newest(VERIFIED_AT_START).await;
+        verified.map(drop).context("the journal was changed by another hand, or is damaged")
     }
 
     /// The same with people who are open already, and may have a clock of their own.
@@ -152,6 +152,10 @@ impl Signalbox {
         outside: Outside,
     ) -> anyhow::Result<Self> {
         Self::verify_newest(&store).await?;
+        store
+            .check_unfinished(VERIFIED_AT_START)
+            .await
+            .context("a signal that is not finished was changed by another hand")?;
         let mut rest = rest(&store).await?;
         crash_point("restore.read");
         let (start, speed) = match start {

@@ -6,6 +6,8 @@
 mod archive;
 #[path = "store/change.rs"]
 mod change;
+#[path = "store/columns.rs"]
+mod columns;
 #[cfg(target_os = "linux")]
 #[path = "store/faults.rs"]
 mod faults;

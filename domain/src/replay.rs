@@ -10,18 +10,20 @@ use std::sync::Arc;
 use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
 use crate::fx::FxRates;
-use crate::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
+use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{BookedAction, Ledger, NettedTrade, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
 use crate::registry;
 use crate::risk::{EquityMark, LimitFact, LimitWarning};
-use crate::signal::{SignalStatus, WaitingFor};
+use crate::row::{Fill, SignalRow};
+use crate::signal::{Signal, SignalStatus, WaitingFor};
+use crate::strategy::held::EXIT_FOR;
 use crate::strategy::{Held, StrategyConf, StrategyState};
 use crate::symbol::Symbol;
-use crate::tables::Tables;
-use crate::units::{Qty, Timestamp, TradeDate};
+use crate::tables::{SetBy, Tables};
+use crate::units::{Money, Qty, Timestamp, TradeDate};
 
 /// The journal tells what cannot have happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,9 +49,10 @@ pub enum ReplayError {
     ActionTwice(AccountId, Symbol, TradeDate),
 }
 
-/// What became of one signal.
+/// What one signal asked for, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignalState {
+    pub signal: Arc<Signal>,
     pub status: SignalStatus,
     pub waiting_for: Option<WaitingFor>,
     pub residual: Qty,
@@ -58,8 +61,20 @@ pub struct SignalState {
     pub held: Option<Held>,
     /// Until when its orders may trade, once one was approved.
     until: Option<Timestamp>,
+    /// Until when its row waits or trades, where the journal tells it: the end of a session is not in it.
+    row_until: Option<Option<Timestamp>>,
     /// When the last of its legs ended whose orders ended it.
     ended_at: Timestamp,
+}
+
+/// One fill as the journal tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldFill {
+    /// Its place among all fills, from 1.
+    pub no: u64,
+    /// Of a broker's fill `at` is the time of the line: its own time is in no fact.
+    pub fill: Fill,
+    pub netted: bool,
 }
 
 /// One thing on which journal and rows differ.
@@ -83,11 +98,18 @@ pub struct Replay {
     /// Live and closed, with the numbers of their fills.
     pub orders: BTreeMap<OrderId, Order>,
     pub denied: BTreeMap<OrderId, (Arc<OrderTerms>, Arc<[Denial]>)>,
+    pub denied_at: BTreeMap<OrderId, Timestamp>,
+    pub fills: BTreeMap<(OrderId, ExecId), ToldFill>,
+    /// Orders and cancels that each account has sent on its trading day. Its row also counts what no fact tells, so it
+    /// says no less.
+    pub messages_today: BTreeMap<AccountId, u32>,
     pub states: BTreeMap<Scope, TradingState>,
+    pub set_by: BTreeMap<Scope, SetBy>,
     pub signals: BTreeMap<SignalId, SignalState>,
     pub parents: BTreeMap<ParentId, Parent>,
     pub strategies: BTreeMap<StrategyId, StrategyState>,
     pub confs: BTreeMap<StrategyId, Arc<StrategyConf>>,
+    pub versions: BTreeMap<StrategyId, u32>,
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
@@ -95,6 +117,7 @@ pub struct Replay {
     pub fx_rates: FxRates,
     pub registered: BTreeMap<(&'static str, Arc<str>), registry::Fact>,
     pub corporate_actions: BTreeMap<(AccountId, Symbol, TradeDate), Arc<BookedAction>>,
+    pub actions_at: BTreeMap<(AccountId, Symbol, TradeDate), Timestamp>,
 }
 
 impl Replay {
@@ -111,6 +134,7 @@ impl Replay {
         match event {
             Event::SignalAccepted(signal) => {
                 let state = SignalState {
+                    signal: signal.clone(),
                     status: SignalStatus::Accepted,
                     waiting_for: None,
                     residual: Qty::ZERO,
@@ -118,18 +142,28 @@ impl Replay {
                     cancel_requested: false,
                     held: None,
                     until: signal.valid_until,
+                    row_until: signal.valid_until.map(Some),
                     ended_at: Timestamp::default(),
                 };
                 self.signals.insert(signal.id, state);
             }
             Event::StrategyConfigured(conf) => {
                 self.confs.insert(conf.id.clone(), conf.clone());
+                *self.versions.entry(conf.id.clone()).or_default() += 1;
             }
             Event::StrategyStateSet { strategy, state, .. } => {
                 self.strategies.insert(strategy.clone(), *state);
             }
-            Event::SignalWaiting { signal, waiting_for, .. } => {
+            Event::SignalWaiting { signal, waiting_for, until, .. } => {
+                let planned = self.parents.contains_key(&signal.parent(0));
                 let state = self.signal(*signal)?;
+                match waiting_for {
+                    // What it bought is held without an end.
+                    WaitingFor::Trigger if planned => state.row_until = Some(None),
+                    WaitingFor::Trigger | WaitingFor::Strategy => state.row_until = Some(Some(*until)),
+                    // The fact says when it looks again, which may be earlier.
+                    _ => {}
+                }
                 state.status = SignalStatus::Waiting;
                 state.waiting_for = Some(*waiting_for);
                 if *waiting_for == WaitingFor::Trigger {
@@ -150,6 +184,7 @@ impl Replay {
                 let state = self.signal(*signal)?;
                 state.status = SignalStatus::Working;
                 state.waiting_for = None;
+                state.row_until = Some(Some(at.plus(EXIT_FOR)));
                 self.parents.extend(legs.iter().map(|leg| (leg.parent, Parent::new(leg.clone()))));
             }
             Event::SignalPlanned { signal, legs, residual, .. } => {
@@ -198,8 +233,9 @@ impl Replay {
             Event::ParentStepped { parent, step, .. } => {
                 self.change_parent(at, *parent, |parent| parent.step(at, step))
             }
-            Event::TradingStateSet { scope, state, .. } => {
+            Event::TradingStateSet { scope, state, who, reason } => {
                 self.states.insert(scope.clone(), *state);
+                self.set_by.insert(scope.clone(), SetBy { who: who.clone(), reason: reason.clone(), at });
             }
             Event::LimitsSet(fact) => {
                 self.limits.insert((fact.scope.clone(), fact.version), fact.clone());
@@ -218,6 +254,7 @@ impl Replay {
                 self.orders.insert(terms.id, Order::new(terms.clone(), approval.clone(), at));
                 if let Some(signal) = self.signals.get_mut(&terms.id.signal()) {
                     signal.until = Some(terms.valid_until);
+                    signal.row_until = Some(signal.until);
                 }
                 // What waited for cash has it.
                 if self.parents.get(&terms.id.parent()).is_some_and(|parent| parent.waits.is_some()) {
@@ -226,6 +263,7 @@ impl Replay {
             }
             Event::OrderDenied { terms, denials } => {
                 self.denied.insert(terms.id, (terms.clone(), denials.clone()));
+                self.denied_at.insert(terms.id, at);
                 self.change_parent(at, terms.id.parent(), |parent| parent.deny(terms.id.attempt()));
                 self.keep_denials(terms.id.signal(), denials);
             }
@@ -239,6 +277,7 @@ impl Replay {
             }
             Event::DayStarted { account, trade_date } => {
                 self.ledger(account)?.start_day(*trade_date);
+                self.messages_today.remove(account);
             }
             Event::BooksMarked { account, closing, marks } => {
                 self.ledger(account)?.mark(at, marks, *closing);
@@ -246,6 +285,7 @@ impl Replay {
             Event::CorporateActionBooked { account, booked } => {
                 self.ledger(account)?.go_ex(booked);
                 let (symbol, ex_date) = (booked.action.symbol, booked.action.ex_date);
+                self.actions_at.insert((account.clone(), symbol, ex_date), at);
                 if self.corporate_actions.insert((account.clone(), symbol, ex_date), booked.clone()).is_some() {
                     return Err(ReplayError::ActionTwice(account.clone(), symbol, ex_date));
                 }
@@ -289,7 +329,7 @@ impl Replay {
         hash.0
     }
 
-    /// Where stored rows say something else than the journal. Counters of messages are not in the journal.
+    /// Where stored rows say something else than the journal.
     #[must_use]
     pub fn differences(&self, rows: &Tables) -> Vec<Difference> {
         let mut found = Vec::new();
@@ -298,6 +338,10 @@ impl Replay {
             if !journal.zip(stored.as_ref()).is_some_and(|(journal, stored)| journal.agrees_with(stored)) {
                 found.push(difference(format!("account {id}"), &journal, &stored));
             }
+            let told = self.messages_today.get(id).copied().unwrap_or_default();
+            if let Some(row) = rows.accounts.get(id).filter(|row| row.messages_today < told) {
+                found.push(difference(format!("messages_today of account {id}"), &told, &row.messages_today));
+            }
         }
         for id in keys(&self.orders, &rows.orders) {
             let journal = self.orders.get(id).map(Order::snapshot);
@@ -305,14 +349,28 @@ impl Replay {
             compare(&mut found, format!("order {id}"), &journal, &stored);
         }
         for id in keys(&self.denied, &rows.denied) {
-            compare(&mut found, format!("denied order {id}"), &self.denied.get(id), &rows.denied.get(id));
+            let journal = self.denied.get(id).zip(self.denied_at.get(id));
+            compare(
+                &mut found,
+                format!("denied order {id}"),
+                &journal,
+                &rows.denied.get(id).zip(rows.denied_at.get(id)),
+            );
+        }
+        for key in keys(&self.fills, &rows.fills) {
+            let (told, stored) = (self.fills.get(key), rows.fills.get(key));
+            let journal = told.map(|told| match stored {
+                Some(stored) if !told.netted => Fill { at: stored.at, ..told.fill.clone() },
+                _ => told.fill.clone(),
+            });
+            compare(&mut found, format!("fill {} of order {}", key.1.0, key.0), &journal.as_ref(), &stored);
         }
         for scope in keys(&self.states, &rows.states) {
             compare(
                 &mut found,
                 format!("trading state of {scope:?}"),
-                &self.states.get(scope),
-                &rows.states.get(scope),
+                &self.states.get(scope).zip(self.set_by.get(scope)),
+                &rows.states.get(scope).zip(rows.set_by.get(scope)),
             );
         }
         for (scope, version) in keys(&self.limits, &rows.limits) {
@@ -340,23 +398,35 @@ impl Replay {
         }
         for key in keys(&self.corporate_actions, &rows.corporate_actions) {
             let what = format!("corporate action {} of {} in {}", key.2, key.1, key.0);
-            compare(&mut found, what, &self.corporate_actions.get(key), &rows.corporate_actions.get(key));
+            let journal = self.corporate_actions.get(key).zip(self.actions_at.get(key));
+            let stored = rows.corporate_actions.get(key).zip(rows.actions_at.get(key));
+            compare(&mut found, what, &journal, &stored);
         }
         for key in keys(&self.registered, &rows.registered) {
             let what = format!("{} {}", key.0, key.1);
             compare(&mut found, what, &self.registered.get(key), &rows.registered.get(key));
         }
         compare(&mut found, "the exchange rates".to_owned(), &Some(&self.fx_rates), &Some(&rows.fx_rates));
-        // A signal that was accepted and never looked at has no row of its strategy's making.
-        let looked_at = self.signals.iter().filter(|(_, state)| state.status != SignalStatus::Accepted);
-        for (id, state) in looked_at {
-            let journal =
-                (state.status, state.waiting_for, state.residual, state.cancel_requested, &state.denials, state.held);
+        self.strategies_differ(rows, &mut found);
+        for (id, state) in &self.signals {
             let stored = rows.signals.get(id);
-            let stored = stored.map(|r| (r.status, r.waiting_for, r.residual, r.cancel_requested, &r.denials, r.held));
-            compare(&mut found, format!("signal {id}"), &Some(journal), &stored);
+            // One that nobody has looked at yet has the row of its acceptance, or none where rows are only those of steps.
+            if state.status != SignalStatus::Accepted || stored.is_some() {
+                let stored = stored.map(says);
+                compare(&mut found, format!("signal {id}"), &Some(state.says(stored.as_ref())), &stored);
+            }
         }
         found
+    }
+
+    fn strategies_differ(&self, rows: &Tables, found: &mut Vec<Difference>) {
+        for id in keys(&self.confs, &rows.strategies) {
+            let state = self.strategies.get(id).copied().unwrap_or(StrategyState::Active);
+            let version = self.versions.get(id).copied().unwrap_or_default();
+            let journal = self.confs.get(id).map(|conf| (conf, state, version));
+            let stored = rows.strategies.get(id).map(|(conf, state, version)| (conf, *state, *version));
+            compare(found, format!("strategy {id}"), &journal, &stored);
+        }
     }
 
     fn order_fact(
@@ -375,6 +445,10 @@ impl Replay {
         }
         let (terms, approval) = (order.terms.clone(), order.approval.clone());
         let order = order.snapshot();
+        if matches!(fact, OrderFact::Sending { .. } | OrderFact::CancelSending) {
+            *self.messages_today.entry(account.clone()).or_default() += 1;
+        }
+        self.keep_fill(at, fact, &terms, approval.trade_date);
         if let OrderFact::Filled { qty, px, fee, .. } = fact {
             self.ledger(account)?.fill_of(at, &terms, &approval, (*qty, *px, *fee));
             if had_ended && self.fill_late(&order) {
@@ -387,6 +461,19 @@ impl Replay {
         }
         self.change_parent(at, id.parent(), |parent| parent.observe(&order));
         Ok(())
+    }
+
+    fn keep_fill(&mut self, at: Timestamp, fact: &OrderFact, terms: &OrderTerms, trade_date: TradeDate) {
+        let (exec_id, qty, px, fee, netted) = match fact {
+            OrderFact::Filled { exec_id, qty, px, fee } => (exec_id, *qty, *px, *fee, false),
+            OrderFact::Netted { exec_id, qty, px, .. } => (exec_id, *qty, *px, Money::ZERO, true),
+            _ => return,
+        };
+        let OrderTerms { id: order, account, strategy, symbol, side, .. } = terms.clone();
+        let exec_id = exec_id.clone();
+        let key = (order, exec_id.clone());
+        let fill = Fill { account, trade_date, exec_id, order, strategy, symbol, side, qty, px, fee, at };
+        self.fills.insert(key, ToldFill { no: self.fills.len() as u64 + 1, fill, netted });
     }
 
     /// A fill after the end of its order. False when its signal is not final yet.
@@ -459,7 +546,24 @@ impl Replay {
     }
 }
 
+/// What the row of a signal says of what became of it.
+type Says<'a> = (SignalStatus, Option<WaitingFor>, Option<Timestamp>, Qty, bool, &'a Arc<[Denial]>, Option<Held>);
+
+fn says(row: &SignalRow) -> Says<'_> {
+    (row.status, row.waiting_for, row.until, row.residual, row.cancel_requested, &row.denials, row.held)
+}
+
 impl SignalState {
+    /// The same of the journal; until when, as the row has it where the journal does not tell it.
+    fn says(&self, row: Option<&Says<'_>>) -> Says<'_> {
+        let until = match self.row_until {
+            _ if self.status == SignalStatus::Accepted => None,
+            Some(until) => until,
+            None => row.and_then(|row| row.2),
+        };
+        (self.status, self.waiting_for, until, self.residual, self.cancel_requested, &self.denials, self.held)
+    }
+
     fn tell(&mut self, status: SignalStatus, parents: &[Parent]) {
         self.status = status;
         self.waiting_for = waits_for(parents).filter(|_| status == SignalStatus::Waiting);

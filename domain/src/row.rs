@@ -89,7 +89,7 @@ pub struct SignalRow {
 }
 
 /// One fill (成交). Unique by order and `exec_id`: some brokers use a fill's number again for another order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fill {
     pub account: AccountId,
     pub trade_date: TradeDate,

@@ -7,7 +7,7 @@ mod ask;
 mod cash;
 mod decide;
 mod ex;
-mod held;
+pub(crate) mod held;
 mod pursue;
 mod together;
 

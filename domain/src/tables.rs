@@ -32,6 +32,14 @@ pub struct FillTwice {
     pub exec_id: ExecId,
 }
 
+/// Who set something, why and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetBy {
+    pub who: Arc<str>,
+    pub reason: Arc<str>,
+    pub at: Timestamp,
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
@@ -39,13 +47,16 @@ pub struct Tables {
     pub parents: BTreeMap<ParentId, Parent>,
     pub orders: BTreeMap<OrderId, Arc<Order>>,
     pub denied: BTreeMap<OrderId, (Arc<OrderTerms>, Arc<[Denial]>)>,
+    pub denied_at: BTreeMap<OrderId, Timestamp>,
     pub fills: BTreeMap<(OrderId, ExecId), Fill>,
     pub accounts: BTreeMap<AccountId, AccountRow>,
     pub books: BTreeMap<(AccountId, Symbol, StrategyId), Book>,
     pub contracts: BTreeMap<(AccountId, Symbol, StrategyId, Direction), ContractBook>,
     pub corporate_actions: BTreeMap<(AccountId, Symbol, TradeDate), Arc<BookedAction>>,
+    pub actions_at: BTreeMap<(AccountId, Symbol, TradeDate), Timestamp>,
     pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
     pub states: BTreeMap<Scope, TradingState>,
+    pub set_by: BTreeMap<Scope, SetBy>,
     pub exceptions: BTreeMap<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub limits: BTreeMap<(Scope, u32), Arc<LimitFact>>,
     pub warnings: BTreeMap<(AccountId, TradeDate, DenialCode), Arc<LimitWarning>>,
@@ -69,7 +80,8 @@ impl Tables {
             Row::Order(order) => {
                 self.orders.insert(order.id(), order);
             }
-            Row::DeniedOrder { terms, denials, .. } => {
+            Row::DeniedOrder { terms, denials, at } => {
+                self.denied_at.insert(terms.id, at);
                 self.denied.insert(terms.id, (terms, denials));
             }
             Row::Fill(fill) => {
@@ -90,8 +102,9 @@ impl Tables {
             Row::Contract { account, book } => {
                 self.contracts.insert((account, book.symbol, book.strategy.clone(), book.direction), book);
             }
-            Row::CorporateAction { account, booked, .. } => {
+            Row::CorporateAction { account, booked, at } => {
                 let key = (account, booked.action.symbol, booked.action.ex_date);
+                self.actions_at.insert(key.clone(), at);
                 self.corporate_actions.insert(key, booked);
             }
             Row::Exception(row) => {
@@ -100,7 +113,8 @@ impl Tables {
             Row::Strategy { conf, state, version } => {
                 self.strategies.insert(conf.id.clone(), (conf, state, version));
             }
-            Row::TradingState { scope, state, .. } => {
+            Row::TradingState { scope, state, who, reason, at } => {
+                self.set_by.insert(scope.clone(), SetBy { who, reason, at });
                 self.states.insert(scope, state);
             }
             Row::Limits(fact) => {

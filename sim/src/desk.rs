@@ -195,7 +195,8 @@ impl Desk {
             desk.tell_account(&id, AccountInput::Open { cash: setup.cash, holdings: setup.holdings.into() });
         }
         for conf in strategies {
-            let core = Strategy::new(Arc::new(conf.clone()), 1, StrategyState::Active, groups.clone());
+            // Its configuration below makes the first version of it.
+            let core = Strategy::new(Arc::new(conf.clone()), 0, StrategyState::Active, groups.clone());
             desk.strategies.insert(conf.id.clone(), core);
             desk.tell_strategy(&conf.id, StrategyInput::Configure(Arc::new(conf.clone())));
         }

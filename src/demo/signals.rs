@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::quote::Print;
@@ -15,7 +14,7 @@ use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
 use tracing::warn;
 
-use crate::store::NewSignal;
+use crate::store::{NewSignal, body_hash};
 use crate::system::Signalbox;
 
 /// What one of the two wants.
@@ -114,7 +113,7 @@ pub async fn send(system: &Signalbox, wish: Wish) {
         received_at: system.desk.now(),
         notes: Notes::default(),
     };
-    let body_hash = Sha256::digest(key.as_bytes()).into();
+    let body_hash = body_hash(&signal);
     if let Err(error) = system.store.ingest(NewSignal { signal, body_hash }).await {
         warn!("a signal of the demonstration was not taken: {error}");
     }

@@ -10,19 +10,18 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::contract::Effect;
 use signalbox_domain::ids::{ClientId, SignalId};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
-use signalbox_domain::signal::{Signal, Size};
+use signalbox_domain::signal::Signal;
 use signalbox_domain::units::Price;
 use utoipa::ToSchema;
 
 use super::dto::PriceIn;
 use super::front::Front;
 use super::problem::{Code, Problem};
-use crate::store::{Ingested, NewSignal};
+use crate::store::{Ingested, NewSignal, body_hash};
 
 /// A key is a name with a date and a number, or a UUID; four times that is enough.
 const KEY_MAX: usize = 128;
@@ -188,59 +187,6 @@ fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
             | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// The same for two requests that mean the same, however they were written.
-#[must_use]
-pub fn body_hash(signal: &Signal) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    let mut number = |tag: u8, value: i64| {
-        let mut bytes = [tag; 9];
-        bytes[1..].copy_from_slice(&value.to_be_bytes());
-        hasher.update(bytes);
-    };
-    let (size, amount) = match signal.size {
-        Size::Quantity(qty) => (1, qty.get()),
-        Size::TargetQuantity(qty) => (2, qty.get()),
-        Size::Amount(sum) => (11, sum.e4()),
-        Size::Percent(share) => (12, share.e6()),
-        Size::All => (13, 0),
-        Size::AllIn => (16, 0),
-        Size::TargetWeight(share) => (14, share.e6()),
-        Size::TargetAmount(sum) => (15, sum.e4()),
-    };
-    let side = signal.side.map_or(0, |side| match side {
-        Side::Buy => 1,
-        Side::Sell => 2,
-    });
-    number(size, amount);
-    number(
-        3,
-        side * 100
-            + i64::from(signal.ord_type == OrdType::Limit) * 10
-            + i64::from(signal.time_in_force == TimeInForce::Ioc),
-    );
-    number(4, signal.limit_price.map_or(-1, |px| px.e4()));
-    number(5, signal.valid_until.map_or(-1, |at| at.us()));
-    let notes = &signal.notes;
-    if !notes.is_blank() {
-        number(6, i64::from(notes.priority) * 2 + i64::from(notes.test));
-        number(7, notes.signal_time.map_or(-1, |at| at.us()));
-        let basket = notes.basket.as_deref().unwrap_or_default();
-        number(8, basket.len() as i64);
-        hasher.update(basket);
-    }
-    let account = signal.account.as_ref().map_or("", |account| account.as_str());
-    // Its fields have one order, and what is not said is left out.
-    let execution = signal.execution.as_ref().and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default();
-    let tag = signal.tag.as_deref().unwrap_or_default();
-    let texts = [signal.strategy.as_str(), account, signal.symbol.as_str(), tag];
-    for text in texts.into_iter().chain(Some(&*execution).filter(|text| !text.is_empty())) {
-        // With its length before it, so that no two different requests read the same.
-        hasher.update((text.len() as u64).to_be_bytes());
-        hasher.update(text);
-    }
-    hasher.finalize().into()
 }
 
 /// The stored signal of this client and key, if one is, although the request would be refused now: who repeats an

@@ -31,7 +31,7 @@ use super::portfolio::Portfolio;
 use super::problem::Problem;
 use super::{BodyRefusals, Missing, Refusals};
 use crate::people::{Principal, Scope};
-use crate::store::{INGEST_BATCH_MAX, Ingested, ListFilter, NewSignal};
+use crate::store::{INGEST_BATCH_MAX, Ingested, ListFilter, NewSignal, body_hash};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(all_in).service(lend).service(clear);
@@ -254,8 +254,7 @@ async fn clear(
         let (key, terms) = (format!("{key}/{symbol}/{side}"), if contract { &of_contracts } else { &terms });
         by_hand(&front, principal.client(), account.clone(), &key, (symbol, side, Size::All), terms)
     });
-    let signals: Vec<NewSignal> =
-        signals.map(|signal| NewSignal { body_hash: intake::body_hash(&signal), signal }).collect();
+    let signals: Vec<NewSignal> = signals.map(|signal| NewSignal { body_hash: body_hash(&signal), signal }).collect();
     for some in signals.chunks(INGEST_BATCH_MAX) {
         for ingested in front.store.ingest_batch(some.to_vec()).await? {
             answer.items.push(match ingested {

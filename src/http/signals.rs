@@ -29,7 +29,7 @@ use super::size::SizeIn;
 use super::views::{ParentView, SignalView, is_manual};
 use super::{BodyRefusals, Missing, Refusals};
 use crate::people::{Principal, Scope};
-use crate::store::{INGEST_BATCH_MAX, Ingested, NewSignal, StoredSignal};
+use crate::store::{INGEST_BATCH_MAX, Ingested, NewSignal, StoredSignal, body_hash};
 
 /// 500 signals with long notes.
 const BATCH_BODY_MAX: usize = 1024 * 1024;
@@ -342,7 +342,7 @@ async fn send_signals(
         let item = match take(signal, &principal, &front, at).await {
             Ok(Taken::New(signal)) => {
                 places.push(index);
-                new.push(NewSignal { body_hash: intake::body_hash(&signal), signal: *signal });
+                new.push(NewSignal { body_hash: body_hash(&signal), signal: *signal });
                 BatchItem { index, ..BatchItem::default() }
             }
             Ok(Taken::Known(ingested)) => item_of(index, ingested),

@@ -11,6 +11,7 @@ pub mod password;
 pub mod principal;
 mod sessions;
 pub mod tokens;
+mod told;
 mod users;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub use self::principal::{
     AccountGrant, Action, ApiKey, Grant, Pattern, Principal, Role, Scope, StrategyGrant, User, Who,
 };
 pub use self::sessions::Tokens;
+pub use self::told::ToldPeople;
 pub use self::users::{NewUser, UserPatch};
 
 use self::directory::Directory;

@@ -233,6 +233,6 @@ impl People {
 }
 
 /// Enough of a session's id to tell sessions apart in the audit, too little to be used.
-fn short(id: &str) -> &str {
+pub(super) fn short(id: &str) -> &str {
     id.get(..8).unwrap_or_default()
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use signalbox_domain::signal::Signal;
+use sha2::{Digest as _, Sha256};
+use signalbox_domain::order::{OrdType, Side, TimeInForce};
+use signalbox_domain::signal::{Signal, Size};
 use tokio::sync::oneshot;
 
 use super::queue::Refused;
@@ -18,8 +20,61 @@ pub const INGEST_BATCH_MAX: usize = 500;
 #[derive(Debug, Clone)]
 pub struct NewSignal {
     pub signal: Signal,
-    /// Of the request as the client sent it, to tell a repeat from another signal with the same key.
+    /// [`body_hash`], to tell a repeat from another signal with the same key.
     pub body_hash: [u8; 32],
+}
+
+/// The same for two requests that mean the same, however they were written.
+#[must_use]
+pub fn body_hash(signal: &Signal) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut number = |tag: u8, value: i64| {
+        let mut bytes = [tag; 9];
+        bytes[1..].copy_from_slice(&value.to_be_bytes());
+        hasher.update(bytes);
+    };
+    let (size, amount) = match signal.size {
+        Size::Quantity(qty) => (1, qty.get()),
+        Size::TargetQuantity(qty) => (2, qty.get()),
+        Size::Amount(sum) => (11, sum.e4()),
+        Size::Percent(share) => (12, share.e6()),
+        Size::All => (13, 0),
+        Size::AllIn => (16, 0),
+        Size::TargetWeight(share) => (14, share.e6()),
+        Size::TargetAmount(sum) => (15, sum.e4()),
+    };
+    let side = signal.side.map_or(0, |side| match side {
+        Side::Buy => 1,
+        Side::Sell => 2,
+    });
+    number(size, amount);
+    number(
+        3,
+        side * 100
+            + i64::from(signal.ord_type == OrdType::Limit) * 10
+            + i64::from(signal.time_in_force == TimeInForce::Ioc),
+    );
+    number(4, signal.limit_price.map_or(-1, |px| px.e4()));
+    number(5, signal.valid_until.map_or(-1, |at| at.us()));
+    let notes = &signal.notes;
+    if !notes.is_blank() {
+        number(6, i64::from(notes.priority) * 2 + i64::from(notes.test));
+        number(7, notes.signal_time.map_or(-1, |at| at.us()));
+        let basket = notes.basket.as_deref().unwrap_or_default();
+        number(8, basket.len() as i64);
+        hasher.update(basket);
+    }
+    let account = signal.account.as_ref().map_or("", |account| account.as_str());
+    // Its fields have one order, and what is not said is left out.
+    let execution = signal.execution.as_ref().and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default();
+    let tag = signal.tag.as_deref().unwrap_or_default();
+    let texts = [signal.strategy.as_str(), account, signal.symbol.as_str(), tag];
+    for text in texts.into_iter().chain(Some(&*execution).filter(|text| !text.is_empty())) {
+        // With its length before it, so that no two different requests read the same.
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
+    hasher.finalize().into()
 }
 
 /// What became of a new signal. It is durable, whichever it is.

@@ -41,12 +41,14 @@ mod restore;
 mod sqlite;
 mod tables;
 mod turns;
+mod unfinished;
 pub mod upkeep;
 mod writer;
+mod written;
 
 pub use archive::{ArchiveError, Archived, LINES_KEPT, LINES_PER_FILE};
 pub use batch::JournalLine;
-pub use door::{FreeBytes, INGEST_BATCH_MAX, IngestError, Ingested, NewSignal};
+pub use door::{FreeBytes, INGEST_BATCH_MAX, IngestError, Ingested, NewSignal, body_hash};
 pub use events::{ChainError, EventFilter, Replay, Replayed, Verified};
 pub use inbox::{Poke, StoreInbox};
 pub use open::{Hooks, LogHooks};
@@ -55,6 +57,7 @@ pub use read::{
 };
 pub use restore::{Restored, RestoredAccount, RestoredSignal};
 pub use turns::Turns;
+pub use unfinished::UnfinishedError;
 pub use writer::{Committed, Listener};
 
 pub(crate) use open::sync_folder;

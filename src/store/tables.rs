@@ -1,7 +1,11 @@
 //! All rows at once, as they stand: what a proof holds against the journal.
 
-use sea_orm::{AccessMode, ConnectionTrait, EntityTrait, IsolationLevel, Statement, TransactionTrait};
-use signalbox_domain::replay::Difference;
+use sea_orm::{
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, IsolationLevel,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect, Statement, TransactionTrait,
+};
+use signalbox_domain::ids::SignalId;
+use signalbox_domain::replay::{Difference, Replay};
 use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
@@ -10,7 +14,10 @@ use super::entity::{
     registry, risk_limits, risk_warnings, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
-use super::{Store, StoreError, parse};
+use super::{Store, StoreError, parse, written};
+
+/// Rows of the large tables that are read at once.
+const PAGE: u64 = 2_000;
 
 impl Store {
     /// Every row of trading in one consistent state. For proofs: it takes the memory that the tables take.
@@ -18,77 +25,34 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, or holds what we did not write.
     pub async fn tables(&self) -> Result<Tables, StoreError> {
-        let isolation = Some(IsolationLevel::RepeatableRead);
-        let read = self.reads().begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?;
-        let mut tables = Tables::default();
-        let mut put = |row| tables.put(row).map_err(|twice| StoreError::corrupt("fill", twice));
-        for model in signals::Entity::find().all(&read).await? {
-            put(Row::Signal(parse::signal(model)?.row))?;
-        }
-        for model in parents::Entity::find().all(&read).await? {
-            let StoredParent { parent, strategy, symbol } = parse::parent(&model)?;
-            put(Row::Parent { parent, strategy, symbol })?;
-        }
-        for model in orders::Entity::find().all(&read).await? {
-            put(match parse::order(model)? {
-                StoredOrder::Live(order) => Row::Order((*order).into()),
-                StoredOrder::Denied { terms, denials, at } => Row::DeniedOrder { terms, denials, at },
-            })?;
-        }
-        for model in fills::Entity::find().all(&read).await? {
-            put(Row::Fill(parse::fill(model)?.fill))?;
-        }
-        for model in accounts::Entity::find().all(&read).await? {
-            put(Row::Account(parse::account(&model)?))?;
-        }
-        for model in books::Entity::find().all(&read).await? {
-            let (account, book) = parse::book(&model)?;
-            put(Row::Book { account, book })?;
-        }
-        for model in contract_books::Entity::find().all(&read).await? {
-            let (account, book) = parse::contract(&model)?;
-            put(Row::Contract { account, book })?;
-        }
-        for model in corporate_actions::Entity::find().all(&read).await? {
-            let (account, booked, at) = parse::corporate_action(&model)?;
-            put(Row::CorporateAction { account, booked: booked.into(), at })?;
-        }
-        for model in exceptions::Entity::find().all(&read).await? {
-            put(Row::Exception(parse::exception(&model)?.into()))?;
-        }
-        for model in strategies::Entity::find().all(&read).await? {
-            let StoredStrategy { conf, state, version } = parse::strategy(&model)?;
-            put(Row::Strategy { conf, state, version })?;
-        }
-        for model in trading_states::Entity::find().all(&read).await? {
-            let StoredTradingState { scope, state, who, reason, at } = parse::trading_state(model)?;
-            put(Row::TradingState { scope, state, who, reason, at })?;
-        }
-        for model in risk_limits::Entity::find().all(&read).await? {
-            put(Row::Limits(parse::limits(&model)?.into()))?;
-        }
-        for model in risk_warnings::Entity::find().all(&read).await? {
-            put(Row::LimitWarning(parse::warning(&model)?.into()))?;
-        }
-        for model in equity_marks::Entity::find().all(&read).await? {
-            put(Row::EquityMark(parse::equity_mark(&model)?.into()))?;
-        }
-        for model in registry::Entity::find().all(&read).await? {
-            put(Row::Registered(parse::registered(&model)?))?;
-        }
-        for model in fx_rates::Entity::find().all(&read).await? {
-            tables.fx_rates.put(parse::fx_rate(model)?);
-        }
-        read.commit().await?;
-        Ok(tables)
+        self.tables_and_columns(None).await.map(|(tables, _)| tables)
     }
 
-    /// Columns that say again what other columns say, for the sake of an index, and say something else. Nothing here
-    /// reads them as facts, so only a hand in the database makes them differ.
+    /// The same, and each column that is not what the writer makes of what its row says, and of what the journal tells of
+    /// its signal or fill.
+    ///
+    /// # Errors
+    /// As [`Self::tables`].
+    pub async fn held_against(&self, told: &Replay) -> Result<(Tables, Vec<Difference>), StoreError> {
+        self.tables_and_columns(Some(told)).await
+    }
+
+    async fn tables_and_columns(&self, told: Option<&Replay>) -> Result<(Tables, Vec<Difference>), StoreError> {
+        let isolation = Some(IsolationLevel::RepeatableRead);
+        let read = self.reads().begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?;
+        let mut reading = Reading { told, tables: Tables::default(), found: Vec::new() };
+        reading.trading(&read).await?;
+        reading.accounts(&read).await?;
+        reading.settings(&read).await?;
+        read.commit().await?;
+        Ok((reading.tables, reading.found))
+    }
+
+    /// Rows about the journal's files that contradict each other. Only a hand in the database makes them so.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn odd_columns(&self) -> Result<Vec<Difference>, StoreError> {
+    pub async fn odd_archives(&self) -> Result<Vec<Difference>, StoreError> {
         let mut found = Vec::new();
         for (what, query) in ODD {
             let statement = Statement::from_string(self.reads().get_database_backend(), *query);
@@ -107,27 +71,194 @@ impl Store {
 }
 
 /// Rows whose columns contradict each other.
-const ODD: &[(&str, &str)] = &[
-    (
-        "the openness of order",
-        "SELECT CAST(id AS TEXT) AS id FROM orders
-         WHERE closed <> (status NOT IN ('initialized', 'new', 'partially_filled'))",
-    ),
-    (
-        "the signal or leg of order",
-        "SELECT CAST(id AS TEXT) AS id FROM orders WHERE parent_id <> id / 256 OR signal_id <> id / 16777216",
-    ),
-    (
-        "the account, strategy, symbol or side of fill",
-        "SELECT CAST(fills.id AS TEXT) AS id FROM fills JOIN orders ON orders.id = fills.order_id
-         WHERE fills.account <> orders.account OR fills.strategy <> orders.strategy
-            OR fills.symbol <> orders.symbol OR fills.side <> orders.side",
-    ),
-    (
-        "the first line of the archive's file that ends with line",
-        "SELECT CAST(last_seq AS TEXT) AS id FROM journal_archives
-         WHERE first_seq <> 1 + coalesce((SELECT max(before.last_seq) FROM journal_archives AS before
-            WHERE before.last_seq < journal_archives.last_seq), 0)",
-    ),
-    ("the openness of exception", r#"SELECT key AS id FROM exceptions WHERE open <> (body LIKE '%"decision":null%')"#),
-];
+const ODD: &[(&str, &str)] = &[(
+    "the first line of the archive's file that ends with line",
+    "SELECT CAST(last_seq AS TEXT) AS id FROM journal_archives
+     WHERE first_seq <> 1 + coalesce((SELECT max(before.last_seq) FROM journal_archives AS before
+        WHERE before.last_seq < journal_archives.last_seq), 0)",
+)];
+
+/// Reads table by table.
+struct Reading<'a> {
+    told: Option<&'a Replay>,
+    tables: Tables,
+    found: Vec<Difference>,
+}
+
+impl Reading<'_> {
+    fn put(&mut self, row: Row) -> Result<(), StoreError> {
+        self.tables.put(row).map_err(|twice| StoreError::corrupt("fill", twice))
+    }
+
+    /// The tables that grow with every signal, in pages: what is read of a row and not kept goes at once.
+    async fn trading(&mut self, read: &DatabaseTransaction) -> Result<(), StoreError> {
+        pages(read, signals::Column::Id, |model: signals::Model| (model.id, self.signal(model))).await?;
+        pages(read, parents::Column::Id, |model: parents::Model| (model.id, self.parent(&model))).await?;
+        pages(read, orders::Column::Id, |model: orders::Model| (model.id, self.order(model))).await?;
+        pages(read, fills::Column::Id, |model: fills::Model| (model.id, self.fill(model))).await
+    }
+
+    fn signal(&mut self, model: signals::Model) -> Result<(), StoreError> {
+        let row = match self.told {
+            Some(told) => {
+                let asked = told.signals.get(&SignalId::new(model.id as u64)).map(|state| &*state.signal);
+                written::read_signal(&mut self.found, model, asked)?.row
+            }
+            None => parse::signal(model)?.row,
+        };
+        self.put(Row::Signal(row))
+    }
+
+    fn parent(&mut self, model: &parents::Model) -> Result<(), StoreError> {
+        let stored = parse::parent(model)?;
+        if let Some(told) = self.told {
+            let written = written::parent(model, &stored, told)?;
+            written::compare(&mut self.found, || format!("parent {}", stored.parent.leg.parent), model, &written);
+        }
+        let StoredParent { parent, strategy, symbol } = stored;
+        self.put(Row::Parent { parent, strategy, symbol })
+    }
+
+    fn order(&mut self, model: orders::Model) -> Result<(), StoreError> {
+        let stored = self.told.map(|_| model.clone());
+        let order = parse::order(model)?;
+        if let Some(stored) = stored {
+            let written = written::order(&stored, &order)?;
+            written::compare(&mut self.found, || format!("order {}", order.terms().id), &stored, &written);
+        }
+        self.put(match order {
+            StoredOrder::Live(order) => Row::Order((*order).into()),
+            StoredOrder::Denied { terms, denials, at } => Row::DeniedOrder { terms, denials, at },
+        })
+    }
+
+    fn fill(&mut self, model: fills::Model) -> Result<(), StoreError> {
+        let stored = self.told.map(|_| model.clone());
+        let fill = parse::fill(model)?.fill;
+        if let (Some(told), Some(stored)) = (self.told, stored) {
+            let written = written::fill(&stored, &fill, told);
+            let what = || format!("fill {} of order {}", fill.exec_id.0, fill.order);
+            written::compare(&mut self.found, what, &stored, &written);
+        }
+        self.put(Row::Fill(fill))
+    }
+
+    async fn accounts(&mut self, read: &DatabaseTransaction) -> Result<(), StoreError> {
+        for model in accounts::Entity::find().all(read).await? {
+            let row = parse::account(&model)?;
+            self.compare(|| format!("account {}", row.account), &model, || written::account(&model, &row));
+            self.put(Row::Account(row))?;
+        }
+        for model in books::Entity::find().all(read).await? {
+            let (account, book) = parse::book(&model)?;
+            let what = || format!("book {} of {} in {account}", book.symbol, book.strategy);
+            self.compare(what, &model, || written::book(&model, &account, &book));
+            self.put(Row::Book { account, book })?;
+        }
+        for model in contract_books::Entity::find().all(read).await? {
+            let (account, book) = parse::contract(&model)?;
+            let what = || format!("contracts {} of {} in {account}", book.symbol, book.strategy);
+            self.compare(what, &model, || written::contract(&model, &account, &book));
+            self.put(Row::Contract { account, book })?;
+        }
+        for model in corporate_actions::Entity::find().all(read).await? {
+            let (account, booked, at) = parse::corporate_action(&model)?;
+            let what =
+                || format!("corporate action {} of {} in {account}", booked.action.ex_date, booked.action.symbol);
+            self.compare(what, &model, || written::corporate_action(&model, (&account, &booked, at)));
+            self.put(Row::CorporateAction { account, booked: booked.into(), at })?;
+        }
+        for model in exceptions::Entity::find().all(read).await? {
+            let row = parse::exception(&model)?;
+            let what = || format!("exception {} of {}", row.key, row.account);
+            self.compare(what, &model, || written::exception(&model, &row));
+            self.put(Row::Exception(row.into()))?;
+        }
+        Ok(())
+    }
+
+    async fn settings(&mut self, read: &DatabaseTransaction) -> Result<(), StoreError> {
+        for model in strategies::Entity::find().all(read).await? {
+            let stored = parse::strategy(&model)?;
+            self.compare(|| format!("strategy {}", stored.conf.id), &model, || written::strategy(&model, &stored));
+            let StoredStrategy { conf, state, version } = stored;
+            self.put(Row::Strategy { conf, state, version })?;
+        }
+        for model in trading_states::Entity::find().all(read).await? {
+            let stored = parse::trading_state(model.clone())?;
+            let what = || format!("trading state of {:?}", stored.scope);
+            self.compare(what, &model, || written::trading_state(&stored));
+            let StoredTradingState { scope, state, who, reason, at } = stored;
+            self.put(Row::TradingState { scope, state, who, reason, at })?;
+        }
+        for model in risk_limits::Entity::find().all(read).await? {
+            let fact = parse::limits(&model)?;
+            let what = || format!("limits {} of {:?}", fact.version, fact.scope);
+            self.compare(what, &model, || written::limits(&model, &fact));
+            self.put(Row::Limits(fact.into()))?;
+        }
+        for model in risk_warnings::Entity::find().all(read).await? {
+            let row = parse::warning(&model)?;
+            let what = || format!("warning {} of {} on {}", row.code, row.account, row.trade_date);
+            self.compare(what, &model, || written::warning(&model, &row));
+            self.put(Row::LimitWarning(row.into()))?;
+        }
+        for model in equity_marks::Entity::find().all(read).await? {
+            let mark = parse::equity_mark(&model)?;
+            self.compare(|| format!("worth of {:?}", mark.scope), &model, || written::equity_mark(&model, &mark));
+            self.put(Row::EquityMark(mark.into()))?;
+        }
+        for model in registry::Entity::find().all(read).await? {
+            let fact = parse::registered(&model)?;
+            let what = || format!("{} {}", fact.key().0, fact.key().1);
+            self.compare(what, &model, || written::registered(&model, &fact));
+            self.put(Row::Registered(fact))?;
+        }
+        for model in fx_rates::Entity::find().all(read).await? {
+            let rate = parse::fx_rate(model.clone())?;
+            let what = || format!("exchange rate {} in {}", rate.currency, rate.base);
+            self.compare(what, &model, || written::fx_rate(&rate));
+            self.tables.fx_rates.put(rate);
+        }
+        Ok(())
+    }
+
+    fn compare<M>(&mut self, what: impl FnOnce() -> String, stored: &M, written: impl FnOnce() -> M)
+    where
+        M: ModelTrait + PartialEq,
+    {
+        if self.told.is_some() {
+            written::compare(&mut self.found, what, stored, &written());
+        }
+    }
+}
+
+/// Shows every row, in the order of the ids.
+async fn pages<C, M>(
+    read: &DatabaseTransaction,
+    id: C,
+    mut see: impl FnMut(M) -> (i64, Result<(), StoreError>),
+) -> Result<(), StoreError>
+where
+    C: ColumnTrait,
+    M: ModelTrait + FromQueryResult + Sync,
+    M::Entity: EntityTrait<Model = M, Column = C>,
+{
+    let mut last = None;
+    loop {
+        let mut page = M::Entity::find().order_by_asc(id).limit(PAGE);
+        if let Some(last) = last {
+            page = page.filter(id.gt(last));
+        }
+        let page = page.all(read).await?;
+        let all = (page.len() as u64) < PAGE;
+        for model in page {
+            let (id, seen) = see(model);
+            seen?;
+            last = Some(id);
+        }
+        if all {
+            return Ok(());
+        }
+    }
+}

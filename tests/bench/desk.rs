@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _};
 use signalbox::restore::StoreRestorer;
-use signalbox::store::{NewSignal, Store, StoreConf};
+use signalbox::store::{NewSignal, Store, StoreConf, body_hash};
 use signalbox_actors::journal::{Inbox, Journal, MemoryJournal, Restorer};
 use signalbox_actors::market::Quotes;
 use signalbox_actors::port::tell;
@@ -154,9 +154,9 @@ pub(crate) fn durable(folder: &std::path::Path, url: String, orders: u64, look: 
                 tokio::time::sleep(Duration::from_micros(200)).await;
                 continue;
             }
-            let news = (sent + 1..=sent + room).map(|id| NewSignal {
-                signal: signalbox_domain::signal::Signal::clone(&desk::buy(id, desk::monday_morning())),
-                body_hash: [7; 32],
+            let news = (sent + 1..=sent + room).map(|id| {
+                let signal = signalbox_domain::signal::Signal::clone(&desk::buy(id, desk::monday_morning()));
+                NewSignal { body_hash: body_hash(&signal), signal }
             });
             store.ingest_batch(news.collect()).await.unwrap();
             sent += room;

@@ -14,7 +14,7 @@ use sea_orm::sqlx::SqlitePool;
 use signalbox::clock::ManualClock;
 use signalbox::people::password::Cost;
 use signalbox::people::{People, PeopleConf};
-use signalbox::store::{Hooks, Ingested, NewSignal, Store, StoreConf, Turns};
+use signalbox::store::{Hooks, Ingested, NewSignal, Store, StoreConf, Turns, body_hash};
 use signalbox::system::{ClockStart, Outside, Signalbox};
 use signalbox_actors::clock::{Machine, ThisMachine};
 use signalbox_actors::desk::{DeskError, Planted};
@@ -311,11 +311,12 @@ impl Life {
             sent.signal.valid_until = Some(at.plus(Span::from_us(sent.signal.received_at.us())));
         }
         sent.asked += 1;
-        let body_hash = [if changed { 255 } else { 7 }; 32];
-        let new = NewSignal {
-            signal: signalbox_domain::signal::Signal { received_at: at, ..sent.signal.clone() },
-            body_hash,
-        };
+        let signal = signalbox_domain::signal::Signal { received_at: at, ..sent.signal.clone() };
+        let mut body_hash = body_hash(&signal);
+        if changed {
+            body_hash[0] ^= 255;
+        }
+        let new = NewSignal { signal, body_hash };
         let asks_on = sent.answer.is_none() || (sent.asked < 3 && again.us() % 3 == 0);
         if asks_on {
             world.at(again, Happening::Again(key.clone()));

@@ -30,10 +30,11 @@ fn conf() -> Arc<StrategyConf> {
 /// A signal, and then every thousand lines an hour later.
 async fn fill(store: &Store) {
     store.ingest(new_signal("first")).await.unwrap();
-    let mut ticket = 0;
+    let (mut ticket, mut configured) = (0, 0);
     for n in 0..LINES / 1_000 {
         let count = if n == 0 { 999 } else { 1_000 };
-        let row = Row::Strategy { conf: conf(), state: StrategyState::Active, version: n as u32 + 1 };
+        configured += count as u32;
+        let row = Row::Strategy { conf: conf(), state: StrategyState::Active, version: configured };
         let lines = entry(vec![Event::StrategyConfigured(conf()); count], vec![row]);
         ticket = store.append(Entry { at: hour(n), ..lines });
     }

@@ -139,14 +139,10 @@ async fn a_final_signal_that_does_not_know_of_a_late_fill_is_found_again() {
 }
 
 #[tokio::test]
-async fn every_kind_of_exception_is_stored_and_a_hand_in_the_columns_is_found() {
+async fn every_kind_of_exception_is_stored() {
     for database in Database::all().await {
         let store = database.open().await;
-        store.ingest(new_signal("a")).await.unwrap();
         let mut ticket = 0;
-        for step in life(SignalId::new(1), 2) {
-            ticket = store.append(step);
-        }
         for (n, kind) in (0..).zip(ExceptionKind::iter()) {
             let exception = Exception {
                 account: account(),
@@ -167,17 +163,6 @@ async fn every_kind_of_exception_is_stored_and_a_hand_in_the_columns_is_found() 
         }
         durable(&store, ticket).await;
         assert_eq!(store.tables().await.unwrap().exceptions.len(), ExceptionKind::iter().len());
-        assert_eq!(store.odd_columns().await.unwrap(), []);
-        for wrong in [
-            "UPDATE exceptions SET open = NOT open WHERE kind = 'ghost'",
-            "UPDATE fills SET strategy = 'another' WHERE id = (SELECT max(id) FROM fills)",
-            "UPDATE orders SET closed = NOT closed",
-            "UPDATE orders SET parent_id = parent_id + 1",
-        ] {
-            let before = store.odd_columns().await.unwrap().len();
-            store.change(AT, change(store.reads().get_database_backend(), wrong, Expect::One)).await.unwrap();
-            assert_eq!(store.odd_columns().await.unwrap().len(), before + 1, "{wrong}");
-        }
         store.close();
         database.remove().await;
     }

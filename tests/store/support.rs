@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use signalbox::store::{Change, Expect, NewSignal, Store, StoreConf};
+use signalbox::store::{Change, Expect, NewSignal, Store, StoreConf, body_hash};
 use signalbox_actors::journal::{Entry, Journal, Ticket};
 use signalbox_domain::event::Event;
 use signalbox_domain::fees::{FeeRules, StampDutyOf};
@@ -119,7 +119,7 @@ pub(crate) fn new_signal(key: &str) -> NewSignal {
         received_at: AT,
         notes: Notes::default(),
     };
-    NewSignal { signal, body_hash: [7; 32] }
+    NewSignal { body_hash: body_hash(&signal), signal }
 }
 
 pub(crate) fn entry(events: Vec<Event>, rows: Vec<Row>) -> Entry {

@@ -53,7 +53,7 @@ const MARK_EVERY: Span = Span::from_secs(10);
 /// What makes a condition true is not older than this.
 const QUOTE_AGE_MAX: Span = Span::from_secs(60);
 /// An exit that came true is tried so long.
-const EXIT_FOR: Span = Span::from_secs(10 * 86_400);
+pub(crate) const EXIT_FOR: Span = Span::from_secs(10 * 86_400);
 const EXIT_EVERY: Span = Span::from_secs(30);
 
 /// How an exit goes out once its condition came true: at the market, again and again until it is out.
