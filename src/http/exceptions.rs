@@ -114,7 +114,7 @@ async fn list_exceptions(
     let accounts = accounts_of(&principal, query.0.account.as_deref(), &front);
     // One more than the page has tells whether there is another.
     let stored = front.store.exceptions(accounts.as_deref(), open, after, limit as u64 + 1).await?;
-    let mut listed: Vec<Listed> = stored.into_iter().map(Listed::Stored).collect();
+    let mut listed: Vec<Listed> = stored.into_iter().map(|one| Listed::Stored(one.into())).collect();
     if open {
         let held = held(&principal, query.0.account.as_deref(), &front).await?.into_iter().map(Listed::Held);
         listed.extend(held.filter(|held| after.is_none_or(|(us, id)| held.place(open) > (us, id.to_owned()))));
@@ -144,7 +144,7 @@ async fn list_exceptions(
 
 /// What the list is made of.
 enum Listed {
-    Stored(Exception),
+    Stored(Box<Exception>),
     Held(StoredTradingState),
 }
 

@@ -142,7 +142,8 @@ impl ToldPeople {
         self.keys_differ(api_key::Entity::find().all(store.reads()).await?, &mut found);
         for row in session::Entity::find().all(store.reads()).await? {
             let key = (row.username.clone(), short(&row.id).to_owned());
-            if !self.sessions.contains(&key) && !(row.revoked && self.ended.contains(&key)) {
+            let same = self.sessions.contains(&key) || (row.revoked && self.ended.contains(&key));
+            if !same {
                 let told = if self.ended.contains(&key) { "ended" } else { "nothing" };
                 let stored = if row.revoked { "ended" } else { "open" };
                 found.push(difference(format!("session {} of {}", key.1, key.0), &told, &stored));
