@@ -24,7 +24,7 @@ async fn old_journal(data: &Path, files: u64) -> u64 {
         Arc::new(StrategyConf { id: StrategyId::parse("s").unwrap(), kind: "external".into(), routes: Vec::new() });
     let thousands = (LINES_KEPT + files * LINES_PER_FILE) / 1_000;
     for n in 0..thousands {
-        let row = Row::Strategy { conf: conf.clone(), state: StrategyState::Active, version: n as u32 + 1 };
+        let row = Row::Strategy { conf: conf.clone(), state: StrategyState::Active, version: (n as u32 + 1) * 1_000 };
         store.append(Entry {
             at: AT,
             actor: "strategy:s".into(),
