@@ -146,7 +146,7 @@ async fn seven(database: &Database) -> House {
         ids
     };
     house.trades(filled, AT, 2);
-    let (waiting_for, until) = (WaitingFor::Strategy, AT);
+    let (waiting_for, until) = (WaitingFor::Strategy, AT.plus(Span::from_secs(60)));
     house.tell(AT, vec![Event::SignalWaiting { strategy: strategy(), signal: waits, waiting_for, until }]);
     house.trades(works, AT, 1);
     house.trades(asked, AT, 2);
