@@ -22,7 +22,7 @@ use signalbox::replay::{self, Proof, Rows};
 use signalbox::retention;
 use signalbox::sim::{self, Sim};
 use signalbox::store::upkeep::{self, Growth, TableSize};
-use signalbox::store::{Archived, Store, StoreConf, Verified};
+use signalbox::store::{Archived, Dropped, Store, StoreConf, Verified};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox::telemetry::Told;
 use signalbox_actors::crash::crash_point;
@@ -383,7 +383,7 @@ const GROWTH_DAYS: u32 = 7;
 
 async fn storage(conf: &StoreConf, keep_days: u32) -> anyhow::Result<()> {
     let sizes = upkeep::sizes(conf).await?;
-    let Growth { rows_per_day, archived_lines, archived_bytes, old_lines } =
+    let Growth { rows_per_day, archived_lines, archived_bytes, dropped_signals, old_lines } =
         upkeep::growth(conf, GROWTH_DAYS, keep_days).await?;
     println!("{:<24} {:>12} {:>10} {:>12}", "table", "rows", "MiB", "rows a day");
     for TableSize { table, rows, bytes } in &sizes {
@@ -393,6 +393,7 @@ async fn storage(conf: &StoreConf, keep_days: u32) -> anyhow::Result<()> {
     let bytes: u64 = sizes.iter().map(|size| size.bytes).sum();
     println!("{:<24} {:>12} {:>10.1}", "all", "", mib(bytes));
     println!("the archive has {archived_lines} lines of the journal in {:.1} MiB", mib(archived_bytes));
+    println!("the rows of {dropped_signals} signals were dropped, and their keys are kept");
     match keep_days {
         0 => println!("store.journal_keep_days is 0: nothing goes there by itself"),
         days => println!("{old_lines} lines of the journal are older than {days} days"),
@@ -415,6 +416,8 @@ async fn archive(days: Option<u32>, conf: Option<PathBuf>, data: Option<PathBuf>
         0 => println!("0 lines of the journal went to files"),
         _ => println!("{lines} lines of the journal went to {files} files; `signalbox compact` gives their room back"),
     }
+    let Dropped { signals } = retention::drop_all(&store, now, before).await?;
+    println!("the rows of {signals} signals that these files tell of were dropped");
     println!("{}", retention::what_stays(&store, before).await?);
     Ok(())
 }

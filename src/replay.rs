@@ -8,8 +8,10 @@
 //! the journal tells) is counted and forgiven, unless [`Rows::Settled`] says that the last run came to rest before it
 //! ended; a row that is *ahead* of the journal, or says something else, never is.
 //!
-//! Every column is held against the journal but those of [`NOT_COMPARED`].
+//! Of a signal that was dropped only its key is kept, which is held against the journal as well; no other row of it may be
+//! there. Every column is held against the journal but those of [`NOT_COMPARED`].
 
+use signalbox_domain::event::Event;
 use signalbox_domain::ids::SignalId;
 use signalbox_domain::parent::Parent;
 use signalbox_domain::replay::{Difference, Replay, ReplayError, SignalState};
@@ -18,7 +20,7 @@ use signalbox_domain::signal::SignalStatus;
 use signalbox_domain::tables::Tables;
 
 use crate::people::ToldPeople;
-use crate::store::{Store, StoreError};
+use crate::store::{DROPPED, Held, Store, StoreError};
 
 /// What is not compared: the table, the column (all of them, where there is none), and why.
 pub const NOT_COMPARED: &[(&str, Option<&str>, &str)] = &[
@@ -75,6 +77,8 @@ pub struct Proof {
     pub signals: usize,
     pub orders: usize,
     pub fills: usize,
+    /// Of the signals, those of which only the key is kept.
+    pub dropped: usize,
     /// Rows of signals and legs that the next start brings up.
     pub behind: usize,
     pub differences: Vec<Difference>,
@@ -88,7 +92,7 @@ pub struct Proof {
 /// [`ProofError`], when the store cannot be read or the journal tells what cannot have happened.
 pub async fn prove(store: &Store, rows: Rows) -> Result<Proof, ProofError> {
     let (mut replay, mut people) = (Replay::new(), ToldPeople::default());
-    let mut events = 0;
+    let (mut events, mut told_dropped) = (0, 0);
     let mut journal = store.replay(1);
     loop {
         let chunk = journal.next_chunk().await?;
@@ -98,11 +102,17 @@ pub async fn prove(store: &Store, rows: Rows) -> Result<Proof, ProofError> {
         for line in chunk {
             replay.apply(line.at, &line.event).map_err(|source| ProofError::Replay { seq: line.seq, source })?;
             people.apply(&line.event);
+            told_dropped += dropped_by(&line.event);
             events += 1;
         }
     }
-    let (mut tables, mut differences) = store.held_against(&replay).await?;
-    let fills = tables.fills.len();
+    let Held { mut tables, dropped, mut differences } = store.held_against(&replay).await?;
+    let (signals_told, orders_told, fills_told) = (replay.signals.len(), replay.orders.len(), replay.fills.len());
+    let state_hash = replay.state_hash();
+    if told_dropped != dropped.len() as u64 {
+        differences.push(difference("the number of dropped signals".into(), &told_dropped, &dropped.len()));
+    }
+    replay.forget(&dropped);
     differences.append(&mut signals(&replay, &tables));
     differences.append(&mut people.differences(store).await.map_err(StoreError::from)?);
     differences.append(&mut store.odd_archives().await?);
@@ -113,13 +123,28 @@ pub async fn prove(store: &Store, rows: Rows) -> Result<Proof, ProofError> {
     differences.append(&mut replay.differences(&tables));
     Ok(Proof {
         events,
-        signals: replay.signals.len(),
-        orders: replay.orders.len(),
-        fills,
+        signals: signals_told,
+        orders: orders_told,
+        fills: fills_told,
+        dropped: dropped.len(),
         behind,
         differences,
-        state_hash: replay.state_hash(),
+        state_hash,
     })
+}
+
+/// How many signals the line says that were dropped.
+fn dropped_by(event: &Event) -> u64 {
+    #[derive(serde::Deserialize)]
+    struct Detail {
+        signals: u64,
+    }
+    match event {
+        Event::Administered { action, detail, .. } if &**action == DROPPED => {
+            serde_json::from_str(detail).map_or(0, |Detail { signals }| signals)
+        }
+        _ => 0,
+    }
 }
 
 /// Replaces rows that are behind by what the journal tells; how many there were.

@@ -1,4 +1,5 @@
-//! Keeping the database from growing for ever: while the markets are closed the journal's old lines go to files.
+//! Keeping the database from growing for ever: while the markets are closed the journal's old lines go to files, and then
+//! the rows of signals that these tell of are dropped.
 
 use std::time::Duration;
 
@@ -7,13 +8,16 @@ use signalbox_domain::units::{Span, Timestamp};
 use tracing::{error, info};
 
 use crate::http::dto::At;
-use crate::store::{ArchiveError, Archived, LINES_KEPT, LINES_PER_FILE, Store, StoreError};
+use crate::store::{ArchiveError, Archived, DropError, Dropped, LINES_KEPT, LINES_PER_FILE, Store, StoreError};
 
 /// How often it is looked whether there is something to do.
 const EVERY: Duration = Duration::from_secs(600);
 
 /// What one look moves at most: two hundred thousand lines, in as many small transactions as there are files.
 const FILES_AT_ONCE: u64 = 100;
+
+/// And what it drops at most: fifty thousand signals.
+const DROPS_AT_ONCE: u64 = 100;
 
 /// The hours of China's clock in which no market trades that we know of: after the night of the futures and New York until
 /// the first auction, and after Hong Kong's close until the next night.
@@ -33,19 +37,25 @@ pub async fn keep(store: Store, keep_days: u32, now: impl Fn() -> Timestamp) {
     loop {
         let Some(before) = before(now(), keep_days) else { return };
         if is_quiet(now()) {
-            match store.archive(now(), before, FILES_AT_ONCE).await {
-                Ok(Archived { files: 0, .. }) => {}
-                Ok(Archived { files, lines }) => {
-                    info!(files, lines, "{lines} old lines of the journal went to {files} files");
-                }
-                Err(problem) => {
-                    let error: &dyn std::error::Error = &problem;
-                    error!(error, "the journal's old lines stay where they are");
-                }
+            if let Err(error) = look(&store, now(), before).await {
+                error!(error = &*error, "what is old in the database stays where it is");
             }
         }
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// What the files cannot tell again is not dropped: where the lines do not go, the rows stay.
+async fn look(store: &Store, now: Timestamp, before: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
+    let Archived { files, lines } = store.archive(now, before, FILES_AT_ONCE).await?;
+    if files > 0 {
+        info!(files, lines, "{lines} old lines of the journal went to {files} files");
+    }
+    let Dropped { signals } = store.drop_ended(now, before, DROPS_AT_ONCE).await?;
+    if signals > 0 {
+        info!(signals, "the rows of {signals} signals of long ago were dropped");
+    }
+    Ok(())
 }
 
 /// All of it at once, for a program that does not serve.
@@ -54,6 +64,14 @@ pub async fn keep(store: Store, keep_days: u32, now: impl Fn() -> Timestamp) {
 /// [`ArchiveError`].
 pub async fn all(store: &Store, now: Timestamp, before: Timestamp) -> Result<Archived, ArchiveError> {
     store.archive(now, before, u64::MAX).await
+}
+
+/// The same for the rows of signals whose lines are in files.
+///
+/// # Errors
+/// [`DropError`].
+pub async fn drop_all(store: &Store, now: Timestamp, before: Timestamp) -> Result<Dropped, DropError> {
+    store.drop_ended(now, before, u64::MAX).await
 }
 
 /// Why no more lines went, for a person who asked for it.

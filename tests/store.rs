@@ -8,6 +8,8 @@ mod archive;
 mod change;
 #[path = "store/columns.rs"]
 mod columns;
+#[path = "store/dropped.rs"]
+mod dropped;
 #[cfg(target_os = "linux")]
 #[path = "store/faults.rs"]
 mod faults;

@@ -68,6 +68,9 @@ pub const POINTS: &[&str] = &[
     "archive.written",
     "archive.named",
     "archive.removed",
+    // Rows of signals that ended long ago are dropped.
+    "archive.before_drop",
+    "archive.dropped",
     // An orderly end.
     "drain.told",
     "drain.door_closed",

@@ -3,7 +3,7 @@
 //! It shares the ledgers' and orders' own tables of transitions but none of the cores' decisions, so that what it says
 //! can be held against the stored rows: [`Replay::differences`] is empty when journal and rows agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -327,6 +327,24 @@ impl Replay {
         // Writing into a hash cannot fail.
         let _ = write!(hash, "{self:?}");
         hash.0
+    }
+
+    /// Whether the signal has ended, with all its orders.
+    #[must_use]
+    pub fn has_ended(&self, signal: SignalId) -> bool {
+        let (first, last) = (signal.parent(0).order(0), signal.parent(u16::MAX).order(u8::MAX));
+        self.signals.get(&signal).is_some_and(|state| state.status.is_final())
+            && self.orders.range(first..=last).all(|(_, order)| order.status.is_terminal())
+    }
+
+    /// Expects no rows of these signals any more, nor of their legs, orders and fills.
+    pub fn forget(&mut self, signals: &BTreeSet<SignalId>) {
+        self.signals.retain(|id, _| !signals.contains(id));
+        self.parents.retain(|id, _| !signals.contains(&id.signal()));
+        self.orders.retain(|id, _| !signals.contains(&id.signal()));
+        self.denied.retain(|id, _| !signals.contains(&id.signal()));
+        self.denied_at.retain(|id, _| !signals.contains(&id.signal()));
+        self.fills.retain(|(order, _), _| !signals.contains(&order.signal()));
     }
 
     /// Where stored rows say something else than the journal.

@@ -20,6 +20,7 @@ mod m20261121_000100_create_registry;
 mod m20261121_000110_create_netted;
 mod m20261121_000130_create_journal_archives;
 mod m20261122_000140_create_corporate_actions;
+mod m20261122_000150_create_signal_keys;
 mod sql;
 
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000110_create_netted::Migration),
             Box::new(m20261121_000130_create_journal_archives::Migration),
             Box::new(m20261122_000140_create_corporate_actions::Migration),
+            Box::new(m20261122_000150_create_signal_keys::Migration),
         ]
     }
 }

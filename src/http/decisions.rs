@@ -220,20 +220,28 @@ async fn catch_up_signal(
     let mut items = Vec::with_capacity(failed.len());
     for leg in failed {
         let again = again(&own.stored.signal, leg, limit, principal.client().as_str(), &front);
-        let known = front.store.signal_by_key(&again.client, &again.client_signal_id).await?;
-        let (signal, replayed) = match known {
-            Some(known) => (known.signal, true),
+        let (id, replayed) = match sent_before(&again, &front).await? {
+            Some(known) => (known, true),
             None => match intake::ingest(&front, again).await? {
-                Ingested::Accepted(signal) => (signal, false),
-                Ingested::Replayed(signal) => (signal, true),
+                Ingested::Accepted(signal) => (signal.id, false),
+                Ingested::Replayed(signal) => (signal.id, true),
                 Ingested::Reused => return Err(intake::reused()),
             },
         };
-        let (quantity, id) = ((leg.leg.qty - leg.cum_qty).to_string(), signal.id.to_string());
+        let (quantity, id) = ((leg.leg.qty - leg.cum_qty).to_string(), id.to_string());
         let (account, parent_id) = (leg.leg.account.to_string(), leg.leg.parent.to_string());
         items.push(CaughtUpItem { account, parent_id, quantity, id, replayed });
     }
     Ok(HttpResponse::Accepted().json(CaughtUp { items }))
+}
+
+/// The signal that has the key of this one already.
+async fn sent_before(signal: &Signal, front: &Front) -> Result<Option<SignalId>, Problem> {
+    let (client, key) = (&signal.client, &signal.client_signal_id);
+    if let Some(known) = front.store.signal_by_key(client, key).await? {
+        return Ok(Some(known.row.id));
+    }
+    Ok(front.store.kept_by_key(client, key).await?.map(|kept| kept.id))
 }
 
 /// Ended, by an order of ours or before one, with less than was asked for.

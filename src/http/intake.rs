@@ -195,8 +195,13 @@ fn is_unseen(c: char) -> bool {
 /// # Errors
 /// `refusal` when there is none.
 pub async fn replay_or(refusal: Problem, front: &Front, signal: &Signal) -> Result<Ingested, Problem> {
-    match front.store.signal_by_key(&signal.client, &signal.client_signal_id).await? {
-        Some(stored) if body_hash(&stored.signal) == body_hash(signal) => Ok(Ingested::Replayed(stored.signal)),
+    if let Some(stored) = front.store.signal_by_key(&signal.client, &signal.client_signal_id).await? {
+        let same = body_hash(&stored.signal) == body_hash(signal);
+        return Ok(if same { Ingested::Replayed(stored.signal) } else { Ingested::Reused });
+    }
+    // After the rows: a signal whose rows are dropped between the two questions is found by the second.
+    match front.store.kept_by_key(&signal.client, &signal.client_signal_id).await? {
+        Some(kept) if kept.body_hash == body_hash(signal) => Ok(Ingested::Replayed(kept.of(signal).into())),
         Some(_) => Ok(Ingested::Reused),
         None => Err(refusal),
     }

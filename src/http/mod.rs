@@ -275,6 +275,14 @@ pub enum Missing {
     NotFound(ProblemBody),
 }
 
+/// The further answer of routes that name a signal or an order.
+#[derive(Debug, utoipa::IntoResponses)]
+pub enum Past {
+    /// It ended so long ago that only the journal's files tell of it
+    #[response(status = 410, content_type = "application/problem+json")]
+    Archived(ProblemBody),
+}
+
 /// The further answer of routes that the state can be against.
 #[derive(Debug, utoipa::IntoResponses)]
 pub enum Conflicts {

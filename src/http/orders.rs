@@ -23,8 +23,9 @@ use super::listing::{self, ListQuery};
 use super::page::Page;
 use super::portfolio::Portfolio;
 use super::problem::{Code, Problem};
+use super::signals::past;
 use super::views::{FillView, OrderView};
-use super::{BodyRefusals, Missing, Refusals};
+use super::{BodyRefusals, Missing, Past, Refusals};
 use crate::people::{Principal, Scope};
 use crate::store::{EventFilter, StoredOrder};
 
@@ -98,7 +99,7 @@ struct OrderDetail {
 /// One order with its fills, and its timeline when asked for.
 #[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])),
     params(("id" = String, Path, example = "ord-1"), OneQuery),
-    responses((status = 200, body = OrderDetail), Refusals, Missing))]
+    responses((status = 200, body = OrderDetail), Refusals, Missing, Past))]
 #[get("/v1/orders/{id}")]
 async fn show_order(
     Authenticated(principal): Authenticated,
@@ -145,10 +146,10 @@ async fn timeline(id: OrderId, front: &Front) -> Result<Vec<EventView>, Problem>
 /// The order, if he may see it: foreign and missing ones look the same.
 ///
 /// # Errors
-/// 404.
+/// 404; 410 when the rows of its signal were dropped, and he might have seen that.
 pub async fn visible(principal: &Principal, id: &str, front: &Front) -> Result<StoredOrder, Problem> {
     let id = OrderId::parse(id).ok_or_else(Problem::not_found)?;
-    let order = front.store.order(id).await?.ok_or_else(Problem::not_found)?;
+    let Some(order) = front.store.order(id).await? else { return Err(past(principal, id.signal(), front).await?) };
     let sees_all = principal.is_admin() || principal.is_risk();
     if sees_all || principal.may_read(&order.terms().account) { Ok(order) } else { Err(Problem::not_found()) }
 }
@@ -366,7 +367,7 @@ struct CancelAnswer {
 /// Takes an order back. Its end is proved by the broker, and told by the order.
 #[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])),
     params(("id" = String, Path, example = "ord-1")),
-    responses((status = 202, body = CancelAnswer), Refusals, Missing))]
+    responses((status = 202, body = CancelAnswer), Refusals, Missing, Past))]
 #[post("/v1/orders/{id}/cancel")]
 async fn cancel_order(
     Authenticated(principal): Authenticated,

@@ -47,6 +47,8 @@ pub enum Code {
     // Foreign and missing look the same.
     NotFound,
     MethodNotAllowed,
+    /// It ended long ago: only its end is known here.
+    Archived,
     // The state is against it.
     AlreadyExists,
     LastAdmin,
@@ -126,6 +128,7 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Archived => StatusCode::GONE,
             Self::AlreadyExists
             | Self::LastAdmin
             | Self::Conflict
@@ -179,6 +182,7 @@ impl Code {
             Self::Forbidden => "Not allowed",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Not with this method",
+            Self::Archived => "It ended long ago",
             Self::AlreadyExists => "It exists already",
             Self::LastAdmin => "The last administrator stays",
             Self::Conflict => "Somebody else changed it",

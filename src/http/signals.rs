@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::execution::PriceForm;
-use signalbox_domain::ids::{ClientId, SignalId, StrategyId};
+use signalbox_domain::ids::{AccountId, ClientId, SignalId, StrategyId};
 use signalbox_domain::order::OrdType;
 use signalbox_domain::signal::{Notes, Signal, SignalStatus, Source};
 use signalbox_domain::strategy::StrategyState;
@@ -24,10 +24,10 @@ use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
 use super::limits::{Class, Limits};
 use super::listing::{self, SignalsQuery};
 use super::page::Page;
-use super::problem::{Problem, ProblemBody};
+use super::problem::{Code, Problem, ProblemBody};
 use super::size::SizeIn;
 use super::views::{ParentView, SignalView, is_manual};
-use super::{BodyRefusals, Missing, Refusals};
+use super::{BodyRefusals, Missing, Past, Refusals};
 use crate::people::{Principal, Scope};
 use crate::store::{INGEST_BATCH_MAX, Ingested, NewSignal, StoredSignal, body_hash};
 
@@ -429,10 +429,10 @@ struct SignalDetail {
     parents: Vec<ParentView>,
 }
 
-/// One signal and everything that became of it, for ever.
+/// One signal and everything that became of it. After `store.journal_keep_days` it may be 410 `archived`.
 #[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])),
     params(("id" = String, Path, example = "sig-1")),
-    responses((status = 200, body = SignalDetail), Refusals, Missing))]
+    responses((status = 200, body = SignalDetail), Refusals, Missing, Past))]
 #[get("/v1/signals/{id}")]
 async fn show_signal(
     Authenticated(principal): Authenticated,
@@ -471,21 +471,47 @@ fn sees_all(principal: &Principal) -> bool {
 /// The signal, if he sent it or may see its strategy or account.
 pub(super) async fn visible(principal: &Principal, id: &str, front: &Front) -> Result<StoredSignal, Problem> {
     let id = SignalId::parse(id).ok_or_else(Problem::not_found)?;
-    let stored = front.store.signal(id).await?.ok_or_else(Problem::not_found)?;
+    let Some(stored) = front.store.signal(id).await? else { return Err(past(principal, id, front).await?) };
     let signal = &stored.signal;
+    let (account, strategy) = (signal.account.as_ref(), (!is_manual(signal)).then_some(&signal.strategy));
+    if sees(principal, account, strategy, &signal.client, front) { Ok(stored) } else { Err(Problem::not_found()) }
+}
+
+fn sees(
+    principal: &Principal,
+    account: Option<&AccountId>,
+    strategy: Option<&StrategyId>,
+    client: &ClientId,
+    front: &Front,
+) -> bool {
     let reads = principal.has_scope(Scope::SignalsRead)
         && (sees_all(principal)
-            || signal.account.as_ref().is_some_and(|account| principal.may_read(account))
-            || (!is_manual(signal)
-                && front.strategy(&signal.strategy).is_some_and(|facts| front::may_read(principal, &facts))));
+            || account.is_some_and(|account| principal.may_read(account))
+            || strategy
+                .and_then(|strategy| front.strategy(strategy))
+                .is_some_and(|facts| front::may_read(principal, &facts)));
     // The answer to a signal names the place where its sender looks for it.
-    if reads || signal.client == *principal.client() { Ok(stored) } else { Err(Problem::not_found()) }
+    reads || client == principal.client()
+}
+
+/// What is said of a signal that has no rows, and of its orders: how it ended, to him who might have seen it.
+///
+/// # Errors
+/// 503 when the database cannot be read.
+pub(super) async fn past(principal: &Principal, id: SignalId, front: &Front) -> Result<Problem, Problem> {
+    let Some(kept) = front.store.kept_key(id).await? else { return Ok(Problem::not_found()) };
+    let strategy = (kept.strategy != StrategyId::manual()).then_some(&kept.strategy);
+    if !sees(principal, kept.account.as_ref(), strategy, &kept.client, front) {
+        return Ok(Problem::not_found());
+    }
+    let detail = format!("{id} ended long ago as {}: the journal's files tell of it and of its orders", kept.status);
+    Ok(Problem::new(Code::Archived).detail(detail))
 }
 
 /// Stops what is not done yet. Orders that work are cancelled; what is filled stays filled.
 #[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])),
     params(("id" = String, Path, example = "sig-1")),
-    responses((status = 202, body = Accepted), Refusals, Missing))]
+    responses((status = 202, body = Accepted), Refusals, Missing, Past))]
 #[post("/v1/signals/{id}/cancel")]
 async fn cancel_signal(
     Authenticated(principal): Authenticated,

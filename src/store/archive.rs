@@ -124,6 +124,22 @@ impl Store {
         Ok(files.one(self.reads()).await?)
     }
 
+    /// Nothing that only a file can tell again may go while a file is away.
+    pub(super) async fn all_files_there(&self) -> Result<(), StoreError> {
+        let files = journal_archives::Entity::find().all(self.reads()).await?;
+        let folder = self.inner.archive.clone();
+        aside(move || {
+            files.into_iter().try_for_each(|file| {
+                let path = folder.join(&file.file);
+                let context = || format!("{} of the archive cannot be looked at", path.display());
+                let found = path.metadata().map_err(|source| StoreError::Io { context: context(), source })?;
+                let whole = found.len() == file.bytes as u64;
+                if whole { Ok(()) } else { Err(StoreError::corrupt("file of the archive", path.display())) }
+            })
+        })
+        .await
+    }
+
     pub(super) async fn archived_lines(&self, file: &journal_archives::Model) -> Result<Vec<JournalLine>, StoreError> {
         let path = self.inner.archive.join(&file.file);
         aside(move || read_file(&path)).await
@@ -150,6 +166,14 @@ impl Store {
             found.extend(self.archived_lines(&file).await?.into_iter().filter(|line| filter.matches(line)));
         }
         Ok(found)
+    }
+
+    /// When the oldest line that is in no file was written; none while there are no files.
+    pub(super) async fn oldest_after_files(&self) -> Result<Option<Timestamp>, StoreError> {
+        match self.floor().await? {
+            Floor { seq: 0, .. } => Ok(None),
+            Floor { seq, .. } => self.written_at(seq + 1).await,
+        }
     }
 
     /// When the line was written, or the next one that was by the market's clock: people are administered by another one.

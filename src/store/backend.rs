@@ -8,9 +8,19 @@ use super::{ChangeError, Expect, StoreError};
 /// A signal that is stored under a key.
 #[derive(Debug)]
 pub(super) struct StoredSignal {
+    pub(super) id: i64,
     pub(super) body_hash: Vec<u8>,
-    pub(super) payload: String,
+    pub(super) received_at_us: i64,
+    /// None when its rows were dropped.
+    pub(super) payload: Option<String>,
 }
+
+/// Those of dropped signals are given out too, and a restored database passes over the numbers that may have been since its
+/// copy.
+pub(super) const LAST_SIGNAL: &str = "SELECT max(id) AS id FROM (
+    SELECT coalesce(max(id), 0) AS id FROM signals
+    UNION ALL SELECT coalesce(max(id), 0) FROM signal_keys
+    UNION ALL SELECT coalesce(max(CAST(value AS BIGINT)), 0) FROM meta WHERE key = 'signal_floor') AS given";
 
 /// Every error is fatal: the transaction's fate is not known any more.
 pub(super) trait Backend {

@@ -24,6 +24,7 @@ mod chain;
 mod columns;
 mod corporate;
 mod door;
+mod dropped;
 pub mod entity;
 mod events;
 mod fold;
@@ -49,6 +50,8 @@ mod written;
 pub use archive::{ArchiveError, Archived, LINES_KEPT, LINES_PER_FILE};
 pub use batch::JournalLine;
 pub use door::{FreeBytes, INGEST_BATCH_MAX, IngestError, Ingested, NewSignal, body_hash};
+pub(crate) use dropped::ACTION as DROPPED;
+pub use dropped::{DropError, Dropped, KeptKey};
 pub use events::{ChainError, EventFilter, Replay, Replayed, Verified};
 pub use inbox::{Poke, StoreInbox};
 pub use open::{Hooks, LogHooks};
@@ -56,6 +59,7 @@ pub use read::{
     ListFilter, PAGE_MAX, StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState,
 };
 pub use restore::{Restored, RestoredAccount, RestoredSignal};
+pub use tables::Held;
 pub use turns::Turns;
 pub use unfinished::UnfinishedError;
 pub use writer::{Committed, Listener};
@@ -179,6 +183,18 @@ pub enum Expect {
     Any,
     /// Exactly one, otherwise the whole change is undone: compare-and-set by a `WHERE` clause.
     One,
+    /// The same for so many.
+    Rows(u64),
+}
+
+impl Expect {
+    fn holds(self, touched: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One => touched == 1,
+            Self::Rows(rows) => touched == rows,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

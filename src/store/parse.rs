@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use signalbox_domain::event::Scope;
 use signalbox_domain::fx::FxRate;
-use signalbox_domain::ids::{AccountId, BrokerOrderId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId};
+use signalbox_domain::ids::{
+    AccountId, BrokerOrderId, ClientId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId,
+};
 use signalbox_domain::ledger::{Book, BookedAction, ContractBook, Day, Entry};
 use signalbox_domain::netting::Netted;
 use signalbox_domain::order::{Order, OrderTerms};
@@ -20,9 +22,10 @@ use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
 
 use super::StoreError;
 use super::batch::JournalLine;
+use super::dropped::KeptKey;
 use super::entity::{
     accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, journal, orders,
-    parents, registry, risk_limits, risk_warnings, signals, strategies, trading_states,
+    parents, registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -94,6 +97,18 @@ pub(super) fn signal(model: signals::Model) -> Parsed<StoredSignal> {
             held: model.held.as_deref().map(|text| json("held", text)).transpose()?,
             updated_at: Timestamp::from_us(model.updated_at_us),
         },
+    })
+}
+
+pub(super) fn kept_key(model: signal_keys::Model) -> Parsed<KeptKey> {
+    Ok(KeptKey {
+        id: SignalId::new(model.id as u64),
+        client: name("client", &model.client, ClientId::parse)?,
+        strategy: strategy_id(&model.strategy)?,
+        account: model.account.as_deref().map(account_id).transpose()?,
+        body_hash: model.body_hash,
+        status: word("signal status", &model.status)?,
+        received_at: Timestamp::from_us(model.received_at_us),
     })
 }
 

@@ -12,7 +12,7 @@ use sea_orm::sqlx::{
 use sea_orm::{DatabaseConnection, Statement};
 use tokio::runtime::Runtime;
 
-use super::backend::{Backend, Opened, StoredSignal};
+use super::backend::{Backend, LAST_SIGNAL, Opened, StoredSignal};
 use super::batch::Batch;
 use super::chain::GENESIS;
 use super::open::{self, Claim};
@@ -127,10 +127,6 @@ async fn lock(connection: &mut PgConnection, claim: &Claim) -> Result<(), StoreE
     }
 }
 
-/// A restored database passes over the numbers that may have been given out since its copy.
-const LAST_SIGNAL: &str = "SELECT greatest(coalesce(max(id), 0), coalesce((SELECT CAST(value AS BIGINT) FROM meta
-    WHERE key = 'signal_floor'), 0)) FROM signals";
-
 async fn take_over(connection: &mut PgConnection, claim: &Claim) -> Result<Opened, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let lease = sqlx::query(
@@ -180,10 +176,15 @@ impl Backend for Postgres {
     fn find_signals(&mut self, keys: &[(&str, &str)]) -> Result<Vec<Option<StoredSignal>>, StoreError> {
         let (clients, ids): (Vec<&str>, Vec<&str>) = keys.iter().copied().unzip();
         self.wait("signals cannot be looked up", async |connection| {
+            // A signal's key is in one of the two tables.
             let rows = sqlx::query(
-                "SELECT keys.place, signals.body_hash, signals.payload
-                 FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY AS keys (client, client_signal_id, place)
-                 JOIN signals USING (client, client_signal_id)",
+                "WITH keys AS (SELECT * FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY
+                     AS keys (client, client_signal_id, place))
+                 SELECT keys.place, id, body_hash, received_at_us, payload FROM keys
+                     JOIN signals USING (client, client_signal_id)
+                 UNION ALL
+                 SELECT keys.place, id, body_hash, received_at_us, NULL FROM keys
+                     JOIN signal_keys USING (client, client_signal_id)",
             )
             .bind(clients)
             .bind(ids)
@@ -192,7 +193,12 @@ impl Backend for Postgres {
             let mut found: Vec<Option<StoredSignal>> = keys.iter().map(|_| None).collect();
             for row in rows {
                 let place = row.try_get::<i64, _>(0)? as usize - 1;
-                found[place] = Some(StoredSignal { body_hash: row.try_get(1)?, payload: row.try_get(2)? });
+                found[place] = Some(StoredSignal {
+                    id: row.try_get(1)?,
+                    body_hash: row.try_get(2)?,
+                    received_at_us: row.try_get(3)?,
+                    payload: row.try_get(4)?,
+                });
             }
             Ok(found)
         })
@@ -230,7 +236,7 @@ async fn run_statements(
             query = bind(query, value);
         }
         let changed = query.execute(&mut *connection).await?.rows_affected();
-        if *expect == Expect::One && changed != 1 {
+        if !expect.holds(changed) {
             return Ok(Err(ChangeError::Conflict));
         }
     }

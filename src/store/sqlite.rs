@@ -11,7 +11,7 @@ use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{DatabaseConnection, Statement};
 
-use super::backend::{Backend, Opened, StoredSignal};
+use super::backend::{Backend, LAST_SIGNAL, Opened, StoredSignal};
 use super::batch::{Batch, JournalLine, SignalInsert};
 use super::book_columns::{self, BookColumns};
 use super::chain::GENESIS;
@@ -103,9 +103,11 @@ fn look_at_pages(file: &Path, within: Option<std::time::Duration>) -> Result<boo
     }
 }
 
-/// A restored database passes over the numbers that may have been given out since its copy.
-const LAST_SIGNAL: &str = "SELECT max(coalesce(max(id), 0), coalesce((SELECT CAST(value AS INTEGER) FROM meta
-    WHERE key = 'signal_floor'), 0)) FROM signals";
+/// A signal's key is in one of the two tables.
+const FIND_SIGNAL: &str =
+    "SELECT id, body_hash, received_at_us, payload FROM signals WHERE client = ?1 AND client_signal_id = ?2
+     UNION ALL
+     SELECT id, body_hash, received_at_us, NULL FROM signal_keys WHERE client = ?1 AND client_signal_id = ?2";
 
 /// Waits of `busy_timeout` for another process that holds the database's lock: a minute, longer than any backup holds it.
 const LOCK_WAITS: u32 = 12;
@@ -146,7 +148,7 @@ impl Sqlite {
         for (statement, expect) in statements {
             let values = statement.values.iter().flat_map(|values| &values.0).map(value);
             let changed = self.connection.prepare_cached(&statement.sql)?.execute(params_from_iter(values))?;
-            if *expect == Expect::One && changed != 1 {
+            if !expect.holds(changed as u64) {
                 return Ok(Err(ChangeError::Conflict));
             }
         }
@@ -182,16 +184,16 @@ impl Backend for Sqlite {
 
     fn find_signals(&mut self, keys: &[(&str, &str)]) -> Result<Vec<Option<StoredSignal>>, StoreError> {
         let find = || {
-            let mut select = self
-                .connection
-                .prepare_cached("SELECT body_hash, payload FROM signals WHERE client = ?1 AND client_signal_id = ?2")?;
-            keys.iter()
-                .map(|key| {
-                    select
-                        .query_row(*key, |row| Ok(StoredSignal { body_hash: row.get(0)?, payload: row.get(1)? }))
-                        .optional()
+            let mut select = self.connection.prepare_cached(FIND_SIGNAL)?;
+            let stored = |row: &rusqlite::Row<'_>| {
+                Ok(StoredSignal {
+                    id: row.get(0)?,
+                    body_hash: row.get(1)?,
+                    received_at_us: row.get(2)?,
+                    payload: row.get(3)?,
                 })
-                .collect::<rusqlite::Result<Vec<_>>>()
+            };
+            keys.iter().map(|key| select.query_row(*key, stored).optional()).collect::<rusqlite::Result<Vec<_>>>()
         };
         find().map_err(failed("signals cannot be looked up"))
     }

@@ -1,5 +1,7 @@
 //! All rows at once, as they stand: what a proof holds against the journal.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{
     AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, IsolationLevel,
     ModelTrait, QueryFilter, QueryOrder, QuerySelect, Statement, TransactionTrait,
@@ -11,7 +13,7 @@ use signalbox_domain::tables::Tables;
 
 use super::entity::{
     accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, orders, parents,
-    registry, risk_limits, risk_warnings, signals, strategies, trading_states,
+    registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse, written};
@@ -25,7 +27,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, or holds what we did not write.
     pub async fn tables(&self) -> Result<Tables, StoreError> {
-        self.tables_and_columns(None).await.map(|(tables, _)| tables)
+        self.tables_and_columns(None).await.map(|held| held.tables)
     }
 
     /// The same, and each column that is not what the writer makes of what its row says, and of what the journal tells of
@@ -33,19 +35,20 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::tables`].
-    pub async fn held_against(&self, told: &Replay) -> Result<(Tables, Vec<Difference>), StoreError> {
+    pub async fn held_against(&self, told: &Replay) -> Result<Held, StoreError> {
         self.tables_and_columns(Some(told)).await
     }
 
-    async fn tables_and_columns(&self, told: Option<&Replay>) -> Result<(Tables, Vec<Difference>), StoreError> {
+    async fn tables_and_columns(&self, told: Option<&Replay>) -> Result<Held, StoreError> {
         let isolation = Some(IsolationLevel::RepeatableRead);
         let read = self.reads().begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?;
-        let mut reading = Reading { told, tables: Tables::default(), found: Vec::new() };
+        let mut reading = Reading { told, tables: Tables::default(), dropped: BTreeSet::new(), found: Vec::new() };
         reading.trading(&read).await?;
         reading.accounts(&read).await?;
         reading.settings(&read).await?;
         read.commit().await?;
-        Ok((reading.tables, reading.found))
+        let Reading { tables, dropped, found, .. } = reading;
+        Ok(Held { tables, dropped, differences: found })
     }
 
     /// Rows about the journal's files that contradict each other. Only a hand in the database makes them so.
@@ -70,6 +73,15 @@ impl Store {
     }
 }
 
+/// All rows, and what of them is not as the journal tells it.
+#[derive(Debug)]
+pub struct Held {
+    pub tables: Tables,
+    /// Signals of which only the key is kept.
+    pub dropped: BTreeSet<SignalId>,
+    pub differences: Vec<Difference>,
+}
+
 /// Rows whose columns contradict each other.
 const ODD: &[(&str, &str)] = &[(
     "the first line of the archive's file that ends with line",
@@ -82,6 +94,7 @@ const ODD: &[(&str, &str)] = &[(
 struct Reading<'a> {
     told: Option<&'a Replay>,
     tables: Tables,
+    dropped: BTreeSet<SignalId>,
     found: Vec<Difference>,
 }
 
@@ -92,10 +105,30 @@ impl Reading<'_> {
 
     /// The tables that grow with every signal, in pages: what is read of a row and not kept goes at once.
     async fn trading(&mut self, read: &DatabaseTransaction) -> Result<(), StoreError> {
+        pages(read, signal_keys::Column::Id, |model: signal_keys::Model| (model.id, self.key(&model))).await?;
         pages(read, signals::Column::Id, |model: signals::Model| (model.id, self.signal(model))).await?;
         pages(read, parents::Column::Id, |model: parents::Model| (model.id, self.parent(&model))).await?;
         pages(read, orders::Column::Id, |model: orders::Model| (model.id, self.order(model))).await?;
         pages(read, fills::Column::Id, |model: fills::Model| (model.id, self.fill(model))).await
+    }
+
+    /// The key is its signal's, which has ended with all its orders.
+    fn key(&mut self, model: &signal_keys::Model) -> Result<(), StoreError> {
+        let id = SignalId::new(model.id as u64);
+        self.dropped.insert(id);
+        let Some(told) = self.told else { return Ok(()) };
+        let what = || format!("key of dropped signal {id}");
+        match told.signals.get(&id) {
+            Some(state) => {
+                let written = written::signal_key(&state.signal, state.status);
+                written::compare(&mut self.found, what, model, &written);
+                if !told.has_ended(id) {
+                    self.found.push(Difference { what: what(), journal: "unfinished".into(), rows: "dropped".into() });
+                }
+            }
+            None => self.found.push(Difference { what: what(), journal: "nothing".into(), rows: "a row".into() }),
+        }
+        Ok(())
     }
 
     fn signal(&mut self, model: signals::Model) -> Result<(), StoreError> {

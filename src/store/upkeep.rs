@@ -14,6 +14,7 @@ use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::units::{Span, Timestamp};
 
 use super::archive::Floor;
+use super::backend::LAST_SIGNAL;
 use super::entity::{journal, journal_archives};
 use super::open::{Hooks, io, is_postgres, lock_folder, sync_folder};
 use super::{
@@ -98,6 +99,8 @@ pub struct Growth {
     pub rows_per_day: Vec<(&'static str, u64)>,
     pub archived_lines: u64,
     pub archived_bytes: u64,
+    /// Of which only the key is left.
+    pub dropped_signals: u64,
     /// Lines in the table that are older than they have to be kept.
     pub old_lines: u64,
 }
@@ -123,10 +126,12 @@ pub async fn growth(conf: &StoreConf, days: u32, keep_days: u32) -> Result<Growt
     }
     let old = format!("SELECT count(*) AS n FROM journal WHERE at_us < {}", ago(keep_days));
     let old_lines = if keep_days == 0 { 0 } else { number(old).await? as u64 };
+    let dropped_signals = number("SELECT count(*) AS n FROM signal_keys".to_owned()).await? as u64;
     let files = journal_archives::Entity::find().all(&reads).await.map_err(StoreError::from)?;
     Ok(Growth {
         rows_per_day,
         archived_lines: files.last().map_or(0, |file| file.last_seq as u64),
+        dropped_signals,
         archived_bytes: files.iter().map(|file| file.bytes as u64).sum(),
         old_lines,
     })
@@ -262,7 +267,7 @@ pub async fn mark_restored(conf: &StoreConf) -> Result<(), UpkeepError> {
     let sql = [
         format!(
             "INSERT INTO meta (key, value)
-             SELECT 'signal_floor', CAST(coalesce(max(id), 0) + {SKIPPED} AS TEXT) FROM signals WHERE 1 = 1
+             SELECT 'signal_floor', CAST(max(id) + {SKIPPED} AS TEXT) FROM ({LAST_SIGNAL}) AS last WHERE 1 = 1
              ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         ),
         format!(

@@ -15,6 +15,7 @@ use signalbox_actors::crash::crash_point;
 use signalbox_actors::journal::Ticket;
 use signalbox_actors::supervise::panic_text;
 use signalbox_domain::event::Event;
+use signalbox_domain::ids::SignalId;
 use signalbox_domain::signal::Signal;
 use signalbox_domain::units::Timestamp;
 use tokio::sync::oneshot;
@@ -209,8 +210,15 @@ impl Writer {
         let key = key(signal.client.as_str(), &signal.client_signal_id);
         match known.get(&key) {
             Some(Seen::Stored(stored)) if stored.body_hash == body_hash => {
-                let signal =
-                    serde_json::from_str(&stored.payload).map_err(|error| StoreError::corrupt("signal", error))?;
+                let signal = match &stored.payload {
+                    Some(text) => serde_json::from_str(text).map_err(|error| StoreError::corrupt("signal", error))?,
+                    // The same request means the same signal.
+                    None => Signal {
+                        id: SignalId::new(stored.id as u64),
+                        received_at: Timestamp::from_us(stored.received_at_us),
+                        ..signal
+                    },
+                };
                 return Ok(Ingested::Replayed(Arc::new(signal)));
             }
             Some(Seen::Now(first, first_hash)) if *first_hash == body_hash => {
@@ -220,7 +228,7 @@ impl Writer {
             None => {}
         }
         self.last_signal += 1;
-        signal.id = signalbox_domain::ids::SignalId::new(self.last_signal);
+        signal.id = SignalId::new(self.last_signal);
         let signal = Arc::new(signal);
         known.insert(key, Seen::Now(signal.clone(), body_hash));
         // Written once and used twice: the event is the signal with its name before it.

@@ -12,7 +12,7 @@ use signalbox_domain::registry::Fact;
 use signalbox_domain::replay::{Difference, Replay};
 use signalbox_domain::risk::{EquityMark, LimitFact, LimitWarning};
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
-use signalbox_domain::signal::Signal;
+use signalbox_domain::signal::{Signal, SignalStatus};
 use signalbox_domain::units::Timestamp;
 
 use super::batch::OrderRow;
@@ -20,7 +20,7 @@ use super::book_columns::BookColumns;
 use super::columns::{self, OrderColumns};
 use super::entity::{
     accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, orders, parents,
-    registry, risk_limits, risk_warnings, signals, strategies, trading_states,
+    registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 use super::{StoreError, body_hash, parse};
@@ -88,6 +88,20 @@ fn signal(stored: &signals::Model, asked: &Signal, row: &SignalRow) -> signals::
         updated_at_us: row.updated_at.us(),
         basket: asked.notes.basket.as_deref().map(str::to_owned),
         held: stored.held.clone(),
+    }
+}
+
+/// What is kept of a signal that ended so.
+pub(super) fn signal_key(asked: &Signal, status: SignalStatus) -> signal_keys::Model {
+    signal_keys::Model {
+        id: asked.id.get() as i64,
+        client: asked.client.to_string(),
+        client_signal_id: asked.client_signal_id.to_string(),
+        body_hash: body_hash(asked).to_vec(),
+        strategy: asked.strategy.to_string(),
+        account: asked.account.as_ref().map(ToString::to_string),
+        status: word(status),
+        received_at_us: asked.received_at.us(),
     }
 }
 

@@ -15,6 +15,7 @@ mod matrix;
 mod netting;
 mod one_click;
 mod over_night;
+mod past;
 mod people;
 mod refusals;
 mod risk;

@@ -150,8 +150,9 @@ async fn who_archives_hears_why_lines_stay() {
     assert_eq!(start(&data, CLOCK).await.stop().await.code(), Some(0));
     let said = succeed(&["archive", "--days", "30"], &data);
     let lines: Vec<&str> = said.lines().collect();
-    assert_eq!((lines[0], lines.len()), ("0 lines of the journal went to files", 2));
-    assert!(lines[1].contains(" stay in the database: its newest 20000 lines always do"), "{said}");
+    assert_eq!((lines[0], lines.len()), ("0 lines of the journal went to files", 3));
+    assert_eq!(lines[1], "the rows of 0 signals that these files tell of were dropped");
+    assert!(lines[2].contains(" stay in the database: its newest 20000 lines always do"), "{said}");
     // Nothing here is as old as that.
     let said = succeed(&["archive", "--days", "36500"], &data);
     assert!(said.contains("no line from before ") && said.ends_with(" is left in the database\n"), "{said}");

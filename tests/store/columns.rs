@@ -8,7 +8,7 @@ use signalbox::clock::ManualClock;
 use signalbox::people::password::Cost;
 use signalbox::people::{Action, Grant, NewKey, Pattern, People, PeopleConf, Role, Scope as KeyScope, UserPatch};
 use signalbox::replay::{NOT_COMPARED, Rows, prove};
-use signalbox::store::{EventFilter, Expect, Store, UnfinishedError, body_hash};
+use signalbox::store::{Change, EventFilter, Expect, Store, UnfinishedError, body_hash};
 use signalbox_actors::journal::Journal as _;
 use signalbox_domain::contract::{CloseFlags, Contract, ContractFees, Effect};
 use signalbox_domain::corporate::CorporateAction;
@@ -25,13 +25,14 @@ use signalbox_domain::registry::{Fact, GroupFact};
 use signalbox_domain::replay::Replay;
 use signalbox_domain::risk::{LimitFact, LimitSet, LimitWarning};
 use signalbox_domain::row::{AccountRow, Row, SignalRow};
-use signalbox_domain::signal::WaitingFor;
+use signalbox_domain::signal::{SignalStatus, WaitingFor};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState};
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
 
 use crate::support::{
-    AT, Database, account, approval, change, durable, entry, life, new_signal, strategy, symbol, terms, trade_date,
+    AT, Database, account, approval, change, durable, entry, life, new_signal, signal_row, strategy, symbol, terms,
+    trade_date,
 };
 
 fn steel() -> Symbol {
@@ -177,9 +178,9 @@ fn set_by_people(scope: &Scope) -> Vec<Event> {
 }
 
 /// The rows of what the facts tell.
-fn rows(told: &Replay) -> Vec<Row> {
+pub(crate) fn rows(told: &Replay) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (id, state) in told.signals.iter().filter(|(id, _)| id.get() < 4) {
+    for (id, state) in told.signals.iter().filter(|(_, it)| it.status != SignalStatus::Accepted) {
         let traded = told.orders.values().find(|order| order.id().signal() == *id);
         rows.push(Row::Signal(SignalRow {
             id: *id,
@@ -190,7 +191,7 @@ fn rows(told: &Replay) -> Vec<Row> {
             denials: state.denials.clone(),
             cancel_requested: state.cancel_requested,
             held: state.held,
-            updated_at: AT,
+            updated_at: traded.map_or(AT, |order| order.updated_at),
         }));
     }
     for parent in told.parents.values() {
@@ -271,7 +272,33 @@ async fn house(database: &Database) -> Store {
     };
     store.set_fx_rate(AT, rate, "ann".into()).await.unwrap();
     people(database, &store).await;
+    drop_by_hand(&store).await;
     store
+}
+
+/// A signal of which only the key is kept, as if it had been archived.
+async fn drop_by_hand(store: &Store) {
+    let (backend, signal) = (store.reads().get_database_backend(), SignalId::new(5));
+    let mut new = new_signal("dropped");
+    new.signal.account = Some(account());
+    new.body_hash = body_hash(&new.signal);
+    store.ingest(new).await.unwrap();
+    let ended = Event::SignalExpired { strategy: strategy(), signal };
+    let ticket = store.append(entry(vec![ended], vec![signal_row(signal, SignalStatus::Expired)]));
+    durable(store, ticket).await;
+    let statements = [
+        "INSERT INTO signal_keys SELECT id, client, client_signal_id, body_hash, strategy, account, status,
+            received_at_us FROM signals WHERE id = 5",
+        "DELETE FROM signals WHERE id = 5",
+    ];
+    let statements = statements.map(|sql| (Statement::from_string(backend, sql), Expect::One)).into();
+    let event = Event::Administered {
+        who: "retention".into(),
+        action: "signals_dropped".into(),
+        subject: "sig-5".into(),
+        detail: r#"{"signals":1,"through":5}"#.into(),
+    };
+    store.change(AT, Change { statements, event }).await.unwrap();
 }
 
 async fn people(database: &Database, store: &Store) {
@@ -333,7 +360,7 @@ fn other(backend: DbBackend, table: &str, column: &str, kind: &str) -> String {
         (_, "body_hash") if backend == DbBackend::Sqlite => "zeroblob(32)".into(),
         (_, "body_hash") => "decode(repeat('00', 32), 'hex')".into(),
         ("signals", "payload") => r#"replace(payload, '"quantity":100', '"quantity":900')"#.into(),
-        ("signals", "status") => "'done'".into(),
+        ("signals" | "signal_keys", "status") => "'done'".into(),
         ("signals", "waiting_for") => "'session'".into(),
         ("signals", "held") => format!(r#"'{{"since":{}}}'"#, AT.us()),
         ("signals", "denials") => format!("'{denial}'"),

@@ -15,6 +15,7 @@ pub mod parents;
 pub mod registry;
 pub mod risk_limits;
 pub mod risk_warnings;
+pub mod signal_keys;
 pub mod signals;
 pub mod strategies;
 pub mod trading_states;
