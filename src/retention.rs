@@ -36,10 +36,10 @@ pub fn before(now: Timestamp, keep_days: u32) -> Option<Timestamp> {
 pub async fn keep(store: Store, keep_days: u32, now: impl Fn() -> Timestamp) {
     loop {
         let Some(before) = before(now(), keep_days) else { return };
-        if is_quiet(now()) {
-            if let Err(error) = look(&store, now(), before).await {
-                error!(error = &*error, "what is old in the database stays where it is");
-            }
+        if is_quiet(now())
+            && let Err(error) = look(&store, now(), before).await
+        {
+            error!(error = &*error, "what is old in the database stays where it is");
         }
         tokio::time::sleep(EVERY).await;
     }
