@@ -79,7 +79,23 @@ impl Account {
                 self.doubt_acknowledged(at, id, "acknowledged, and the broker does not know it", fx);
                 self.missed(at, id, fx);
             }
+            // It has traded under our eyes, or so it seemed, and only its cancel is in question: no lookup settles that.
+            (_, _, true) if enforced => self.unknown_there(at, id, fx),
             _ => fx.alarms.push(Alarm::Unexplained { order: id, what: "the broker does not know it".into() }),
+        }
+    }
+
+    /// An order with fills that the broker does not know: looked up for as long as a blind account waits, and then a
+    /// person's.
+    fn unknown_there(&mut self, at: Timestamp, id: OrderId, fx: &mut AccountEffects) {
+        let lasts = self.conf.doubt.blind_after;
+        let order = self.orders.get(&id).filter(|order| order.parked.is_none());
+        let Some(since) = order.map(|order| order.doubt_since.unwrap_or(order.updated_at)) else { return };
+        if at.since(since) >= lasts {
+            self.park(at, id, ParkReason::NumbersVanished, fx);
+        } else {
+            let again = at.plus(self.conf.doubt.read_in_doubt);
+            self.find_again = Some(self.find_again.map_or(again, |due| due.min(again)));
         }
     }
 
