@@ -68,11 +68,8 @@ enum Command {
     },
     /// Build the state again from the journal and compare it with every stored row.
     Replay {
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
         /// The last run came to rest before it ended: signals and their legs may not be behind either.
         #[arg(long)]
         settled: bool,
@@ -101,50 +98,48 @@ enum Command {
     },
     /// How large the database is and which of its tables, how fast it grows, and what of the journal could be archived.
     Storage {
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Move the journal's old lines to files now, as the program does by itself while it serves. It must not be running.
     Archive {
         /// Those older than so many days, instead of store.journal_keep_days.
         #[arg(long, value_parser = clap::value_parser!(u32).range(30..=36_500))]
         days: Option<u32>,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Give the room of what was removed back to the disk. The program must not be running.
     Compact {
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Copy the SQLite database to a new file while it is in use, and prove that the copy is whole.
     Backup {
         to: PathBuf,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Begin with a copy: trading is halted, and numbers that were given out since are passed over. What was there is kept.
     Restore {
         /// The file that `backup` made. None for PostgreSQL, after `pg_restore`.
         from: Option<PathBuf>,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Completions for a shell, on the standard output.
     Completions { shell: clap_complete::Shell },
+}
+
+/// Whose data a command is about.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Settings beside the defaults (TOML).
+    #[arg(long)]
+    conf: Option<PathBuf>,
+    /// The folder of the demonstration, or another one than configured.
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -172,11 +167,8 @@ struct Demo {
 enum Audit {
     /// Recompute every hash from the first line on.
     Verify {
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
@@ -184,21 +176,15 @@ enum Audit {
 enum Days {
     /// How far each file of trading days reaches.
     Show {
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Check newer files and keep them for the next start. Each is called as the one that came with the program.
     Import {
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
@@ -207,22 +193,16 @@ enum Tradable {
     /// How many there are of each board, or those whose symbol or name has the text in it.
     Show {
         text: Option<String>,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Check tables and keep their rows for the next start: cn_equity.csv, cn_status.csv, abroad.csv, with the columns of those
     /// that came with the program. A row replaces what was known of its symbol.
     Import {
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
@@ -231,22 +211,16 @@ enum Actions {
     /// How many are known and up to when, or those whose symbol has the text in it.
     Show {
         text: Option<String>,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Check tables and keep their rows for the next start, with the columns of cn_corporate_actions.csv. A row replaces what
     /// was known of its symbol and ex-date; one of nothing but zeros takes it back.
     Import {
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        #[arg(long)]
-        conf: Option<PathBuf>,
-        /// The folder of the demonstration, or another one than configured.
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
@@ -303,14 +277,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
             );
             Ok(())
         }
-        Command::Audit { what: Audit::Verify { conf, data } } => {
-            let store = open_store(conf, data).await?;
+        Command::Audit { what: Audit::Verify { place } } => {
+            let store = place.open_store().await?;
             let verified = store.verify_chain(1).await?;
             println!("the chain is whole: {} lines", verified.lines);
             Ok(())
         }
-        Command::Replay { conf, data, settled } => {
-            let store = open_store(conf, data).await?;
+        Command::Replay { place, settled } => {
+            let store = place.open_store().await?;
             prove(&store, if settled { Rows::Settled } else { Rows::AsTheyAre }).await
         }
         Command::Sim(days) => Ok(tokio::task::spawn_blocking(move || sim::run(&days)).await??),
@@ -320,18 +294,18 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Calendars { what } => calendars(what),
         Command::Instruments { what } => tradable(what),
         Command::Actions { what } => actions(what),
-        Command::Storage { conf, data } => {
-            let keep_days = Settings::load(conf.as_deref())?.journal_keep_days;
-            storage(&store_conf(conf, data)?, keep_days).await
+        Command::Storage { place } => {
+            let settings = place.settings()?;
+            storage(&place.store_conf(&settings), settings.journal_keep_days).await
         }
-        Command::Archive { days, conf, data } => archive(days, conf, data).await,
-        Command::Compact { conf, data } => {
-            let (before, after) = upkeep::compact(&store_conf(conf, data)?).await?;
+        Command::Archive { days, place } => archive(days, &place).await,
+        Command::Compact { place } => {
+            let (before, after) = upkeep::compact(&place.store_conf(&place.settings()?)).await?;
             println!("{:.1} MiB before, {:.1} MiB now", mib(before), mib(after));
             Ok(())
         }
-        Command::Backup { to, conf, data } => backup(&store_conf(conf, data)?, &to),
-        Command::Restore { from, conf, data } => restore(&store_conf(conf, data)?, from).await,
+        Command::Backup { to, place } => backup(&place.store_conf(&place.settings()?), &to),
+        Command::Restore { from, place } => restore(&place.store_conf(&place.settings()?), from).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
             Ok(())
@@ -373,9 +347,32 @@ fn tell_start(wished: Timestamp, began: Timestamp) {
     }
 }
 
-fn store_conf(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<StoreConf> {
-    let settings = Settings::load(conf.as_deref())?;
-    Ok(StoreConf::new(settings.database, data.unwrap_or(settings.data_dir)))
+impl Place {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings::load(self.conf.as_deref())?)
+    }
+
+    /// The folder alone: no settings are needed where it is named.
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        self.data.clone().map_or_else(|| Ok(self.settings()?.data_dir), Ok)
+    }
+
+    fn store_conf(&self, settings: &Settings) -> StoreConf {
+        let folder = self.data.as_ref().unwrap_or(&settings.data_dir);
+        StoreConf::new(settings.database.clone(), folder.clone())
+    }
+
+    /// The store of a system that does not run.
+    async fn open_store(&self) -> anyhow::Result<Store> {
+        let settings = self.settings()?;
+        let conf = self.store_conf(&settings);
+        // Opening makes what is not there, and a proof about nothing would look like one.
+        if let Some(file) = settings.database.strip_prefix("sqlite:") {
+            let folder = &conf.data_dir;
+            anyhow::ensure!(folder.join(file).is_file(), "there is no database {file} in {}", folder.display());
+        }
+        Ok(Store::open(conf).await?)
+    }
 }
 
 /// The days over which growth is told.
@@ -405,12 +402,12 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-async fn archive(days: Option<u32>, conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<()> {
-    let keep_days = Settings::load(conf.as_deref())?.journal_keep_days;
+async fn archive(days: Option<u32>, place: &Place) -> anyhow::Result<()> {
+    let keep_days = place.settings()?.journal_keep_days;
     let now = SystemClock.now();
     let before = retention::before(now, days.unwrap_or(keep_days));
     let before = before.context("store.journal_keep_days is 0: say how many --days are kept")?;
-    let store = open_store(conf, data).await?;
+    let store = place.open_store().await?;
     let Archived { files, lines } = retention::all(&store, now, before).await?;
     match lines {
         0 => println!("0 lines of the journal went to files"),
@@ -458,29 +455,11 @@ async fn restore(conf: &StoreConf, from: Option<PathBuf>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The store of a system that does not run, in the configured folder or another one.
-async fn open_store(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<Store> {
-    let settings = Settings::load(conf.as_deref())?;
-    let folder = data.unwrap_or(settings.data_dir);
-    // Opening makes what is not there, and a proof about nothing would look like one.
-    if let Some(file) = settings.database.strip_prefix("sqlite:") {
-        anyhow::ensure!(folder.join(file).is_file(), "there is no database {file} in {}", folder.display());
-    }
-    Ok(Store::open(StoreConf::new(settings.database, folder)).await?)
-}
-
-fn data_folder(conf: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    Ok(match data {
-        Some(data) => data,
-        None => Settings::load(conf.as_deref())?.data_dir,
-    })
-}
-
 fn tradable(what: Tradable) -> anyhow::Result<()> {
     let (known, text) = match what {
-        Tradable::Show { text, conf, data } => (instruments::load(&data_folder(conf, data)?)?, text),
-        Tradable::Import { files, conf, data } => {
-            let known = instruments::import(&data_folder(conf, data)?, &files)?;
+        Tradable::Show { text, place } => (instruments::load(&place.folder()?)?, text),
+        Tradable::Import { files, place } => {
+            let known = instruments::import(&place.folder()?, &files)?;
             println!("they hold from the next start on");
             (known, None)
         }
@@ -502,9 +481,9 @@ fn tradable(what: Tradable) -> anyhow::Result<()> {
 
 fn actions(what: Actions) -> anyhow::Result<()> {
     let (known, text) = match what {
-        Actions::Show { text, conf, data } => (corporate::load(&data_folder(conf, data)?)?, text),
-        Actions::Import { files, conf, data } => {
-            let folder = data_folder(conf, data)?;
+        Actions::Show { text, place } => (corporate::load(&place.folder()?)?, text),
+        Actions::Import { files, place } => {
+            let folder = place.folder()?;
             let known = corporate::import(&folder, &files, &Calendars::load(&folder)?.mainland)?;
             println!("they hold from the next start on; books of a day that has begun are not changed by them");
             (known, None)
@@ -525,9 +504,9 @@ fn actions(what: Actions) -> anyhow::Result<()> {
 fn calendars(what: Days) -> anyhow::Result<()> {
     let (today, _) = china_date_time(SystemClock.now());
     let folder = match what {
-        Days::Show { conf, data } => data_folder(conf, data)?,
-        Days::Import { files, conf, data } => {
-            let folder = data_folder(conf, data)?;
+        Days::Show { place } => place.folder()?,
+        Days::Import { files, place } => {
+            let folder = place.folder()?;
             for file in files {
                 Calendars::import(&folder, &file, today)?;
                 println!("{} holds from the next start on", file.display());
