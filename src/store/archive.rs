@@ -24,7 +24,7 @@ use super::batch::JournalLine;
 use super::entity::{journal, journal_archives};
 use super::events::{ChainError, EventFilter};
 use super::open::{io, sync_folder};
-use super::{Change, ChangeError, Expect, Store, StoreError, chain, parse};
+use super::{Change, ChangeError, Expect, Store, StoreError, chain, parse, private};
 
 /// Lines of a file, and of the transaction that removes them: some milliseconds of the writer's time.
 pub const LINES_PER_FILE: u64 = 2_000;
@@ -263,10 +263,9 @@ fn write_file(
     make_folder(folder)?;
     make_folder(&folder.join(&month))?;
     let draft = folder.join("draft");
-    let mut out = GzEncoder::new(
-        BufWriter::new(File::create(&draft).map_err(io("the archive's file cannot be written"))?),
-        Compression::default(),
-    );
+    let file = private::for_one().write(true).create(true).truncate(true).open(&draft);
+    let file = BufWriter::new(file.map_err(io("the archive's file cannot be written"))?);
+    let mut out = GzEncoder::new(file, Compression::default());
     let (mut last, mut times) = (floor, (i64::MAX, i64::MIN));
     for model in models {
         times = (times.0.min(model.at_us), times.1.max(model.at_us));
@@ -298,7 +297,7 @@ fn write_file(
 
 fn make_folder(folder: &Path) -> Result<(), StoreError> {
     if !folder.is_dir() {
-        std::fs::create_dir_all(folder).map_err(io("the archive's folder cannot be made"))?;
+        private::make_folder(folder).map_err(io("the archive's folder cannot be made"))?;
         folder.parent().map_or(Ok(()), sync_folder).map_err(io("the archive's folder cannot be flushed"))?;
     }
     Ok(())

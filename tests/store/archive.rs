@@ -74,6 +74,12 @@ async fn old_lines_go_to_files_and_the_chain_and_the_replay_begin_with_them() {
         assert_eq!(store.archive(AT, hour(4), 1).await.unwrap(), Archived { files: 1, lines: LINES_PER_FILE });
         assert_eq!(store.archive(AT, hour(4), 10).await.unwrap(), Archived { files: 1, lines: LINES_PER_FILE });
         assert_eq!(in_table(&store).await[0], 2 * LINES_PER_FILE + 1);
+        #[cfg(unix)]
+        for file in files(&database) {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{} is for its owner alone", file.display());
+        }
         // Whatever their age, the newest stay.
         assert_eq!(store.archive(AT, hour(1_000), 10).await.unwrap().files, 1);
         assert_eq!(store.archive(AT, hour(1_000), 10).await.unwrap().files, 0);
