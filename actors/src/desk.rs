@@ -12,7 +12,7 @@ use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
 use signalbox_domain::registry::{Fact, Unfit};
 use signalbox_domain::risk::{Check, LimitSet, Monitor, Worth};
-use signalbox_domain::strategy::{Say, StrategyConf, StrategyState, Undecidable};
+use signalbox_domain::strategy::{Irreplaceable, Replacement, Replaces, Say, StrategyConf, StrategyState, Undecidable};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -89,6 +89,15 @@ impl Desk {
     /// A person has his say about legs in accounts of his that wait for him.
     pub async fn decide(&self, strategy: StrategyId, say: Say) -> Result<Result<(), Undecidable>, DeskError> {
         self.ask(|answer| Command::Decide { strategy, message: strategy::Decide { say, answer } }).await
+    }
+
+    /// A person wants an order at another limit, or for less.
+    pub async fn replace(
+        &self,
+        strategy: StrategyId,
+        wish: Replacement,
+    ) -> Result<Result<Replaces, Irreplaceable>, DeskError> {
+        self.ask(|answer| Command::Replace { strategy, message: strategy::Replace { wish, answer } }).await
     }
 
     /// The orders that the cancel reached: empty when the order was not live any more.
@@ -257,6 +266,7 @@ enum Command {
     Poke(StrategyId),
     CancelSignal { strategy: StrategyId, message: strategy::CancelSignal },
     Decide { strategy: StrategyId, message: strategy::Decide },
+    Replace { strategy: StrategyId, message: strategy::Replace },
     Cancel { account: AccountId, message: account::Cancel },
     Resolve { account: AccountId, message: account::Resolve },
     Settle { account: AccountId, message: account::Settle },
@@ -303,6 +313,11 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::Decide { strategy, message } => {
+                if let Some(strategy) = directory.strategy(&strategy) {
+                    tell(&strategy, message);
+                }
+            }
+            Command::Replace { strategy, message } => {
                 if let Some(strategy) = directory.strategy(&strategy) {
                     tell(&strategy, message);
                 }

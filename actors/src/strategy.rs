@@ -14,7 +14,8 @@ use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::registry::Unfit;
 use signalbox_domain::risk::Short;
 use signalbox_domain::strategy::{
-    Groups, Say, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
+    Groups, Irreplaceable, Replacement, Replaces, Say, Strategy, StrategyConf, StrategyEffects, StrategyInput,
+    StrategyState, Undecidable,
 };
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::Timestamp;
@@ -410,6 +411,30 @@ impl Handler<Decide> for StrategyActor {
         let decided = fx.decided.take().unwrap_or(Err(Undecidable::NothingWaits));
         self.act(at, fx, "decide", ctx);
         self.board.answer_when_durable(answer, decided);
+    }
+}
+
+/// A person wants an order at another limit, or for less.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Replace {
+    pub wish: Replacement,
+    /// Told once it is durable.
+    pub answer: oneshot::Sender<Result<Replaces, Irreplaceable>>,
+}
+
+impl Handler<Replace> for StrategyActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Replace, ctx: &mut Self::Context) {
+        let Replace { wish, answer } = message;
+        let at = self.board.clock.now();
+        let mut fx = StrategyEffects::default();
+        let board = self.board.clone();
+        board.with_view(|view| self.core.handle(at, view, StrategyInput::Replace(wish), &mut fx));
+        let replaced = fx.replaced.take().unwrap_or(Err(Irreplaceable::Ended));
+        self.act(at, fx, "replace", ctx);
+        self.board.answer_when_durable(answer, replaced);
     }
 }
 

@@ -352,7 +352,10 @@ impl Event {
             Self::Order { order, .. } => Some(*order),
             Self::Exception(exception) => exception.order,
             Self::LimitWarned(warning) => Some(warning.order),
-            Self::ParentStepped { step: ParentStep::Withdrawn { order, .. }, .. } => Some(*order),
+            Self::ParentStepped {
+                step: ParentStep::Withdrawn { order, .. } | ParentStep::Replaced { order, .. },
+                ..
+            } => Some(*order),
             _ => None,
         }
     }
@@ -388,6 +391,7 @@ impl Event {
             Self::ParentStepped { step, .. } => match step {
                 ParentStep::Withdrawn { .. } => "order_withdrawn",
                 ParentStep::Asked { .. } => "parent_asked",
+                ParentStep::Replaced { .. } => "order_replaced",
                 ParentStep::Ended { .. } => "parent_ended",
             },
             Self::Registered(registry::Fact::Account(_)) => "account_configured",

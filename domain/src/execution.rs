@@ -17,10 +17,12 @@ pub(crate) use pursuit::BEFORE_LAST;
 pub use pursuit::{Child, Decision, Fate, Goal, Now, Piece, Pursuit};
 pub use split::pieces;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OrderId;
-use crate::units::{Qty, Span, Timestamp, TradeDate};
+use crate::units::{Price, Qty, Span, Timestamp, TradeDate};
 
 /// What a signal says about its execution. A signal without one is tried once, at its own price.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +99,8 @@ pub enum ParentStep {
     Withdrawn { order: OrderId, why: Why },
     /// A person is asked; what works stays.
     Asked { why: Why, trade_date: TradeDate },
+    /// A person wants so much in all, at this limit. What works is taken back, and what is left follows it.
+    Replaced { order: OrderId, qty: Qty, limit_price: Price, who: Arc<str> },
     /// Nothing more is placed for it.
     Ended { ending: Ending },
 }
@@ -120,6 +124,8 @@ pub enum ParentStep {
 pub enum Why {
     /// Another price is due.
     Repriced,
+    /// A person wants another price or quantity.
+    Replaced,
     /// It was waited for long enough.
     Waited,
     /// The signal's time is out.

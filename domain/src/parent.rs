@@ -199,8 +199,25 @@ impl Parent {
         self.progress.as_ref().map_or(self.status == ParentStatus::Denied, |p| p.denied_to >= attempt)
     }
 
-    /// Its policy decided something.
+    /// Its policy decided something, or a person.
     pub fn step(&mut self, at: Timestamp, step: &ParentStep) {
+        if let ParentStep::Replaced { order, qty, limit_price, .. } = step {
+            let so_far = Tally {
+                cum_qty: self.cum_qty,
+                cum_amount: self.cum_amount,
+                netted: self.netted,
+                live: true,
+                doubt: false,
+            };
+            // From now on it takes more than one order.
+            let progress = self.progress.get_or_insert_with(|| {
+                Box::new(Progress { children: BTreeMap::from([(order.attempt(), so_far)]), ..Progress::default() })
+            });
+            let newest = progress.children.last_key_value().map_or(0, |(attempt, _)| *attempt).max(order.attempt());
+            progress.replaced = Some(Replaced { newest, limit_price: *limit_price, at });
+            (self.leg.qty, self.leg.pursued) = (*qty, true);
+            return self.sum_up();
+        }
         if let Some(progress) = &mut self.progress {
             progress.step(at, step);
             if progress.ended.is_some() {
@@ -254,7 +271,19 @@ pub struct Progress {
     /// When a person was asked first, and why. Nothing in rows that are older than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_first: Option<(Timestamp, Why)>,
+    /// What a person wants instead of what was planned; the leg has the quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
     pub ended: Option<Ending>,
+}
+
+/// Orders up to the attempt that was the newest then are replaced by others at this limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    pub newest: u8,
+    pub limit_price: Price,
+    /// It is in prices of this day.
+    pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -311,6 +340,7 @@ impl Progress {
                 self.asked_first.get_or_insert((at, *why));
             }
             ParentStep::Ended { ending } => self.ended = Some(*ending),
+            ParentStep::Replaced { .. } => {} // concerns the leg too
         }
     }
 

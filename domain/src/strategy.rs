@@ -9,6 +9,7 @@ mod decide;
 mod ex;
 pub(crate) mod held;
 mod pursue;
+mod replace;
 mod together;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub use decide::{Decision, Say, Undecidable};
 use held::Watch;
 pub use held::{Held, exit_execution};
+pub use replace::{Irreplaceable, Replacement, Replaces};
 use serde::{Deserialize, Serialize};
 
 use crate::capital::CapitalBase;
@@ -196,6 +198,8 @@ pub enum StrategyInput {
     },
     /// A person has his say about legs in accounts of his that wait for him.
     Decide(Say),
+    /// A person wants an order at another limit, or for less.
+    Replace(Replacement),
     SetState {
         state: StrategyState,
         who: Arc<str>,
@@ -226,6 +230,8 @@ pub struct StrategyEffects {
     pub cancel_found: bool,
     /// The answer to [`StrategyInput::Decide`].
     pub decided: Option<Result<(), Undecidable>>,
+    /// The answer to [`StrategyInput::Replace`].
+    pub replaced: Option<Result<Replaces, Irreplaceable>>,
 }
 
 /// A signal that is not final yet.
@@ -302,7 +308,7 @@ impl Strategy {
             let planned = !parents.is_empty();
             let mut active = Active::new(signal.clone(), row.clone());
             parents.into_iter().for_each(|parent| active.add(parent));
-            Self::resume_pursuits(&mut active, &orders, &denied, at);
+            Self::resume_pursuits(&mut active, &orders, &denied, at, fx);
             let pursued = !active.pursuits.is_empty();
             self.active.insert(id, active);
             for (terms, denials) in denied {
@@ -404,6 +410,7 @@ impl Strategy {
                 fx.decided = Some(self.decide(at, view, say, fx));
                 self.pursue(at, view, signal, None, fx);
             }
+            StrategyInput::Replace(wish) => fx.replaced = Some(self.replace(at, view, wish, fx)),
             StrategyInput::SetState { state, who, reason } => {
                 self.state = state;
                 self.take_up_again(at, view, fx);
@@ -587,13 +594,13 @@ impl Strategy {
     /// What this strategy's working orders may still do to its book.
     fn pending(&self, account: &AccountId, symbol: Symbol) -> Pending {
         let mut pending = Pending::default();
-        let parents = self.active.values().filter(|a| a.signal.symbol == symbol).flat_map(|a| &a.parents);
-        let trades = |p: &&Parent| !p.status.is_final() && p.leg.mode.sends();
-        for parent in parents.filter(trades).filter(|p| p.leg.account == *account) {
-            let leaves = parent.leg.qty - parent.cum_qty;
-            match parent.leg.side {
-                Side::Buy => pending.buys += leaves,
-                Side::Sell => pending.sells += leaves,
+        for active in self.active.values().filter(|a| a.signal.symbol == symbol) {
+            let trades = |p: &&Parent| !p.status.is_final() && p.leg.mode.sends();
+            for parent in active.parents.iter().filter(trades).filter(|p| p.leg.account == *account) {
+                match parent.leg.side {
+                    Side::Buy => pending.buys += active.leaves(parent),
+                    Side::Sell => pending.sells += active.leaves(parent),
+                }
             }
         }
         pending

@@ -103,6 +103,8 @@ enum Happening {
     },
     Kill(bool),
     Cancel,
+    /// Somebody wants an order otherwise.
+    Replace,
     Crash,
     Suspend,
 }
@@ -136,6 +138,7 @@ struct Day {
     time: ChaCha8Rng,
     wishes: ChaCha8Rng,
     hands: ChaCha8Rng,
+    second_thoughts: ChaCha8Rng,
     /// The last prices, in ten-thousandths.
     last: [i64; 3],
     tally: Tally,
@@ -224,6 +227,7 @@ impl Day {
             time: stream(seed, 5),
             wishes: stream(seed, 7),
             hands: stream(seed, 9),
+            second_thoughts: stream(seed, 10),
             last: [100_000; 3],
             tally: Tally { days: 1, ..Tally::default() },
         };
@@ -298,6 +302,12 @@ impl Day {
         }
         if self.faults.has(Trouble::Prices) {
             self.at(open, Happening::Prices);
+        }
+        if self.faults.has(Trouble::Replaces) {
+            for _ in 0..1 + self.second_thoughts.next_u32() % 12 {
+                let ms = u64::from(self.second_thoughts.next_u32() % 900_000);
+                self.soon(ms, Happening::Replace);
+            }
         }
         self.people_do_more(1_300);
     }
@@ -464,6 +474,7 @@ impl Day {
                 self.set_trading_state(state);
             }
             Happening::Cancel if self.troubled => self.cancel(),
+            Happening::Replace => self.replace(),
             Happening::Crash if self.troubled => self.ends_in = Some(self.order.next_u32() % 24),
             Happening::Suspend if self.troubled => self.suspend(),
             _ => {}

@@ -20,6 +20,7 @@ use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::instrument::Instruments;
 use signalbox_domain::ledger::{Ledger, OpeningHolding};
 use signalbox_domain::market::{ContractTerms, Elsewhere, Foreign, Futures, Market};
+use signalbox_domain::order::Order;
 use signalbox_domain::replay::Replay;
 use signalbox_domain::risk::{LimitFact, Limits, LimitsRefused, Risk, RiskEffects, RiskInput};
 use signalbox_domain::row::Row;
@@ -28,11 +29,12 @@ use signalbox_domain::rules::abroad::ForeignBook;
 use signalbox_domain::seeded::{SeededBug, seeded};
 use signalbox_domain::signal::Signal;
 use signalbox_domain::strategy::{
-    Groups, Strategy, StrategyConf, StrategyEffects, StrategyInput, StrategyState, Undecidable,
+    Groups, Irreplaceable, Replacement, Replaces, Strategy, StrategyConf, StrategyEffects, StrategyInput,
+    StrategyState, Undecidable,
 };
 use signalbox_domain::symbol::Exchange;
 use signalbox_domain::tables::Tables;
-use signalbox_domain::units::{Money, Ratio, Span, Timestamp};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp};
 use signalbox_domain::view::{Ledgers, Quotes, SetAside, TradingStates, View};
 
 /// The real market's rules.
@@ -138,6 +140,8 @@ pub struct Desk {
     /// What became of people's decisions about doubts.
     pub resolved: Vec<Result<(), Unresolvable>>,
     pub decided: Vec<Result<(), Undecidable>>,
+    /// What became of wishes to replace orders.
+    pub replaced: Vec<Result<Replaces, Irreplaceable>>,
     pub settled: Vec<Result<(), Unsettleable>>,
     /// What became of changes of the limits.
     pub limits: Vec<Result<Arc<LimitFact>, LimitsRefused>>,
@@ -182,6 +186,7 @@ impl Desk {
             alarms: Vec::new(),
             resolved: Vec::new(),
             decided: Vec::new(),
+            replaced: Vec::new(),
             settled: Vec::new(),
             limits: Vec::new(),
             booked: Vec::new(),
@@ -225,6 +230,15 @@ impl Desk {
         let abroad = [Exchange::HK, Exchange::US].into_iter();
         let abroad = abroad.filter_map(|at| Some((self.market.day_end_abroad(at, last)?.plus(just), Some(at))));
         abroad.chain(mainland).min_by_key(|(end, _)| *end)
+    }
+
+    /// Somebody wants the order a little cheaper or dearer, or for less.
+    pub fn replace(&mut self, order: &Order, dice: u32) {
+        let cents = i64::from(dice % 7) - 3;
+        let limit_price = order.terms.limit_price.map(|px| px + Price::from_e4(cents * 100));
+        let qty = (dice / 7).is_multiple_of(3).then(|| Qty::new((order.terms.qty.get() / 200).max(1) * 100));
+        let wish = Replacement { order: Arc::new(order.clone()), qty, limit_price, who: "ann".into() };
+        self.tell_strategy(&order.terms.strategy.clone(), StrategyInput::Replace(wish));
     }
 
     /// Starts the trading day of the present time in every account.
@@ -567,6 +581,7 @@ impl Desk {
 
     fn strategy_did(&mut self, id: &StrategyId, fx: StrategyEffects) {
         self.decided.extend(fx.decided);
+        self.replaced.extend(fx.replaced);
         self.append(fx.events, fx.rows);
         for (account, order, reason) in fx.cancel {
             self.tell_account(&account, AccountInput::Cancel { order, reason });

@@ -14,6 +14,7 @@ use signalbox_domain::order::{OrderFact, OrderFactKind, OrderTerms, Side};
 use signalbox_domain::parent::Leg as Planned;
 use signalbox_domain::signal::{Signal, Size};
 use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::Price;
 use signalbox_domain::units::Timestamp;
 
 use netting::Half;
@@ -90,6 +91,8 @@ struct Leg {
     pursued: bool,
     /// It sells what the signal has bought.
     exit: bool,
+    /// The limit that a person wants instead of the signal's.
+    limit: Option<Price>,
     /// A person has let it go.
     confirmed: bool,
     /// It is kept until something happens.
@@ -229,6 +232,13 @@ impl Oracle {
                 let live = leg.orders.iter().find(|id| !self.orders[id].ended);
                 must!(live.is_none(), "leg {parent} ended, and order {live:?} has not");
             }
+            Event::ParentStepped { parent, step: ParentStep::Replaced { order, qty, limit_price, .. }, .. } => {
+                let leg = self.legs.get_mut(parent).ok_or("a leg was replaced that was not planned")?;
+                must!(!leg.over && leg.orders.contains(order), "an order was replaced of a leg that has ended");
+                let qty = i128::from(qty.get());
+                must!(qty > leg.cum && qty <= leg.qty, "leg {parent} of {} shall be {qty}", leg.qty);
+                (leg.qty, leg.limit, leg.pursued) = (qty, Some(*limit_price), true);
+            }
             Event::BookTransferred { account, transfer, .. } => {
                 let qty = i128::from(transfer.qty.get());
                 must!(qty > 0 && transfer.from != transfer.to, "a transfer of nothing");
@@ -295,6 +305,7 @@ impl Oracle {
             mode: leg.mode,
             pursued: leg.pursued,
             exit,
+            limit: None,
             confirmed: false,
             waits: leg.mode.waits_for().is_some(),
             shrinks: leg.side == Side::Buy && leg.short_of_cash.shrinks(),
@@ -331,7 +342,8 @@ impl Oracle {
         );
         let execution = self.signals[&id.signal()].execution.as_deref().cloned().unwrap_or_default();
         let at_last = matches!(execution.policy, Policy::SellUntilDone { market_after: Some(_), .. });
-        let limit = self.signals[&id.signal()].limit_price.filter(|_| execution.price.is_none() && !leg.exit);
+        let own = self.signals[&id.signal()].limit_price.filter(|_| execution.price.is_none() && !leg.exit);
+        let limit = leg.limit.or(own);
         let worse = match (terms.limit_price, limit) {
             (_, None) => false,
             (None, Some(_)) => !at_last,
@@ -587,7 +599,12 @@ impl Oracle {
                     .values()
                     .filter(|leg| leg.strategy == signal.strategy && leg.symbol == signal.symbol && !leg.over)
                     .filter(|leg| leg.signal != id)
-                    .map(|leg| if leg.side == Side::Buy { leg.qty - leg.cum } else { leg.cum - leg.qty })
+                    .map(|leg| {
+                        // One that is replaced by a smaller one may fill as a whole until it is taken back.
+                        let works: i128 = leg.orders.iter().map(|id| self.orders[id].leaves()).sum();
+                        let leaves = (leg.qty - leg.cum).max(works);
+                        if leg.side == Side::Buy { leaves } else { -leaves }
+                    })
                     .sum();
                 let route = AccountId::parse("a").ok()?;
                 let held =

@@ -40,6 +40,8 @@ pub enum Trouble {
     Manners,
     /// Somebody moves shares between books.
     Transfers,
+    /// Somebody wants orders at other prices, or for less.
+    Replaces,
     /// Prices move.
     Prices,
     /// The day ends with its session, and another one follows.
@@ -84,6 +86,9 @@ impl Faults {
         let mut dice = stream(seed, 6);
         if dice.next_u32().is_multiple_of(2) {
             all.0.extend(BEYOND_PLAIN_ORDERS.into_iter().filter(|_| dice.next_u32().is_multiple_of(2)));
+        }
+        if stream(seed, 11).next_u32().is_multiple_of(4) {
+            all.0.push(Trouble::Replaces);
         }
         all
     }

@@ -205,7 +205,12 @@ impl World {
                 let live: Vec<(AccountId, OrderId)> = self.live();
                 if !live.is_empty() {
                     let (account, order) = live[a as usize % live.len()].clone();
-                    self.desk.tell_account(&account, AccountInput::Cancel { order, reason: "ann".into() });
+                    if c.is_multiple_of(3) {
+                        let order = self.desk.accounts[&account].order(order).cloned();
+                        order.into_iter().for_each(|order| self.desk.replace(&order, b));
+                    } else {
+                        self.desk.tell_account(&account, AccountInput::Cancel { order, reason: "ann".into() });
+                    }
                 }
             }
             Kind::CancelAll => {

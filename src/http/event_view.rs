@@ -119,6 +119,12 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
             let (why, ending) = match step {
                 ParentStep::Withdrawn { why, .. } | ParentStep::Asked { why, .. } => (Some(why), None),
                 ParentStep::Ended { ending } => (None, Some(ending)),
+                ParentStep::Replaced { qty, limit_price, who, .. } => {
+                    return json!({
+                        "parent_id": parent.to_string(), "quantity": qty.to_string(),
+                        "limit_price": limit_price.to_string(), "who": &**who,
+                    });
+                }
             };
             json!({ "parent_id": parent.to_string(), "why": why, "ending": ending })
         }

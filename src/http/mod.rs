@@ -35,6 +35,7 @@ pub mod page;
 pub mod portfolio;
 pub mod problem;
 pub mod refusals;
+pub mod replace;
 pub mod risk;
 pub mod risk_limits;
 pub mod session;
@@ -93,6 +94,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(signals::configure)
         .configure(decisions::configure)
         .configure(orders::configure)
+        .configure(replace::configure)
         .configure(exceptions::configure)
         .configure(accounts::configure)
         .configure(one_click::configure)

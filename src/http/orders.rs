@@ -6,9 +6,9 @@ use signalbox_domain::denial::{Denial, DenialCode, Measure};
 use signalbox_domain::execution::PriceForm;
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrdType, ReportedStatus, Side};
-use signalbox_domain::rules::QtyFault;
+use signalbox_domain::rules::{DayRules, QtyFault};
 use signalbox_domain::signal::{Notes, Signal, Size, Source};
-use signalbox_domain::units::Timestamp;
+use signalbox_domain::units::{Price, Qty, Timestamp};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -320,7 +320,20 @@ async fn refuse(principal: &Principal, signal: &Signal, front: &Front) -> Result
         Side::Buy => qty,
         Side::Sell => Portfolio::load(front, account).await?.sellable(signal.symbol),
     };
-    if let Err(fault) = rules.check_qty_of(signal.ord_type, side, qty, sellable)
+    taken_by_the_exchange(&rules, (signal.ord_type, side), (qty, sellable), signal.limit_price)
+}
+
+/// Whether the exchange could ever take so much at this price. What can be sold is risk's business.
+///
+/// # Errors
+/// 422 with the numbers.
+pub fn taken_by_the_exchange(
+    rules: &DayRules,
+    (ord_type, side): (OrdType, Side),
+    (qty, sellable): (Qty, Qty),
+    limit_price: Option<Price>,
+) -> Result<(), Problem> {
+    if let Err(fault) = rules.check_qty_of(ord_type, side, qty, sellable)
         && !matches!(fault, QtyFault::AboveSellable { .. })
     {
         let step = if side == Side::Buy { rules.buy_step } else { rules.sell_step };
@@ -330,8 +343,8 @@ async fn refuse(principal: &Principal, signal: &Signal, front: &Front) -> Result
             Measure::Qty(step),
         )]));
     }
-    match signal.limit_price {
-        Some(price) if signal.ord_type == OrdType::Limit && !rules.on_tick(price) => {
+    match limit_price {
+        Some(price) if ord_type == OrdType::Limit && !rules.on_tick(price) => {
             let detail = format!("price {price} is no multiple of the tick {}", rules.tick_at(price));
             Err(never(Code::TickSize, DenialCode::TickSize, "limit_price", detail).denials(vec![numbers(
                 DenialCode::TickSize,

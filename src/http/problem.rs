@@ -57,6 +57,8 @@ pub enum Code {
     TooEarly,
     LimitReached,
     InProgress,
+    /// Nobody knows yet what became of the order.
+    InDoubt,
     /// Orders of the account may still trade.
     LiveOrders,
     /// Something else relies on it.
@@ -136,6 +138,7 @@ impl Code {
             | Self::TooEarly
             | Self::LimitReached
             | Self::InProgress
+            | Self::InDoubt
             | Self::LiveOrders
             | Self::InUse => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -190,6 +193,7 @@ impl Code {
             Self::TooEarly => "Its time has not come",
             Self::LimitReached => "There are too many",
             Self::InProgress => "The first request is still being worked on",
+            Self::InDoubt => "Nobody knows yet what became of the order",
             Self::LiveOrders => "It has live orders",
             Self::InUse => "Something else relies on it",
             Self::PayloadTooLarge => "The body is too large",

@@ -18,6 +18,7 @@ mod over_night;
 mod past;
 mod people;
 mod refusals;
+mod replace;
 mod risk;
 mod sessions;
 mod setup;

@@ -44,6 +44,8 @@ pub struct Goal {
     pub limit: Option<Price>,
     pub tif: TimeInForce,
     pub renew: bool,
+    /// Orders up to this attempt are replaced: a person wants this goal instead of the one that they were placed for.
+    pub replaced: Option<u8>,
 }
 
 /// What may be known when it is decided.
@@ -242,6 +244,9 @@ impl Pursuit {
         }
         let mut decision = Decision::default();
         match goal.policy {
+            _ if goal.replaced.is_some_and(|newest| self.next_attempt() <= newest.saturating_add(1)) => {
+                self.replace(at, goal, now, &mut decision);
+            }
             Policy::Twap { duration, slices } => self.twap(at, goal, now, (duration, slices), &mut decision),
             Policy::Iceberg { display } => self.iceberg(at, goal, now, display, &mut decision),
             _ if any_live => self.tend(at, goal, now, &mut decision),
@@ -272,6 +277,23 @@ impl Pursuit {
     fn withdraw_all(&self, why: Why, decision: &mut Decision) {
         decision.withdraw = self.live().filter(|(_, child)| !child.withdrawn).map(|(attempt, _)| attempt).collect();
         decision.why = Some(why).filter(|_| !decision.withdraw.is_empty());
+    }
+
+    /// What works is taken back, and what is left of the goal follows its end, whatever that was.
+    fn replace(&self, at: Timestamp, goal: &Goal, now: &Now<'_>, decision: &mut Decision) {
+        let (failed, canceled) = (self.failed_on(now.hours.trade_date), self.canceled_on(now.hours.trade_date));
+        match self.live().count() {
+            0 if failed >= FAILED_MAX => decision.end = Some(Ending::Failed),
+            0 if canceled >= canceled_max(goal.side) => decision.end = Some(Ending::GaveUp),
+            0 => self.place_from(at, goal, now, self.rested(at), decision),
+            _ if self.live().all(|(_, child)| child.withdrawn) => {} // its end is awaited
+            // What works stays, since nothing could follow it today.
+            live if failed >= FAILED_MAX || canceled + live >= canceled_max(goal.side) => {
+                self.ask(Why::AttemptsUsed, now, decision);
+            }
+            _ if now.hours.takes_cancels(at) => self.withdraw_all(Why::Replaced, decision),
+            _ => wake_at_open(at, now, decision),
+        }
     }
 
     /// A person, or the broker, ended an order that its policy would have left.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Active, Groups, Strategy, in_doubt};
+use crate::execution::Pursuit;
 use crate::ids::ParentId;
 use crate::parent::{Parent, fold};
 use crate::row::SignalRow;
 use crate::signal::{Signal, SignalStatus};
-use crate::units::Timestamp;
+use crate::units::{Qty, Timestamp};
 
 impl Strategy {
     /// Other accounts follow from now on: what is planned next goes to them, what was planned stays.
@@ -35,6 +36,12 @@ impl Active {
     pub(super) fn parent(&self, id: ParentId) -> Option<&Parent> {
         let index = self.parents.binary_search_by_key(&id, |p| p.leg.parent).ok()?;
         self.parents.get(index)
+    }
+
+    /// What the leg may still fill. An order that is replaced by a smaller one may fill as a whole until it is taken back.
+    pub(super) fn leaves(&self, parent: &Parent) -> Qty {
+        let works = self.pursuits.get(&parent.leg.parent).map_or(Qty::ZERO, Pursuit::leaves);
+        (parent.leg.qty - parent.cum_qty).max(works)
     }
 
     /// Whether every leg that has not ended comes to its end by itself.

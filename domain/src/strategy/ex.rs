@@ -48,9 +48,18 @@ impl Ex {
 
 /// The limit of a signal's leg in prices of the day.
 pub(super) fn limit_of(at: Timestamp, view: View<'_>, signal: &Signal, side: Side) -> Option<Price> {
-    let said = signal.limit_price?;
-    let ex = Ex::since(view, signal.symbol, signal.received_at, at);
-    Some(ex.and_then(|ex| ex.limit(view, side, said)).unwrap_or(said))
+    Some(price_now(at, view, (signal.symbol, side), (signal.limit_price?, signal.received_at)))
+}
+
+/// A limit that was said then, in prices of the day.
+pub(super) fn price_now(
+    at: Timestamp,
+    view: View<'_>,
+    (symbol, side): (Symbol, Side),
+    (said, then): (Price, Timestamp),
+) -> Price {
+    let ex = Ex::since(view, symbol, then, at);
+    ex.and_then(|ex| ex.limit(view, side, said)).unwrap_or(said)
 }
 
 /// The signal as it is planned on the day.

@@ -9,7 +9,7 @@ use crate::execution::{
 };
 use crate::ids::{ParentId, SignalId};
 use crate::order::{OrdType, Order, OrderTerms, Side};
-use crate::parent::Leg;
+use crate::parent::{Leg, Replaced};
 use crate::rules::DayRules;
 use crate::signal::{Signal, Source, WaitingFor};
 use crate::units::{Qty, Span, Timestamp, TradeDate};
@@ -60,6 +60,7 @@ impl Strategy {
         orders: &[Arc<Order>],
         denied: &[(Arc<OrderTerms>, Arc<[Denial]>)],
         at: Timestamp,
+        fx: &mut StrategyEffects,
     ) {
         for parent in active.parents.iter().filter(|parent| !parent.status.is_final()) {
             let Some(progress) = &parent.progress else { continue };
@@ -71,7 +72,14 @@ impl Strategy {
             for (terms, _) in denied.iter().filter(|(terms, _)| terms.id.parent() == parent.leg.parent) {
                 pursuit.denied(at, terms);
             }
-            progress.withdrawn().for_each(|attempt| pursuit.withdrawn(attempt));
+            for attempt in progress.withdrawn() {
+                pursuit.withdrawn(attempt);
+                // The account may not have heard of it before the restart.
+                if pursuit.live().any(|(live, _)| live == attempt) {
+                    let order = parent.leg.parent.order(attempt);
+                    fx.cancel.push((parent.leg.account.clone(), order, "taken back before the restart".into()));
+                }
+            }
             active.pursuits.insert(parent.leg.parent, pursuit);
         }
     }
@@ -127,7 +135,7 @@ impl Strategy {
                 || (self.state == StrategyState::Stopped && signal.source != Source::Monitor),
             asked_on: known.progress.as_ref().and_then(|progress| progress.asked).map(|(day, _)| day),
         };
-        let goal = Goal {
+        let planned = Goal {
             side: known.leg.side,
             qty: known.leg.qty,
             policy: execution.policy,
@@ -135,6 +143,14 @@ impl Strategy {
             limit: ex::limit_of(at, view, signal, known.leg.side).filter(|_| signal.ord_type == OrdType::Limit),
             tif: signal.time_in_force,
             renew: execution.renew,
+            replaced: None,
+        };
+        let goal = match known.progress.as_ref().and_then(|progress| progress.replaced) {
+            Some(Replaced { newest, limit_price, at: since }) => {
+                let limit = ex::price_now(at, view, (signal.symbol, planned.side), (limit_price, since));
+                Goal { form: None, limit: Some(limit), replaced: Some(newest), ..planned }
+            }
+            None => planned,
         };
         Some(pursuit.decide(at, &goal, &now))
     }
@@ -159,10 +175,10 @@ impl Strategy {
             .active
             .values()
             .filter(|a| a.signal.symbol == signal.symbol)
-            .flat_map(|a| &a.parents)
-            .filter(|p| !p.status.is_final() && p.leg.parent != leg.parent)
-            .filter(|p| p.leg.account == leg.account && p.leg.side == Side::Sell)
-            .map(|p| p.leg.qty - p.cum_qty)
+            .flat_map(|a| a.parents.iter().map(move |p| (a, p)))
+            .filter(|(_, p)| !p.status.is_final() && p.leg.parent != leg.parent)
+            .filter(|(_, p)| p.leg.account == leg.account && p.leg.side == Side::Sell)
+            .map(|(a, p)| a.leaves(p))
             .sum::<Qty>();
         (held - of_others - own).max(Qty::ZERO)
     }
@@ -204,7 +220,7 @@ impl Strategy {
         step.view.market.trade_date(self.active.get(&id)?.signal.symbol, step.at)
     }
 
-    fn step_parent(&mut self, at: Timestamp, parent: ParentId, step: ParentStep, fx: &mut StrategyEffects) {
+    pub(super) fn step_parent(&mut self, at: Timestamp, parent: ParentId, step: ParentStep, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get(&parent.signal()) else { return };
         let Some(of) = active.parents.iter().find(|known| known.leg.parent == parent) else { return };
         let (strategy, account) = (self.conf.id.clone(), of.leg.account.clone());

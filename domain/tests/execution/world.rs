@@ -155,6 +155,7 @@ impl<'a> World<'a> {
             limit: Some(script.limit),
             tif: TimeInForce::Day,
             renew: script.renew,
+            replaced: None,
         };
         let mut world = Self {
             script,
@@ -198,6 +199,7 @@ impl<'a> World<'a> {
             (0..=3, _) => self.wake()?,
             (4, _) => self.pass(Span::from_secs(size % 120))?,
             (5, _) => self.pass(Span::from_secs(size * 3))?,
+            (7, Some(n)) if size % 4 == 0 && self.may_replace(n) => self.replace(n, size)?,
             (6 | 7, _) => self.last = (self.last + (size % 41 - 20) * 100).clamp(90_000, 110_000),
             (8 | 9, Some(n)) => {
                 let leaves = self.orders[n].qty - self.orders[n].cum;
@@ -235,6 +237,23 @@ impl<'a> World<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn may_replace(&self, n: usize) -> bool {
+        let priced = self.goal.policy.is_once() && self.goal.form.is_none();
+        priced && self.orders[n].px.is_some() && !self.orders.iter().any(|order| order.live && order.doubt)
+    }
+
+    /// A person wants it at another limit, and some for less.
+    fn replace(&mut self, n: usize, size: i64) -> Played {
+        let filled: i64 = self.orders.iter().map(|order| order.cum).sum();
+        let less = self.goal.qty.get() - (size / 4 % 5) * 100;
+        if less > filled {
+            self.goal.qty = Qty::new(less);
+        }
+        self.goal.limit = Some(Price::from_e4(90_000 + size % 200 * 100));
+        self.goal.replaced = Some(self.orders.last().map_or(self.orders[n].attempt, |newest| newest.attempt));
+        self.decide()
     }
 
     /// Everything that is open is answered, and time goes to the next instant that somebody asked for.
@@ -393,8 +412,14 @@ impl<'a> World<'a> {
         prop_assert_eq!(self.pursuit.filled().get(), filled);
         prop_assert_eq!(self.pursuit.leaves().get(), working);
         let placed: i64 = decision.place.iter().map(|piece| piece.qty.get()).sum();
-        let residual = self.script.qty.get() - filled - working;
-        prop_assert!(residual >= 0 && placed <= residual, "{placed} placed where {residual} are left");
+        let residual = self.goal.qty.get() - filled - working;
+        // What is replaced by less may fill as a whole until it is taken back.
+        let newest = self.goal.replaced.unwrap_or(0);
+        let replaces = newest > 0 && self.orders.iter().all(|order| order.attempt <= newest);
+        prop_assert!(placed <= residual.max(0), "{placed} placed where {residual} are left");
+        prop_assert!(residual >= 0 || replaces, "{working} work and {filled} are filled of {}", self.goal.qty);
+        let priced = decision.place.iter().all(|piece| piece.price == self.goal.limit);
+        prop_assert!(newest == 0 || priced, "{:?} instead of {:?}", decision.place, self.goal.limit);
         let (buy, of_day) = (self.script.side == Side::Buy, now.hours.trade_date);
         let today = |how: &dyn Fn(&Truth) -> bool| self.orders.iter().filter(|o| o.day == of_day && how(o)).count();
         if !decision.place.is_empty() {
@@ -430,7 +455,7 @@ impl<'a> World<'a> {
     }
 
     fn judge_sizes(&self, decision: &Decision, filled: i64, working: i64) -> Played {
-        let mut left = self.script.qty.get() - filled - working;
+        let mut left = self.goal.qty.get() - filled - working;
         for piece in &decision.place {
             let (qty, max) = (piece.qty.get(), self.script.order_max.get());
             prop_assert!(qty > 0 && qty <= max, "{qty} in one order");

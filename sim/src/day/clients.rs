@@ -3,10 +3,10 @@
 use super::*;
 use signalbox_domain::account::{BookOrder, Rebook};
 use signalbox_domain::event::Event;
-use signalbox_domain::execution::{Conditions, Execution, Policy, PriceForm, Trail};
+use signalbox_domain::execution::{Conditions, Execution, ParentStep, Policy, PriceForm, Trail};
 use signalbox_domain::ids::StrategyId;
 use signalbox_domain::ledger::Transfer;
-use signalbox_domain::order::OrderFact;
+use signalbox_domain::order::{Order, OrderFact};
 use signalbox_domain::signal::WaitingFor;
 use signalbox_domain::strategy::{Decision, Say, StrategyInput};
 use signalbox_domain::units::Ratio;
@@ -239,6 +239,15 @@ impl Day {
         }
     }
 
+    /// Somebody wants an order a little cheaper or dearer, and some for less.
+    pub(super) fn replace(&mut self) {
+        let live: Vec<Order> = self.desk.accounts.values().flat_map(|core| core.live().cloned()).collect();
+        let (a, b) = (self.second_thoughts.next_u32(), self.second_thoughts.next_u32());
+        if let Some(order) = live.get(a as usize % live.len().max(1)) {
+            self.desk.replace(order, b);
+        }
+    }
+
     /// Somebody has his say about one leg that waits for him.
     pub(super) fn decide(&mut self) {
         let tables = self.desk.tables();
@@ -305,18 +314,24 @@ impl Day {
     /// How often something happened that only such days have.
     pub(super) fn count_wishes(&mut self) {
         let mut transfers = 0;
-        let (mut fired, mut again, mut netted) = (0, 0, 0);
+        let (mut fired, mut again, mut netted, mut replaced) = (0, 0, 0, 0);
         for event in self.desk.journal.iter().flat_map(|entry| &entry.events) {
             match event {
                 Event::BookTransferred { .. } => transfers += 1,
                 Event::TriggerFired { .. } => fired += 1,
                 Event::OrderApproved { terms, .. } if terms.id.attempt() > 1 => again += 1,
                 Event::Order { fact: OrderFact::Netted { .. }, .. } => netted += 1,
+                Event::ParentStepped { step: ParentStep::Replaced { .. }, .. } => replaced += 1,
                 _ => {}
             }
         }
-        let told =
-            [("transfer", transfers), ("trigger", fired), ("next order of a leg", again), ("netted", netted / 2)];
+        let told = [
+            ("transfer", transfers),
+            ("trigger", fired),
+            ("next order of a leg", again),
+            ("netted", netted / 2),
+            ("replaced", replaced),
+        ];
         for (what, times) in told {
             if times > 0 {
                 *self.tally.met.entry(what).or_default() += times;

@@ -10,6 +10,7 @@ mod shows;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use signalbox_domain::account::{AccountConf, AccountInput, Alarm, BookOrder, Pacing, Rebook};
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report};
@@ -37,7 +38,7 @@ use signalbox_domain::risk::{HOLDER, LimitSet, Limits, RiskInput};
 use signalbox_domain::row::Row;
 use signalbox_domain::signal::{Notes, Signal, SignalStatus, Size, Source, WaitingFor};
 use signalbox_domain::strategy::{
-    Allocation, Decision, Route, RouteTo, Say, StrategyConf, StrategyInput, StrategyState,
+    Allocation, Decision, Replacement, Route, RouteTo, Say, StrategyConf, StrategyInput, StrategyState,
 };
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
@@ -483,6 +484,13 @@ impl Stage {
                 self.desk.restart();
                 self.told = self.told.min(self.desk.journal.len());
             }
+            // Of the journal that is held back so many entries became durable.
+            ["restart", "keeping", entries] => {
+                self.holding = false;
+                self.desk.durable += entries.parse::<usize>().expect("how many entries");
+                self.desk.restart();
+                self.told = self.told.min(self.desk.journal.len());
+            }
             ["halt"] => self.state(Scope::Global, TradingState::Halted),
             ["reduce"] => self.state(Scope::Global, TradingState::Reducing),
             ["resume"] => self.state(Scope::Global, TradingState::Active),
@@ -514,6 +522,7 @@ impl Stage {
                 let of = self.desk.signals[&signal].strategy.clone();
                 self.desk.tell_strategy(&of, StrategyInput::Cancel { signal, who: "a trader".into() });
             }
+            ["replace", what, rest @ ..] => return Some(self.replace(order_id(what), rest)),
             ["confirm", what, "in", name] => return Some(self.decide(what, name, Decision::Confirm)),
             ["decline", what, "in", name] => {
                 return Some(self.decide(what, name, Decision::Decline { reason: "not now".into() }));
@@ -566,6 +575,20 @@ impl Stage {
         let mut said = Vec::new();
         self.quiet(&mut said);
         said.extend(self.desk.decided.drain(..).filter_map(Result::err).map(|no| no.to_string()));
+        said
+    }
+
+    /// `replace S1.1 [@ PRICE] [for QTY]`
+    fn replace(&mut self, id: OrderId, words: &[&str]) -> Vec<String> {
+        let live = self.desk.accounts.values().find_map(|core| core.order(id).cloned().map(Arc::new));
+        let known = live.or_else(|| self.desk.tables().orders.get(&id).cloned());
+        let order = known.expect("an order");
+        let (limit_price, qty) = (after(words, "@").map(price), after(words, "for").map(qty));
+        let wish = Replacement { order, qty, limit_price, who: "a trader".into() };
+        self.desk.tell_strategy(&wish.order.terms.strategy.clone(), StrategyInput::Replace(wish.clone()));
+        let mut said = Vec::new();
+        self.quiet(&mut said);
+        said.extend(self.desk.replaced.drain(..).filter_map(Result::err).map(|no| format!("refused: {no}")));
         said
     }
 
@@ -798,6 +821,9 @@ fn event_line(event: &Event) -> Option<String> {
                 ParentStep::Withdrawn { order, why } => format!("{} is taken back: {why}", name(*order)),
                 ParentStep::Asked { why, .. } => format!("{leg} asks a person: {why}"),
                 ParentStep::Ended { ending: Ending::Filled } => return None,
+                ParentStep::Replaced { order, qty, limit_price, .. } => {
+                    format!("{} shall be {qty} @ {limit_price}", name(*order))
+                }
                 ParentStep::Ended { ending } => format!("{leg} ends: {ending}"),
             }
         }

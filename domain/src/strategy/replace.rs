@@ -1,0 +1,102 @@
+//! An order that a person wants at another limit or for less: it is taken back, and what is left of its leg follows as the
+//! leg's next order. No broker here replaces in one step.
+
+use std::sync::Arc;
+
+use super::{Strategy, StrategyEffects};
+use crate::execution::{ParentStep, Pursuit};
+use crate::order::{OrdType, Order};
+use crate::units::{Price, Qty, Timestamp};
+use crate::view::View;
+
+/// What a person wants instead of an order.
+#[derive(Debug, Clone)]
+pub struct Replacement {
+    /// As it was seen last.
+    pub order: Arc<Order>,
+    /// All that the leg shall fill, with what it has filled; as it is when `None`.
+    pub qty: Option<Qty>,
+    /// As it is when `None`.
+    pub limit_price: Option<Price>,
+    pub who: Arc<str>,
+}
+
+/// Why an order is not replaced, in order of precedence. Nothing is recorded then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Irreplaceable {
+    #[error("the order does not work any more")]
+    Ended,
+    #[error("the signal is being taken back")]
+    Canceled,
+    #[error("nobody knows yet what became of the order")]
+    InDoubt,
+    #[error("its policy says at which price and how much: cancel the signal, and send another one")]
+    Policy,
+    #[error("an order at the market has no limit")]
+    Market,
+    /// What was planned and let pass does not grow behind the back of plan and confirmation.
+    #[error("{asked} is more than {leg}, which was planned: more is an order of its own")]
+    More { asked: Qty, leg: Qty },
+    #[error("{filled} is filled already: cancel the rest")]
+    Filled { filled: Qty },
+}
+
+/// What became of the wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaces {
+    pub qty: Qty,
+    pub limit_price: Price,
+    /// It was wanted so before, and nothing is done twice.
+    pub repeated: bool,
+}
+
+impl Strategy {
+    pub(super) fn replace(
+        &mut self,
+        at: Timestamp,
+        view: View<'_>,
+        wish: Replacement,
+        fx: &mut StrategyEffects,
+    ) -> Result<Replaces, Irreplaceable> {
+        let Replacement { order, qty, limit_price, who } = wish;
+        let (id, parent) = (order.id().signal(), order.parent());
+        let active = self.active.get_mut(&id).ok_or(Irreplaceable::Ended)?;
+        let known = active.parent(parent).filter(|known| !known.status.is_final()).ok_or(Irreplaceable::Ended)?;
+        if order.status.is_terminal() || !known.live().any(|live| live == order.id()) {
+            return Err(Irreplaceable::Ended);
+        }
+        if active.row.cancel_requested {
+            return Err(Irreplaceable::Canceled);
+        }
+        let doubt = active.pursuits.get(&parent).is_some_and(|pursuit| pursuit.live().any(|(_, child)| child.doubt));
+        if doubt || order.in_doubt || known.status == crate::parent::ParentStatus::InDoubt {
+            return Err(Irreplaceable::InDoubt);
+        }
+        let execution = active.signal.execution.as_deref();
+        // What sells again what a buy has bought is priced by a policy too.
+        let own_side = active.signal.side.is_none_or(|side| side == known.leg.side);
+        if !own_side || execution.is_some_and(|it| !it.policy.is_once() || it.price.is_some()) {
+            return Err(Irreplaceable::Policy);
+        }
+        let before = known.progress.as_ref().and_then(|progress| progress.replaced);
+        let said = before.map(|before| before.limit_price).or(order.terms.limit_price);
+        let (Some(said), OrdType::Limit) = (said, order.terms.ord_type) else { return Err(Irreplaceable::Market) };
+        let (leg, filled) = (known.leg.qty, known.cum_qty);
+        let (qty, limit_price) = (qty.unwrap_or(leg), limit_price.unwrap_or(said));
+        if qty > leg {
+            return Err(Irreplaceable::More { asked: qty, leg });
+        }
+        if qty <= filled {
+            return Err(Irreplaceable::Filled { filled });
+        }
+        let repeated = (qty, limit_price) == (leg, said);
+        if !repeated {
+            let pursuit = active.pursuits.entry(parent).or_insert_with(Pursuit::default);
+            pursuit.observe(&order);
+            let step = ParentStep::Replaced { order: order.id(), qty, limit_price, who };
+            self.step_parent(at, parent, step, fx);
+            self.pursue(at, view, id, Some(parent), fx);
+        }
+        Ok(Replaces { qty, limit_price, repeated })
+    }
+}
