@@ -55,6 +55,8 @@ pub enum Code {
     Conflict,
     TooLate,
     TooEarly,
+    /// A subscription to a new issue that was sent stays.
+    NotCancelable,
     LimitReached,
     InProgress,
     /// Orders of the account may still trade.
@@ -93,6 +95,10 @@ pub enum Code {
     #[serde(rename = "TICK_SIZE")]
     #[strum(serialize = "TICK_SIZE")]
     TickSize,
+    /// A new issue is subscribed to on another day.
+    #[serde(rename = "SUBSCRIPTION_CLOSED")]
+    #[strum(serialize = "SUBSCRIPTION_CLOSED")]
+    SubscriptionClosed,
     /// Two routes of a strategy reach one account.
     RoutesOverlap,
     // Later.
@@ -134,6 +140,7 @@ impl Code {
             | Self::Conflict
             | Self::TooLate
             | Self::TooEarly
+            | Self::NotCancelable
             | Self::LimitReached
             | Self::InProgress
             | Self::LiveOrders
@@ -151,6 +158,7 @@ impl Code {
             | Self::InvalidPrice
             | Self::LotSize
             | Self::TickSize
+            | Self::SubscriptionClosed
             | Self::RoutesOverlap => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -188,6 +196,7 @@ impl Code {
             Self::Conflict => "Somebody else changed it",
             Self::TooLate => "Its time is over",
             Self::TooEarly => "Its time has not come",
+            Self::NotCancelable => "It cannot be taken back",
             Self::LimitReached => "There are too many",
             Self::InProgress => "The first request is still being worked on",
             Self::LiveOrders => "It has live orders",
@@ -207,6 +216,7 @@ impl Code {
             Self::InvalidPrice => "Not a price",
             Self::LotSize => "The quantity does not fit the lots",
             Self::TickSize => "The price is not on the tick",
+            Self::SubscriptionClosed => "Not the day of its subscription",
             Self::RoutesOverlap => "Two routes reach one account",
             Self::RateLimited => "Too fast",
             Self::Busy => "Busy",
