@@ -196,8 +196,8 @@ enum Tradable {
         #[command(flatten)]
         place: Place,
     },
-    /// Check tables and keep their rows for the next start: cn_equity.csv, cn_status.csv, abroad.csv, with the columns of those
-    /// that came with the program. A row replaces what was known of its symbol.
+    /// Check tables and keep their rows for the next start: cn_equity.csv, cn_status.csv, abroad.csv, new_issues.csv, with the
+    /// columns of those that came with the program. A row replaces what was known of its symbol.
     Import {
         #[arg(required = true)]
         files: Vec<PathBuf>,
@@ -469,6 +469,10 @@ fn tradable(what: Tradable) -> anyhow::Result<()> {
         for one in all.filter(|one| one.symbol.as_str().contains(&*text) || one.name.contains(&*text)) {
             println!("{} {} {} {}", one.symbol, one.name, one.board, one.currency);
         }
+        let issues = known.issues.iter();
+        for one in issues.filter(|one| one.symbol.as_str().contains(&*text) || one.name.contains(&*text)) {
+            println!("{} {} {} new issue on {} at {}", one.symbol, one.name, one.board, one.subscribe_on, one.price);
+        }
         return Ok(());
     }
     let mut boards = BTreeMap::<String, usize>::new();
@@ -476,6 +480,7 @@ fn tradable(what: Tradable) -> anyhow::Result<()> {
     for (board, count) in boards {
         println!("{board}: {count}");
     }
+    println!("new issues: {}", known.issues.len());
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use signalbox_domain::hash::QuickMap;
 use signalbox_domain::ids::{AccountId, OrderId};
 use signalbox_domain::market::{Matching, is_abroad};
 use signalbox_domain::netting::is_internal;
-use signalbox_domain::order::{Order, OrderTerms};
+use signalbox_domain::order::{Approval, Order, OrderTerms};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder, VenueStatus};
 use signalbox_domain::quote::{Bar, Print, Quote};
 use signalbox_domain::symbol::{Exchange, Symbol};
@@ -203,7 +203,13 @@ impl PaperBroker {
         Capabilities { level: Level::L4, in_flight_max: Self::IN_FLIGHT_MAX, market_orders: true, lists: false }
     }
 
-    fn venue_order(&self, terms: &OrderTerms, band: Option<(Price, Price)>, cum_qty: Qty) -> VenueOrder {
+    fn venue_order(
+        &self,
+        terms: &OrderTerms,
+        band: Option<(Price, Price)>,
+        subscription: bool,
+        cum_qty: Qty,
+    ) -> VenueOrder {
         VenueOrder {
             account: self.account.clone(),
             order: terms.id,
@@ -215,6 +221,7 @@ impl PaperBroker {
             tif: terms.time_in_force,
             cum_qty,
             band,
+            subscription,
         }
     }
 
@@ -252,7 +259,8 @@ impl Broker for PaperBroker {
             if floor.venue.find(&self.account, order.id()).is_some() {
                 continue;
             }
-            let restored = self.venue_order(&order.sent_terms(), order.approval.band, order.sent_cum());
+            let Approval { band, subscription, .. } = *order.approval;
+            let restored = self.venue_order(&order.sent_terms(), band, subscription, order.sent_cum());
             // The session ended while no process was there to be told.
             if floor.day_is_over(at, order) {
                 floor.venue.restore_expired(&restored, id, fills);
@@ -265,7 +273,9 @@ impl Broker for PaperBroker {
 
     async fn call(&mut self, at: Timestamp, request: &BrokerRequest) -> Vec<BrokerReport> {
         let input = match request {
-            BrokerRequest::Submit { terms, band, .. } => VenueInput::New(self.venue_order(terms, *band, Qty::ZERO)),
+            BrokerRequest::Submit { terms, band, subscription, .. } => {
+                VenueInput::New(self.venue_order(terms, *band, *subscription, Qty::ZERO))
+            }
             BrokerRequest::Cancel { order, .. } => VenueInput::Cancel { account: self.account.clone(), order: *order },
             BrokerRequest::Find { order } => return self.find(*order),
         };

@@ -461,11 +461,11 @@ impl Account {
             self.messages_today += 1;
             self.in_flight += 1;
             sent = true;
-            let band = order.approval.band;
+            let (band, subscription) = (order.approval.band, order.approval.subscription);
             let send_no = order.send_no + 1;
             let baseline = self.baseline(at, terms.symbol);
             self.fact(at, id, OrderFact::Sending { send_no, baseline }, fx);
-            fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
+            fx.broker.push(BrokerRequest::Submit { terms, send_no, band, subscription });
         }
         while let Some(id) = blocked.pop_back() {
             self.queue.push_front(id);

@@ -43,6 +43,8 @@ pub enum BrokerRequest {
         terms: Arc<OrderTerms>,
         send_no: u16,
         band: Option<(Price, Price)>,
+        /// It subscribes to a new issue.
+        subscription: bool,
     },
     Cancel {
         order: OrderId,

@@ -37,6 +37,8 @@ pub enum DenialCode {
     AccountNotReady,
     /// The symbol is no instrument that we know, or one that we have no rules for.
     InstrumentUnknown,
+    /// A new issue is subscribed to on its day only, and this is another.
+    SubscriptionClosed,
     /// The instrument is on the restricted list of the account, of its strategy or of all.
     Restricted,
     /// Buys: the account has no permission for the board or kind of instrument.
@@ -64,6 +66,8 @@ pub enum DenialCode {
     PriceCollar,
     /// The same order was sent a moment ago.
     Duplicate,
+    /// The account has subscribed to this issue before: only the first one counts.
+    AlreadySubscribed,
     /// It would trade with a live order of the same account.
     Crossing,
     /// Buys: the cash that is neither spent nor set aside does not cover the order with its fees.
@@ -117,6 +121,7 @@ impl DenialCode {
                 | Self::PositionEffect
                 | Self::LotSize
                 | Self::TickSize
+                | Self::AlreadySubscribed
         )
     }
 }

@@ -25,6 +25,7 @@ pub mod fx;
 pub mod hash;
 pub mod ids;
 pub mod instrument;
+pub mod issues;
 pub mod ledger;
 pub mod manner;
 pub mod market;

@@ -18,10 +18,32 @@ use crate::corporate::CorporateActions;
 use crate::daily::DailyBars;
 use crate::hash::QuickMap;
 use crate::instrument::{Instrument, Instruments};
+use crate::issues::NewIssues;
 use crate::order::OrdType;
 use crate::rules::{DayRules, NoRule, RuleBook};
 use crate::symbol::{Exchange, Symbol};
 use crate::units::{Span, Timestamp, TradeDate};
+
+/// What holds for a code that is subscribed to: on its day, and on no other where it is nothing else. `None` where it is no
+/// such code, or an instrument on other days.
+///
+/// # Errors
+/// [`NoRule::SubscriptionClosed`].
+pub fn issue_rules(
+    issues: &NewIssues,
+    instruments: &Instruments,
+    symbol: Symbol,
+    date: TradeDate,
+) -> Result<Option<DayRules>, NoRule> {
+    match issues.get(symbol) {
+        Some(issue) if issue.subscribe_on == date => Ok(Some(issue.rules())),
+        // In Shenzhen the same code is a share later.
+        Some(issue) if instruments.get(symbol).is_none_or(|share| share.listed_on.is_some_and(|day| date < day)) => {
+            Err(NoRule::SubscriptionClosed { symbol, on: issue.subscribe_on })
+        }
+        _ => Ok(None),
+    }
+}
 
 /// Calendar, instruments and rule book, with the day's rules of each instrument at hand.
 #[derive(Debug)]
@@ -34,6 +56,8 @@ pub struct Market {
     pub daily: DailyBars,
     /// Which shares go ex, and when.
     pub actions: Arc<CorporateActions>,
+    /// What is subscribed to, and when.
+    pub issues: Arc<NewIssues>,
     /// The newest day asked for, per symbol: looking the dated rules up anew for each order would cost more than all
     /// checks together. Bounded by the number of instruments.
     days: RefCell<QuickMap<Symbol, (TradeDate, DayRules)>>,
@@ -49,6 +73,7 @@ impl Market {
             elsewhere: Elsewhere::default(),
             daily: DailyBars::default(),
             actions: Arc::default(),
+            issues: Arc::default(),
             days: RefCell::default(),
         }
     }
@@ -71,15 +96,23 @@ impl Market {
         Self { actions, ..self }
     }
 
+    /// The same with the new issues.
+    #[must_use]
+    pub fn with_issues(self, issues: Arc<NewIssues>) -> Self {
+        Self { issues, ..self }
+    }
+
     #[must_use]
     pub fn instrument(&self, symbol: Symbol) -> Option<&Instrument> {
         self.instruments.get(symbol)
     }
 
-    /// Whether it is an instrument here, or a contract of a known product.
+    /// Whether it is an instrument here, a contract of a known product, or what a new issue is subscribed to by.
     #[must_use]
     pub fn knows(&self, symbol: Symbol) -> bool {
-        self.instruments.get(symbol).is_some() || self.elsewhere.name(symbol).is_some()
+        self.instruments.get(symbol).is_some()
+            || self.elsewhere.name(symbol).is_some()
+            || self.issues.get(symbol).is_some()
     }
 
     /// What holds for the instrument on the day.
@@ -94,6 +127,8 @@ impl Market {
         }
         let rules = if is_elsewhere(symbol) {
             self.elsewhere.day(symbol, date)?
+        } else if let Some(rules) = issue_rules(&self.issues, &self.instruments, symbol, date)? {
+            rules
         } else {
             let instrument = self.instruments.get(symbol).ok_or(NoRule::UnknownSymbol { symbol })?;
             let listing_day = instrument.listed_on.and_then(|listed| self.calendar.listing_day_index(listed, date));
@@ -111,10 +146,14 @@ impl Market {
             return self.elsewhere.is_open(&self.calendar, symbol, ord_type, at);
         }
         let Some(date) = self.calendar.trade_date(at) else { return false };
-        let closing_auction = self.day(symbol, date).is_ok_and(|rules| rules.closing_auction);
-        match self.calendar.phase(at, closing_auction) {
+        let rules = self.day(symbol, date).ok();
+        match self.calendar.phase(at, rules.is_some_and(|rules| rules.closing_auction)) {
             Phase::Continuous => true,
             Phase::ClosingAuction => ord_type == OrdType::Limit,
+            // Subscriptions meet nobody: there is no auction to keep out of.
+            Phase::OpeningAuction | Phase::PreContinuous => {
+                rules.and_then(|rules| rules.issue).is_some_and(|issue| issue.from_auction)
+            }
             _ => false,
         }
     }
@@ -123,8 +162,16 @@ impl Market {
     /// which a strategy keeps out of unless its signal asks for it.
     #[must_use]
     pub fn takes(&self, symbol: Symbol, ord_type: OrdType, at: Timestamp) -> bool {
-        let here = ord_type == OrdType::Limit && !is_elsewhere(symbol);
+        let here = ord_type == OrdType::Limit && !is_elsewhere(symbol) && !self.is_issue(symbol, at);
         self.is_open(symbol, ord_type, at) || (here && self.calendar.phase(at, false) == Phase::OpeningAuction)
+    }
+
+    /// Whether the symbol is subscribed to, at this instant or when the trading day of it comes.
+    #[must_use]
+    pub fn is_issue(&self, symbol: Symbol, at: Timestamp) -> bool {
+        // Most days have none, and every order asks.
+        let issue = self.issues.get(symbol);
+        issue.is_some_and(|issue| self.calendar.trade_date(at) == Some(issue.subscribe_on))
     }
 
     /// The trading day that an order at this instant belongs to: of a night session the next one.
@@ -141,7 +188,12 @@ impl Market {
     pub fn next_open(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
         match is_elsewhere(symbol) {
             true => self.elsewhere.next_open(&self.calendar, symbol, at),
-            false => self.calendar.next_open(at, Opening::Continuous),
+            false => {
+                let continuous = self.calendar.next_open(at, Opening::Continuous);
+                let early = self.is_issue(symbol, at) && symbol.exchange() == Exchange::SZ;
+                let auction = early.then(|| self.calendar.next_open(at, Opening::Auction)).flatten();
+                continuous.into_iter().chain(auction).min()
+            }
         }
     }
 

@@ -143,6 +143,9 @@ pub struct Approval {
     /// When it comes back, of orders that lend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loan: Option<LoanTerms>,
+    /// It subscribes to a new issue: nothing fills it on its day, and it cannot be taken back once it was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub subscription: bool,
     /// What was set aside for this order: cash or margin where it opens, nothing where it reduces (its shares or lots are
     /// set aside as `qty`).
     pub reserved_cash: Money,
@@ -481,6 +484,13 @@ impl Order {
     #[must_use]
     pub fn reserved_qty(&self) -> Qty {
         if self.terms.reduces() && !self.freed_by_doubt() { self.leaves_qty() } else { Qty::ZERO }
+    }
+
+    /// Whether nobody takes it back any more: a subscription that has left, or is leaving, for the broker.
+    #[must_use]
+    pub fn is_beyond_recall(&self) -> bool {
+        let sent = self.status != OrdStatus::Initialized || self.in_flight.is_some();
+        self.approval.subscription && sent && !self.status.is_terminal()
     }
 
     fn freed_by_doubt(&self) -> bool {

@@ -34,6 +34,9 @@
 //!   there, so a better price would be a gift. An order that could trade when it came, and still can, and a market
 //!   order, gets the market's price. In an auction everyone gets the auction's price.
 //!
+//! A subscription to a new issue rests beside all books: no market reaches it, nobody takes it back, and an account has one
+//! for each issue. It expires with its day.
+//!
 //! Accounts never trade with each other: such volume was not in the market. Quotes are believed in the order in which
 //! they are given.
 
@@ -67,10 +70,20 @@ pub struct PaperVenue {
     /// Looked up by symbol, never walked in the map's order.
     books: QuickMap<Symbol, Book>,
     register: Register,
+    /// Subscriptions of the day, in the order of their arrival. An account has a handful.
+    subscriptions: Vec<Subscribed>,
     /// Restored orders that cannot work on; cancelled at the next input, because a restore has no events.
     stranded: Vec<Key>,
     /// Arrival number of the newest order, from 1: time priority.
     newest_seq: u64,
+}
+
+/// A subscription that waits for the end of the day.
+#[derive(Debug)]
+struct Subscribed {
+    seq: u64,
+    key: Key,
+    symbol: Symbol,
 }
 
 /// How much of the market's volume our orders can have.
@@ -107,6 +120,8 @@ pub struct VenueOrder {
     /// The day's limit prices, lowest and highest (跌停价, 涨停价). No fill is outside of them; a market order that has
     /// to wait rests as if limited at the far one.
     pub band: Option<(Price, Price)>,
+    /// It subscribes to a new issue: it waits for the end of the day, and for nothing else.
+    pub subscription: bool,
 }
 
 /// What can happen to the venue.
@@ -177,6 +192,8 @@ pub enum VenueRejection {
     },
     /// A market order for a symbol without any quote or print today: there is nothing to price it by.
     NoMarket,
+    /// The account has subscribed to this issue today: only the first one counts.
+    AlreadySubscribed,
 }
 
 /// Why the venue refuses to cancel.
@@ -187,6 +204,8 @@ pub enum CancelRejection {
     UnknownOrder,
     /// The order has ended as told.
     TooLate(VenueStatus),
+    /// A subscription stays.
+    Subscription,
 }
 
 /// Where an order stands at the venue.
@@ -216,7 +235,14 @@ impl PaperVenue {
     #[must_use]
     pub fn new(conf: VenueConf) -> Self {
         let conf = VenueConf { participation: conf.participation.clamp(Ratio::ZERO, Ratio::ONE), ..conf };
-        Self { conf, books: QuickMap::default(), register: Register::default(), stranded: Vec::new(), newest_seq: 0 }
+        Self {
+            conf,
+            books: QuickMap::default(),
+            register: Register::default(),
+            subscriptions: Vec::new(),
+            stranded: Vec::new(),
+            newest_seq: 0,
+        }
     }
 
     /// Takes back an order that was working when the process ended; `fills` is the number of fills it has had. Call it
@@ -234,6 +260,9 @@ impl PaperVenue {
         let done = |status| Fate::Done { status, cum_qty: order.cum_qty, fills };
         let fate = if order.qty.is_positive() && order.cum_qty >= order.qty {
             done(VenueStatus::Filled)
+        } else if order.subscription {
+            self.subscribe(key.clone(), order.symbol);
+            Fate::Subscribed
         } else if order.tif == TimeInForce::Ioc || check(&order).is_err() {
             self.stranded.push(key.clone());
             done(VenueStatus::Working)
@@ -294,6 +323,7 @@ impl PaperVenue {
         let record = self.register.get(&(order, account.clone()))?;
         match &record.fate {
             Fate::Done { status, cum_qty, fills } => Some(record.state(order, *status, *cum_qty, *fills)),
+            Fate::Subscribed => Some(record.state(order, VenueStatus::Working, Qty::ZERO, 0)),
             Fate::Working(place) => {
                 let resting = self.books.get(&place.symbol)?.get(place)?;
                 Some(record.state(order, VenueStatus::Working, resting.cum_qty, resting.fills))
@@ -309,7 +339,14 @@ impl PaperVenue {
         }
         let market_known = || self.books.get(&order.symbol).is_some_and(Book::is_known);
         let verdict = check(&order).and_then(|()| {
-            if order.ord_type == OrdType::Limit || market_known() { Ok(()) } else { Err(VenueRejection::NoMarket) }
+            let of_account = |known: &Subscribed| known.symbol == order.symbol && known.key.1 == order.account;
+            match order.ord_type {
+                _ if order.subscription && self.subscriptions.iter().any(of_account) => {
+                    Err(VenueRejection::AlreadySubscribed)
+                }
+                OrdType::Market if !market_known() => Err(VenueRejection::NoMarket),
+                _ => Ok(()),
+            }
         });
         if let Err(reason) = verdict {
             self.register.insert(key, Record::done(VenueStatus::Rejected(reason), order.cum_qty, 0));
@@ -322,6 +359,11 @@ impl PaperVenue {
             order: order.order,
             broker_order_id: broker_order_id(order.order),
         });
+        if order.subscription {
+            self.subscribe(key.clone(), order.symbol);
+            self.register.insert(key, Record::new(Fate::Subscribed));
+            return;
+        }
         let mut resting = Resting::new(&order, 0);
         let book = self.books.entry(order.symbol).or_default();
         book.take(&mut resting, at, out);
@@ -342,11 +384,17 @@ impl PaperVenue {
         }
     }
 
+    fn subscribe(&mut self, key: Key, symbol: Symbol) {
+        self.newest_seq += 1;
+        self.subscriptions.push(Subscribed { seq: self.newest_seq, key, symbol });
+    }
+
     fn cancel(&mut self, account: AccountId, order: OrderId, out: &mut Vec<VenueEvent>) {
         let key = (order, account);
         let removed = match self.register.get(&key).map(|record| record.fate) {
             None => Err(CancelRejection::UnknownOrder),
             Some(Fate::Done { status, .. }) => Err(CancelRejection::TooLate(status)),
+            Some(Fate::Subscribed) => Err(CancelRejection::Subscription),
             Some(Fate::Working(place)) => {
                 let removed = self.books.get_mut(&place.symbol).and_then(|book| book.remove(&place));
                 removed.ok_or(CancelRejection::UnknownOrder)
@@ -354,7 +402,7 @@ impl PaperVenue {
         };
         match removed {
             Ok(resting) => {
-                self.register.finish(&resting, VenueStatus::Canceled);
+                self.register.finish(&resting.key, VenueStatus::Canceled, resting.cum_qty, resting.fills);
                 out.push(VenueEvent::Canceled { account: key.1, order, cum_qty: resting.cum_qty });
             }
             Err(reason) => out.push(VenueEvent::CancelRejected { account: key.1, order, reason }),
@@ -370,12 +418,16 @@ impl PaperVenue {
 
     fn expire(&mut self, ends: impl Fn(Symbol) -> bool, out: &mut Vec<VenueEvent>) {
         let over = self.books.extract_if(|symbol, _| ends(*symbol));
-        let mut resting: Vec<(u64, Resting)> = over.flat_map(|(_, book)| book.into_orders()).collect();
-        resting.sort_unstable_by_key(|(seq, _)| *seq);
-        for (_, resting) in resting {
-            self.register.finish(&resting, VenueStatus::Expired);
-            let (order, account) = resting.key;
-            out.push(VenueEvent::Expired { account, order, cum_qty: resting.cum_qty });
+        let resting = over.flat_map(|(_, book)| book.into_orders());
+        let of_books = resting.map(|(seq, resting)| (seq, resting.key, resting.cum_qty, resting.fills));
+        let subscribed = self.subscriptions.extract_if(.., |known| ends(known.symbol));
+        let subscribed = subscribed.map(|known| (known.seq, known.key, Qty::ZERO, 0));
+        let mut over: Vec<(u64, Key, Qty, u32)> = of_books.chain(subscribed).collect();
+        over.sort_unstable_by_key(|(seq, ..)| *seq);
+        for (_, key, cum_qty, fills) in over {
+            self.register.finish(&key, VenueStatus::Expired, cum_qty, fills);
+            let (order, account) = key;
+            out.push(VenueEvent::Expired { account, order, cum_qty });
         }
     }
 }

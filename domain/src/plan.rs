@@ -17,7 +17,7 @@ use crate::ids::AccountId;
 use crate::manner::{RouteMode, ShortOfCash};
 use crate::order::{OrdType, Side};
 use crate::parent::Leg;
-use crate::rules::DayRules;
+use crate::rules::{DayRules, NoRule};
 use crate::signal::{Signal, Size};
 use crate::strategy::{Allocation, Groups, Route, RouteTo, StrategyConf};
 use crate::symbol::Symbol;
@@ -53,7 +53,13 @@ pub fn plan(
 ) -> Result<Plan, Vec<Denial>> {
     let unknown = || vec![Denial { code: DenialCode::InstrumentUnknown, value: Measure::None, limit: Measure::None }];
     let date = view.market.trade_date(signal.symbol, at).ok_or_else(unknown)?;
-    let rules = view.market.day(signal.symbol, date).map_err(|_| unknown())?;
+    let rules = view.market.day(signal.symbol, date).map_err(|no_rule| match no_rule {
+        NoRule::SubscriptionClosed { on, .. } => {
+            let day = |date: TradeDate| Measure::Word(date.to_string().into());
+            vec![Denial { code: DenialCode::SubscriptionClosed, value: day(date), limit: day(on) }]
+        }
+        _ => unknown(),
+    })?;
     let mut planner = Planner {
         view,
         signal,

@@ -8,6 +8,7 @@ mod beside;
 mod check;
 mod contracts;
 mod counters;
+mod issues;
 pub mod limits;
 mod loans;
 pub mod losses;
@@ -392,7 +393,8 @@ impl Risk {
         self.held.insert(terms.id, held);
         self.unsent.put(&terms, &approval, terms.qty);
         self.count_message(&terms.account, approval.trade_date);
-        let counted = Counted { terms: &terms, px: decided.px, date: approval.trade_date, t0: decided.t0 };
+        let (date, subscription) = (approval.trade_date, approval.subscription);
+        let counted = Counted { terms: &terms, px: decided.px, date, t0: decided.t0, subscription };
         self.counters.approved(at, counted);
         self.counters.lives(&terms, counted.px);
         self.remember(at, &terms);

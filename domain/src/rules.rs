@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::Contract;
 use crate::fees::FeeRules;
+use crate::issues::IssueTerms;
 use crate::order::{OrdType, Side};
 use crate::units::{Price, Qty, Ratio, mul_div_floor, mul_div_round};
 
@@ -79,6 +80,9 @@ pub struct DayRules {
     pub contract: Option<Contract>,
     /// What only Hong Kong and the United States have.
     pub abroad: Option<Abroad>,
+    /// It is subscribed to on this day, and nothing else can be done with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<IssueTerms>,
 }
 
 /// The most that one share of a buy may cost: its limit. At the market it may fill as high as the day allows; without a
@@ -314,6 +318,7 @@ mod tests {
         },
         contract: None,
         abroad: None,
+        issue: None,
     };
 
     const STAR: DayRules = DayRules {

@@ -74,13 +74,29 @@ pub fn resolve(text: &str) -> Result<Symbol, ResolveError> {
 pub fn board_of(symbol: Symbol) -> Option<Board> {
     match class_of(symbol.code(), symbol.exchange())? {
         Class::Board(board) => Some(board),
-        Class::Index => None,
+        Class::Issue(_) | Class::Index => None,
+    }
+}
+
+/// The board of the share that a code is subscribed to for; `None` for codes that nobody subscribes by. Shanghai has codes
+/// of its own for that. Shenzhen takes the share's code, as Beijing does since it gives out 92; before it took 889.
+#[must_use]
+pub fn issue_board_of(symbol: Symbol) -> Option<Board> {
+    match (symbol.exchange(), class_of(symbol.code(), symbol.exchange())?) {
+        (Exchange::SH, Class::Issue(board)) => Some(board),
+        (Exchange::SZ, Class::Board(board @ (Board::Main | Board::ChiNext))) => Some(board),
+        (Exchange::BJ, Class::Board(board)) => {
+            ["889", "92"].iter().any(|prefix| symbol.code().starts_with(prefix)).then_some(board)
+        }
+        _ => None,
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Board(Board),
+    /// New shares of the board are subscribed to by it, and nothing else.
+    Issue(Board),
     Index,
 }
 
@@ -92,6 +108,10 @@ struct Prefix {
 
 const fn is(prefix: &'static str, exchange: Exchange, board: Board) -> Prefix {
     Prefix { prefix, exchange, class: Class::Board(board) }
+}
+
+const fn issue(prefix: &'static str, exchange: Exchange, board: Board) -> Prefix {
+    Prefix { prefix, exchange, class: Class::Issue(board) }
 }
 
 const fn index(prefix: &'static str, exchange: Exchange) -> Prefix {
@@ -120,6 +140,11 @@ const PREFIXES: &[Prefix] = &[
     is("118", Exchange::SH, Board::Convertible),
     is("204", Exchange::SH, Board::Repo),
     is("900", Exchange::SH, Board::BShare),
+    issue("730", Exchange::SH, Board::Main),
+    issue("780", Exchange::SH, Board::Main),
+    issue("732", Exchange::SH, Board::Main),
+    issue("707", Exchange::SH, Board::Main),
+    issue("787", Exchange::SH, Board::Star),
     index("000", Exchange::SH),
     index("93", Exchange::SH),
     index("95", Exchange::SH),
@@ -229,7 +254,7 @@ fn mainland(code: &str, exchange: Exchange) -> Result<Symbol, ResolveError> {
         return Err(ResolveError::Unknown);
     }
     match class_of(code, exchange) {
-        Some(Class::Board(_)) => symbol(code, exchange),
+        Some(Class::Board(_) | Class::Issue(_)) => symbol(code, exchange),
         Some(Class::Index) => Err(ResolveError::Index),
         None => match PREFIXES.iter().find(|row| code.starts_with(row.prefix)) {
             Some(Prefix { class: Class::Index, .. }) | None => Err(ResolveError::Unknown),
@@ -462,7 +487,7 @@ mod tests {
         fn a_bare_code_and_its_canonical_form_agree(code in "[0-9]{6}") {
             if let Ok(symbol) = resolve(&code) {
                 prop_assert_eq!(symbol.code(), code.as_str());
-                prop_assert!(board_of(symbol).is_some());
+                prop_assert!(board_of(symbol).or(issue_board_of(symbol)).is_some());
                 prop_assert_eq!(resolve(symbol.as_str()), Ok(symbol));
             }
         }

@@ -95,18 +95,21 @@ impl Floor {
             }
             for (account, request) in requests {
                 match request {
-                    BrokerRequest::Submit { terms, band, .. } => self.venue(VenueInput::New(VenueOrder {
-                        account,
-                        order: terms.id,
-                        symbol: terms.symbol,
-                        side: terms.side,
-                        ord_type: terms.ord_type,
-                        limit_price: terms.limit_price,
-                        qty: terms.qty,
-                        tif: terms.time_in_force,
-                        cum_qty: Qty::ZERO,
-                        band,
-                    })),
+                    BrokerRequest::Submit { terms, band, subscription, .. } => {
+                        self.venue(VenueInput::New(VenueOrder {
+                            account,
+                            order: terms.id,
+                            symbol: terms.symbol,
+                            side: terms.side,
+                            ord_type: terms.ord_type,
+                            limit_price: terms.limit_price,
+                            qty: terms.qty,
+                            tif: terms.time_in_force,
+                            cum_qty: Qty::ZERO,
+                            band,
+                            subscription,
+                        }))
+                    }
                     BrokerRequest::Cancel { order, .. } => self.venue(VenueInput::Cancel { account, order }),
                     BrokerRequest::Find { order } => {
                         let found = self.venue.find(&account, order).expect("an order that the venue knows");

@@ -16,7 +16,7 @@ use super::front::{AccountInfo, Front};
 use super::intake::SideIn;
 use super::json::{OptionalJson, PathName, StrictQuery};
 use super::listing::{self, ListQuery};
-use super::orders::orders_page;
+use super::orders::{beyond_recall, orders_page};
 use super::page::{Page, PageQuery};
 use super::portfolio::{BalanceView, BookView, Portfolio, PositionView};
 use super::problem::Problem;
@@ -394,12 +394,14 @@ struct CancelAllBody {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = CancelOutcomes)]
 pub struct OutcomesView {
-    /// Every order that the cancel reached.
+    /// Every order that the cancel reached, and those that cannot be taken back.
     pub items: Vec<OutcomeView>,
     /// Proved to be over.
     pub proved: usize,
     /// Not yet: look at them again.
     pub pending: usize,
+    /// Subscriptions to new issues, which stay.
+    pub not_cancelable: usize,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -407,7 +409,7 @@ pub struct OutcomesView {
 pub struct OutcomeView {
     pub order_id: String,
     pub account: String,
-    /// canceled (or ended otherwise), or pending
+    /// canceled (or ended otherwise), pending, or not_cancelable
     pub outcome: &'static str,
     #[schema(value_type = OrderStatus)]
     pub status: &'static str,
@@ -423,12 +425,15 @@ const PROOF_LOOK: Duration = Duration::from_millis(20);
 /// When the store cannot be read.
 pub async fn outcomes(front: &Front, reached: Vec<(AccountId, OrderId)>) -> Result<OutcomesView, Problem> {
     let accounts: BTreeSet<&AccountId> = reached.iter().map(|(account, _)| account).collect();
-    let mut open: BTreeSet<OrderId>;
+    let (mut open, mut stays): (BTreeSet<OrderId>, BTreeSet<OrderId>);
     let mut looks = PROOF_PATIENCE.as_millis() / PROOF_LOOK.as_millis();
     loop {
-        open = BTreeSet::new();
+        (open, stays) = (BTreeSet::new(), BTreeSet::new());
         for account in &accounts {
-            open.extend(front.store.open_orders(account).await?.iter().map(|order| order.terms().id));
+            for stored in front.store.open_orders(account).await? {
+                let stayed = beyond_recall(&stored);
+                (if stayed { &mut stays } else { &mut open }).insert(stored.terms().id);
+            }
         }
         if looks == 0 || !reached.iter().any(|(_, order)| open.contains(order)) {
             break;
@@ -440,12 +445,12 @@ pub async fn outcomes(front: &Front, reached: Vec<(AccountId, OrderId)>) -> Resu
     for (account, order) in &reached {
         let Some(stored) = front.store.order(*order).await? else { continue };
         let view = OrderView::of(&stored, front);
-        let pending = open.contains(order);
-        let outcome = match view.status {
-            _ if pending => "pending",
-            ended => ended,
+        let (outcome, count) = match view.status {
+            _ if stays.contains(order) => ("not_cancelable", &mut answer.not_cancelable),
+            _ if open.contains(order) => ("pending", &mut answer.pending),
+            ended => (ended, &mut answer.proved),
         };
-        *(if pending { &mut answer.pending } else { &mut answer.proved }) += 1;
+        *count += 1;
         answer.items.push(OutcomeView {
             order_id: view.id,
             account: account.to_string(),

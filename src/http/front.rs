@@ -21,7 +21,7 @@ use crate::conf::Settings;
 use crate::market::facts::{self, FactsError};
 use crate::market::{MarketFacts, QuoteCache};
 use crate::people::Principal;
-use crate::store::{IngestError, Store, StoreError};
+use crate::store::{IngestError, Store, StoreError, StoredOrder};
 use crate::system::Signalbox;
 
 /// A desk full of screens for everybody, and far below what the process may open as files.
@@ -160,21 +160,31 @@ impl Front {
         }
     }
 
-    /// Takes all orders of an account back, or those of a side or strategy. One that is not in use has none.
+    /// Takes all orders of an account back, or those of a side or strategy. One that is not in use has none. Those that
+    /// cannot be taken back any more are named as well, so that nobody thinks they were.
     ///
     /// # Errors
-    /// As [`Desk::cancel_all`].
+    /// As [`Desk::cancel_all`], and when the store cannot be read.
     pub async fn cancel_all(
         &self,
         account: AccountId,
         side: Option<Side>,
         strategy: Option<StrategyId>,
         reason: Arc<str>,
-    ) -> Result<Vec<OrderId>, DeskError> {
+    ) -> Result<Vec<OrderId>, Problem> {
         if self.account(&account).is_some_and(|info| !info.in_use()) {
             return Ok(Vec::new());
         }
-        self.desk.cancel_all(account, side, strategy, reason).await
+        let mut named = self.desk.cancel_all(account.clone(), side, strategy.clone(), reason).await?;
+        for stored in self.store.open_orders(&account).await? {
+            let StoredOrder::Live(order) = &stored else { continue };
+            let chosen = side.is_none_or(|side| order.terms.side == side)
+                && strategy.as_ref().is_none_or(|strategy| order.terms.strategy == *strategy);
+            if chosen && order.is_beyond_recall() && !named.contains(&order.id()) {
+                named.push(order.id());
+            }
+        }
+        Ok(named)
     }
 
     /// The accounts that he may see.

@@ -28,6 +28,7 @@ pub mod listing;
 pub mod losses;
 pub mod market;
 pub mod monitors;
+pub mod new_issues;
 pub mod one_click;
 pub mod orders;
 pub mod overview;
@@ -98,6 +99,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(exceptions::configure)
         .configure(accounts::configure)
         .configure(one_click::configure)
+        .configure(new_issues::configure)
         .configure(account_setup::configure)
         .configure(groups::configure)
         .configure(books::configure)

@@ -31,7 +31,7 @@ use super::portfolio::Portfolio;
 use super::problem::Problem;
 use super::{BodyRefusals, Missing, Refusals};
 use crate::people::{Principal, Scope};
-use crate::store::{INGEST_BATCH_MAX, Ingested, ListFilter, NewSignal, body_hash};
+use crate::store::{INGEST_BATCH_MAX, Ingested, ListFilter, NewSignal, StoredSignal, body_hash};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(all_in).service(lend).service(clear);
@@ -161,7 +161,11 @@ async fn all_in(
     if symbol.is_repo() {
         return Err(Problem::invalid("symbol", "idle cash is lent by POST /v1/accounts/{id}/repo"));
     }
-    if front.market.today(symbol, front.now()).is_some_and(|rules| rules.contract.is_some()) {
+    let rules = front.market.today(symbol, front.now());
+    if rules.is_some_and(|rules| rules.issue.is_some()) {
+        return Err(Problem::invalid("symbol", "new issues are subscribed to by POST /v1/accounts/{id}/ipo"));
+    }
+    if rules.is_some_and(|rules| rules.contract.is_some()) {
         return Err(Problem::invalid("symbol", "contracts are bought on margin: say how many lots"));
     }
     let terms = Terms::read(SideIn::Buy, body.ord_type, body.limit_price, body.execution)?;
@@ -234,16 +238,18 @@ async fn clear(
         Some(execution) => Terms::read(SideIn::Sell, None, None, Some(execution))?,
         None => Terms { execution: Some(Arc::new(exit_execution())), ..Terms::at_market() },
     };
-    terms.basket = Some(basket(&account, principal.client(), key).into());
-    let known = known_before(&front, &principal, &account, &terms).await?;
+    let group = basket("clear", &account, principal.client(), key);
+    let known = known_before(&front, &principal, &account, &group).await?;
+    terms.basket = Some(group.into());
     if !known.is_empty() {
-        let answer = ClearedView { items: known, ..ClearedView::default() };
+        let items = known.iter().map(|stored| item(&stored.signal, true)).collect();
+        let answer = ClearedView { items, ..ClearedView::default() };
         return Ok(HttpResponse::Accepted().insert_header((REPLAYED, "true")).json(answer));
     }
     let mut answer = ClearedView::default();
     if body.cancel_working {
         let reason = format!("canceled by {}", principal.client());
-        let reached = front.desk.cancel_all(account.clone(), None, None, reason.into()).await?;
+        let reached = front.cancel_all(account.clone(), None, None, reason.into()).await?;
         let reached = reached.into_iter().map(|order| (account.clone(), order)).collect();
         answer.canceled = Some(outcomes(&front, reached).await?);
     }
@@ -268,11 +274,11 @@ async fn clear(
 }
 
 /// Price and manner of a signal by hand.
-struct Terms {
-    ord_type: OrdType,
-    limit_price: Option<Price>,
-    execution: Option<Arc<Execution>>,
-    basket: Option<Arc<str>>,
+pub(super) struct Terms {
+    pub(super) ord_type: OrdType,
+    pub(super) limit_price: Option<Price>,
+    pub(super) execution: Option<Arc<Execution>>,
+    pub(super) basket: Option<Arc<str>>,
 }
 
 impl Terms {
@@ -296,7 +302,7 @@ impl Terms {
     }
 }
 
-fn by_hand(
+pub(super) fn by_hand(
     front: &Front,
     client: &ClientId,
     account: AccountId,
@@ -335,7 +341,7 @@ fn known(text: &str, front: &Front) -> Result<Symbol, Problem> {
 }
 
 /// What the signals of one click have in common; the same for a repeat.
-fn basket(account: &AccountId, client: &ClientId, key: &str) -> String {
+pub(super) fn basket(what: &str, account: &AccountId, client: &ClientId, key: &str) -> String {
     let mut hasher = Sha256::new();
     for text in [account.as_str(), client.as_str(), key] {
         hasher.update((text.len() as u64).to_be_bytes());
@@ -343,23 +349,21 @@ fn basket(account: &AccountId, client: &ClientId, key: &str) -> String {
     }
     let digest = hasher.finalize();
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("clear:{hex}")
+    format!("{what}:{hex}")
 }
 
-async fn known_before(
+/// The signals that an earlier click with the same key has made.
+pub(super) async fn known_before(
     front: &Front,
     principal: &Principal,
     account: &AccountId,
-    terms: &Terms,
-) -> Result<Vec<ClearedItem>, Problem> {
-    let filter = ListFilter {
-        accounts: Some(vec![account.clone()]),
-        basket: terms.basket.as_ref().map(ToString::to_string),
-        ..ListFilter::default()
-    };
-    let found = front.store.signals(&filter).await?;
-    let own = found.iter().filter(|stored| stored.signal.client == *principal.client());
-    Ok(own.map(|stored| item(&stored.signal, true)).collect())
+    basket: &str,
+) -> Result<Vec<StoredSignal>, Problem> {
+    let filter =
+        ListFilter { accounts: Some(vec![account.clone()]), basket: Some(basket.to_owned()), ..ListFilter::default() };
+    let mut found = front.store.signals(&filter).await?;
+    found.retain(|stored| stored.signal.client == *principal.client());
+    Ok(found)
 }
 
 fn item(signal: &Signal, replayed: bool) -> ClearedItem {

@@ -25,7 +25,7 @@ use super::portfolio::Portfolio;
 use super::problem::{Code, Problem};
 use super::signals::past;
 use super::views::{FillView, OrderView};
-use super::{BodyRefusals, Missing, Past, Refusals};
+use super::{BodyRefusals, Conflicts, Missing, Past, Refusals};
 use crate::people::{Principal, Scope};
 use crate::store::{EventFilter, StoredOrder};
 
@@ -377,10 +377,21 @@ struct CancelAnswer {
     outcome: &'static str,
 }
 
-/// Takes an order back. Its end is proved by the broker, and told by the order.
+/// Whether it subscribes to a new issue and was sent: then it stays.
+#[must_use]
+pub fn beyond_recall(order: &StoredOrder) -> bool {
+    matches!(order, StoredOrder::Live(order) if order.is_beyond_recall())
+}
+
+#[must_use]
+pub fn not_cancelable() -> Problem {
+    Problem::new(Code::NotCancelable).detail("a subscription to a new issue cannot be taken back")
+}
+
+/// Takes an order back. Its end is proved by the broker, and told by the order. A subscription to a new issue stays.
 #[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])),
     params(("id" = String, Path, example = "ord-1")),
-    responses((status = 202, body = CancelAnswer), Refusals, Missing, Past))]
+    responses((status = 202, body = CancelAnswer), Refusals, Missing, Past, Conflicts))]
 #[post("/v1/orders/{id}/cancel")]
 async fn cancel_order(
     Authenticated(principal): Authenticated,
@@ -400,6 +411,9 @@ async fn cancel_order(
         Err(_) => Vec::new(),
     };
     let now = front.store.order(terms.id).await?.unwrap_or_else(|| order.clone());
+    if reached.is_empty() && beyond_recall(&now) {
+        return Err(not_cancelable());
+    }
     let view = OrderView::of(&now, &front);
     let outcome = if reached.is_empty() { "final" } else { "requested" };
     Ok(HttpResponse::Accepted().json(CancelAnswer { id: view.id, status: view.status, outcome }))

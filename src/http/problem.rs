@@ -55,6 +55,8 @@ pub enum Code {
     Conflict,
     TooLate,
     TooEarly,
+    /// A subscription to a new issue that was sent stays.
+    NotCancelable,
     LimitReached,
     InProgress,
     /// Nobody knows yet what became of the order.
@@ -95,6 +97,10 @@ pub enum Code {
     #[serde(rename = "TICK_SIZE")]
     #[strum(serialize = "TICK_SIZE")]
     TickSize,
+    /// A new issue is subscribed to on another day.
+    #[serde(rename = "SUBSCRIPTION_CLOSED")]
+    #[strum(serialize = "SUBSCRIPTION_CLOSED")]
+    SubscriptionClosed,
     /// Two routes of a strategy reach one account.
     RoutesOverlap,
     // Later.
@@ -136,6 +142,7 @@ impl Code {
             | Self::Conflict
             | Self::TooLate
             | Self::TooEarly
+            | Self::NotCancelable
             | Self::LimitReached
             | Self::InProgress
             | Self::InDoubt
@@ -154,6 +161,7 @@ impl Code {
             | Self::InvalidPrice
             | Self::LotSize
             | Self::TickSize
+            | Self::SubscriptionClosed
             | Self::RoutesOverlap => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -191,6 +199,7 @@ impl Code {
             Self::Conflict => "Somebody else changed it",
             Self::TooLate => "Its time is over",
             Self::TooEarly => "Its time has not come",
+            Self::NotCancelable => "It cannot be taken back",
             Self::LimitReached => "There are too many",
             Self::InProgress => "The first request is still being worked on",
             Self::InDoubt => "Nobody knows yet what became of the order",
@@ -211,6 +220,7 @@ impl Code {
             Self::InvalidPrice => "Not a price",
             Self::LotSize => "The quantity does not fit the lots",
             Self::TickSize => "The price is not on the tick",
+            Self::SubscriptionClosed => "Not the day of its subscription",
             Self::RoutesOverlap => "Two routes reach one account",
             Self::RateLimited => "Too fast",
             Self::Busy => "Busy",

@@ -113,6 +113,7 @@ fn refused(why: Irreplaceable) -> Problem {
     let code = match why {
         Irreplaceable::Ended | Irreplaceable::Canceled => Code::TooLate,
         Irreplaceable::InDoubt => Code::InDoubt,
+        Irreplaceable::Subscription => Code::NotCancelable,
         Irreplaceable::Policy | Irreplaceable::Market => Code::Conflict,
         Irreplaceable::More { .. } | Irreplaceable::Filled { .. } => {
             return Problem::new(Code::InvalidQuantity).detail(why.to_string()).field("quantity");

@@ -23,13 +23,14 @@ use super::intake::{self, Accepted, EffectIn, SideIn, Str, TimeInForceIn, TypeIn
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
 use super::limits::{Class, Limits};
 use super::listing::{self, SignalsQuery};
+use super::orders::{beyond_recall, not_cancelable};
 use super::page::Page;
 use super::problem::{Code, Problem, ProblemBody};
 use super::size::SizeIn;
 use super::views::{ParentView, SignalView, is_manual};
-use super::{BodyRefusals, Missing, Past, Refusals};
+use super::{BodyRefusals, Conflicts, Missing, Past, Refusals};
 use crate::people::{Principal, Scope};
-use crate::store::{INGEST_BATCH_MAX, Ingested, NewSignal, StoredSignal, body_hash};
+use crate::store::{INGEST_BATCH_MAX, Ingested, NewSignal, StoredOrder, StoredSignal, body_hash};
 
 /// 500 signals with long notes.
 const BATCH_BODY_MAX: usize = 1024 * 1024;
@@ -508,10 +509,11 @@ pub(super) async fn past(principal: &Principal, id: SignalId, front: &Front) -> 
     Ok(Problem::new(Code::Archived).detail(detail))
 }
 
-/// Stops what is not done yet. Orders that work are cancelled; what is filled stays filled.
+/// Stops what is not done yet. Orders that work are cancelled; what is filled stays filled, and a subscription to a new issue
+/// stays.
 #[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])),
     params(("id" = String, Path, example = "sig-1")),
-    responses((status = 202, body = Accepted), Refusals, Missing, Past))]
+    responses((status = 202, body = Accepted), Refusals, Missing, Past, Conflicts))]
 #[post("/v1/signals/{id}/cancel")]
 async fn cancel_signal(
     Authenticated(principal): Authenticated,
@@ -529,6 +531,12 @@ async fn cancel_signal(
     };
     if !allowed {
         return Err(Problem::forbidden("you may see this signal, not cancel it"));
+    }
+    let orders = front.store.orders_of_signal(signal.id).await?;
+    let works = |order: &&StoredOrder| matches!(order, StoredOrder::Live(order) if !order.status.is_terminal());
+    let mut open = orders.iter().filter(works).peekable();
+    if stored.row.waiting_for.is_none() && open.peek().is_some() && open.all(beyond_recall) {
+        return Err(not_cancelable());
     }
     crash_point("cancel.asked");
     if !stored.row.status.is_final() {

@@ -8,6 +8,7 @@ use signalbox_domain::calendar::Calendar;
 use signalbox_domain::daily::DailyBars;
 use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::instrument::Instruments;
+use signalbox_domain::issues::NewIssues;
 use signalbox_domain::market::{ContractTerms, Elsewhere, Foreign, Futures, Market};
 use signalbox_domain::rules::RuleBook;
 
@@ -37,9 +38,10 @@ pub enum FactsError {
 /// # Errors
 /// When the data that are part of the program are broken, or trading days or instruments in the data folder.
 pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsError> {
-    let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
+    let (calendar, instruments, rules, elsewhere, issues) = read(data_dir, terms)?;
     let actions = corporate::load(data_dir)?;
-    Ok(Market::new(calendar, instruments, rules).with(elsewhere).with_actions(actions.into()))
+    let market = Market::new(calendar, instruments, rules).with(elsewhere);
+    Ok(market.with_actions(actions.into()).with_issues(issues.into()))
 }
 
 /// The same facts for all threads of the front door together.
@@ -47,9 +49,9 @@ pub fn market(data_dir: &Path, terms: &ContractTerms) -> Result<Market, FactsErr
 /// # Errors
 /// When the data that are part of the program are broken, or trading days or instruments in the data folder.
 pub fn shared(data_dir: &Path, terms: &ContractTerms) -> Result<MarketFacts, FactsError> {
-    let (calendar, instruments, rules, elsewhere) = read(data_dir, terms)?;
+    let (calendar, instruments, rules, elsewhere, issues) = read(data_dir, terms)?;
     let actions = corporate::load(data_dir)?;
-    Ok(MarketFacts::new(calendar, instruments, rules, elsewhere).with_actions(actions))
+    Ok(MarketFacts::new(calendar, instruments, rules, elsewhere).with_actions(actions).with_issues(issues))
 }
 
 /// Where the days lie that instruments have traded: `symbol,date,high,low,close,volume`.
@@ -67,12 +69,12 @@ pub fn daily(data_dir: &Path) -> Result<DailyBars, FactsError> {
     }
 }
 
-type Read = (Calendar, Instruments, RuleBook, Elsewhere);
+type Read = (Calendar, Instruments, RuleBook, Elsewhere, NewIssues);
 
 fn read(data_dir: &Path, terms: &ContractTerms) -> Result<Read, FactsError> {
     let days = Calendars::load(data_dir)?;
     let calendar = days.mainland;
-    let instruments::Known { instruments, abroad: shares } = instruments::load(data_dir)?;
+    let instruments::Known { instruments, abroad: shares, issues } = instruments::load(data_dir)?;
     let rules = RuleBook::parse(&[
         include_str!("../../conf/rules/cn_equity_rules.csv"),
         include_str!("../../conf/rules/cn_lots.csv"),
@@ -87,7 +89,7 @@ fn read(data_dir: &Path, terms: &ContractTerms) -> Result<Read, FactsError> {
     let futures = Futures { book, days: days.nights, terms: terms.clone() };
     let foreign = Foreign { book: shares, hong_kong: days.hong_kong, new_york: days.new_york };
     let elsewhere = Elsewhere { futures: Some(Arc::new(futures)), foreign: Some(Arc::new(foreign)) };
-    Ok((calendar, instruments, rules, elsewhere))
+    Ok((calendar, instruments, rules, elsewhere, issues))
 }
 
 #[cfg(test)]

@@ -6,8 +6,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use signalbox_domain::calendar::Calendar;
 use signalbox_domain::instrument::{Instruments, InstrumentsError};
+use signalbox_domain::issues::{IssuesError, NewIssues};
 use signalbox_domain::rules::abroad::{ForeignBook, ForeignError};
+use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::TradeDate;
+
+use super::calendars::{Calendars, CalendarsError};
 
 /// Below the data folder.
 const FOLDER: &str = "instruments";
@@ -18,6 +24,8 @@ const MAINLAND: Shipped = Shipped("cn_equity.csv", include_str!("../../conf/inst
 const STATUS: Shipped = Shipped("cn_status.csv", include_str!("../../conf/instruments/cn_status.csv"));
 /// Shares of Hong Kong and New York: `symbol,name,lot,currency,listed_on,mark,source`.
 const ABROAD: Shipped = Shipped("abroad.csv", include_str!("../../conf/instruments/abroad.csv"));
+/// What is subscribed to before it is listed: `symbol,name,board,listing,subscribe_on,issue_price,unit,quantity_max,source`.
+const ISSUES: Shipped = Shipped("new_issues.csv", include_str!("../../conf/instruments/new_issues.csv"));
 
 /// A table that came with the program: what it is called, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +37,8 @@ pub enum ImportError {
     #[error("{0} cannot be read or written")]
     Io(PathBuf, #[source] io::Error),
     #[error(
-        "{0} is not called as a table of instruments is: {mainland}, {status} or {abroad}",
-        mainland = MAINLAND.0, status = STATUS.0, abroad = ABROAD.0
+        "{0} is not called as a table of instruments is: {mainland}, {status}, {abroad} or {issues}",
+        mainland = MAINLAND.0, status = STATUS.0, abroad = ABROAD.0, issues = ISSUES.0
     )]
     Name(PathBuf),
     #[error("the first line of {0} is not {1:?}")]
@@ -43,6 +51,12 @@ pub enum ImportError {
     Abroad(ForeignError),
     #[error("{MAINLAND} and {ABROAD}: {0}", MAINLAND = MAINLAND.0, ABROAD = ABROAD.0)]
     Both(InstrumentsError),
+    #[error("{ISSUES}: {0}", ISSUES = ISSUES.0)]
+    Issues(IssuesError),
+    #[error("{ISSUES}: line {line}: {symbol} is subscribed to on {day}, which is no trading day", ISSUES = ISSUES.0)]
+    NoTradingDay { line: usize, symbol: Symbol, day: TradeDate },
+    #[error("the trading days cannot be read")]
+    Days(#[from] CalendarsError),
 }
 
 /// All known instruments, and what is known of those abroad beside.
@@ -50,6 +64,7 @@ pub enum ImportError {
 pub struct Known {
     pub instruments: Instruments,
     pub abroad: ForeignBook,
+    pub issues: NewIssues,
 }
 
 /// # Errors
@@ -78,6 +93,9 @@ pub fn import(data_dir: &Path, files: &[PathBuf]) -> Result<Known, ImportError> 
         if shipped.0 == MAINLAND.0 {
             Instruments::parse(&text).map_err(ImportError::Mainland)?; // tells the line of this file
         }
+        if shipped.0 == ISSUES.0 {
+            check_issues(&text, &Calendars::load(data_dir)?.mainland)?;
+        }
         *own = over(own, &text);
         changed.insert(shipped.0);
     }
@@ -97,9 +115,18 @@ pub fn import(data_dir: &Path, files: &[PathBuf]) -> Result<Known, ImportError> 
     Ok(known)
 }
 
+/// Tells what is wrong by the lines of the file, and days on which nobody can subscribe.
+fn check_issues(text: &str, calendar: &Calendar) -> Result<(), ImportError> {
+    let issues = NewIssues::parse(text).map_err(ImportError::Issues)?;
+    let closed = |day: TradeDate| calendar.covers(day) && !calendar.is_trading_day(day);
+    let Some(issue) = issues.iter().find(|issue| closed(issue.subscribe_on)) else { return Ok(()) };
+    let line = text.lines().position(|line| symbol_of(line) == issue.symbol.as_str()).map_or(0, |index| index + 1);
+    Err(ImportError::NoTradingDay { line, symbol: issue.symbol, day: issue.subscribe_on })
+}
+
 /// What was imported of each table; nothing but the header where nothing was.
 #[derive(Debug)]
-struct Tables([(Shipped, String); 3]);
+struct Tables([(Shipped, String); 4]);
 
 impl Tables {
     fn stored(data_dir: &Path) -> Result<Self, ImportError> {
@@ -111,7 +138,7 @@ impl Tables {
                 Err(e) => Err(ImportError::Io(path, e)),
             }
         };
-        Ok(Self([read(MAINLAND)?, read(STATUS)?, read(ABROAD)?]))
+        Ok(Self([read(MAINLAND)?, read(STATUS)?, read(ABROAD)?, read(ISSUES)?]))
     }
 
     fn named(&mut self, name: &str) -> Option<(Shipped, &mut String)> {
@@ -119,12 +146,15 @@ impl Tables {
     }
 
     fn known(&self) -> Result<Known, ImportError> {
-        let [mainland, status, abroad] = self.0.each_ref().map(|(shipped, own)| over(shipped.1, own));
+        let [mainland, status, abroad, issues] = self.0.each_ref().map(|(shipped, own)| over(shipped.1, own));
         let instruments = Instruments::parse(&mainland).map_err(ImportError::Mainland)?;
         let instruments = instruments.with_history(&status).map_err(ImportError::Status)?;
         let rules = include_str!("../../conf/rules/abroad.csv");
         let abroad = ForeignBook::parse(&abroad, rules).map_err(ImportError::Abroad)?;
-        Ok(Known { instruments: instruments.with_abroad(&abroad).map_err(ImportError::Both)?, abroad })
+        let instruments = instruments.with_abroad(&abroad).map_err(ImportError::Both)?;
+        let issues = NewIssues::parse(&issues).map_err(ImportError::Issues)?;
+        issues.fit(&instruments).map_err(ImportError::Issues)?;
+        Ok(Known { instruments, abroad, issues })
     }
 }
 
@@ -148,8 +178,6 @@ fn over(first: &str, second: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use signalbox_domain::symbol::Symbol;
-
     use super::*;
 
     const HEADER: &str = "symbol,name,board,st,settle,etf_20pct,listed_on,currency";
@@ -207,6 +235,45 @@ mod tests {
         assert!(st(data.path()));
         bring(data.path(), &[("cn_status.csv", status), ("cn_equity.csv", &table)]).unwrap();
         assert!(!st(data.path()));
+    }
+
+    #[test]
+    fn new_issues_are_imported_with_the_instruments_or_not_at_all() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(load(data.path()).unwrap().issues.is_empty());
+        let header = NewIssues::HEADER;
+        let star = "787999.SH,made up,star,688999.SH,2025-03-04,56.78,500,9000,made up";
+        let szse = "301999.SZ,made up,chinext,301999.SZ,2025-03-05,7.50,500,10500,made up";
+        bring(data.path(), &[("new_issues.csv", &format!("{header}\n{star}\n"))]).unwrap();
+        bring(data.path(), &[("new_issues.csv", &format!("\u{feff}{header}\r\n{szse}\r\n"))]).unwrap();
+        let stored = |data: &Path| {
+            let known = load(data).unwrap();
+            known.issues.iter().map(|issue| format!("{} {}", issue.symbol, issue.price)).collect::<Vec<_>>()
+        };
+        assert_eq!(stored(data.path()), ["301999.SZ 7.50", "787999.SH 56.78"]);
+        bring(data.path(), &[("new_issues.csv", &format!("{header}\n{}\n", star.replace("56.78", "55.00")))]).unwrap();
+        assert_eq!(stored(data.path()), ["301999.SZ 7.50", "787999.SH 55.00"]);
+
+        let refuse =
+            |rows: &str| bring(data.path(), &[("new_issues.csv", &format!("{header}\n{rows}\n"))]).unwrap_err();
+        let twice = format!("{star}\n{star}");
+        assert_eq!(refuse(&twice), "new_issues.csv: line 3: 787999.SH appears twice");
+        assert_eq!(
+            refuse(&format!("{szse}\n{}", star.replace("2025-03-04", "2025-03-08"))),
+            "new_issues.csv: line 3: 787999.SH is subscribed to on 2025-03-08, which is no trading day"
+        );
+        assert_eq!(
+            refuse(&star.replace("56.78", "free")),
+            "new_issues.csv: line 2: issue_price has the unknown value \"free\""
+        );
+        // The share is listed before the day on which the other table says that it is subscribed to.
+        let listed = format!("{HEADER}\n301999.SZ,made up,chinext,0,ordinary,0,2025-02-28,CNY\n");
+        assert_eq!(
+            bring(data.path(), &[("cn_equity.csv", &listed)]).unwrap_err(),
+            "new_issues.csv: 301999.SZ is listed since 2025-02-28, and would be subscribed to on 2025-03-05"
+        );
+        assert_eq!(stored(data.path()), ["301999.SZ 7.50", "787999.SH 55.00"]);
+        assert_eq!(name(&load(data.path()).unwrap(), "301999.SZ"), None);
     }
 
     #[test]

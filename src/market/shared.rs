@@ -4,7 +4,8 @@ use signalbox_brokers::paper::Hours;
 use signalbox_domain::calendar::Calendar;
 use signalbox_domain::corporate::CorporateActions;
 use signalbox_domain::instrument::{Instrument, Instruments};
-use signalbox_domain::market::{Elsewhere, Matching, is_elsewhere, matching};
+use signalbox_domain::issues::NewIssues;
+use signalbox_domain::market::{Elsewhere, Matching, is_elsewhere, issue_rules, matching};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::{DayRules, NoRule, RuleBook};
 use signalbox_domain::symbol::Symbol;
@@ -18,18 +19,32 @@ pub struct MarketFacts {
     rules: RuleBook,
     elsewhere: Elsewhere,
     pub actions: CorporateActions,
+    pub issues: NewIssues,
 }
 
 impl MarketFacts {
     #[must_use]
     pub fn new(calendar: Calendar, instruments: Instruments, rules: RuleBook, elsewhere: Elsewhere) -> Self {
-        Self { calendar, instruments, rules, elsewhere, actions: CorporateActions::default() }
+        Self {
+            calendar,
+            instruments,
+            rules,
+            elsewhere,
+            actions: CorporateActions::default(),
+            issues: NewIssues::default(),
+        }
     }
 
     /// The same with the corporate actions.
     #[must_use]
     pub fn with_actions(self, actions: CorporateActions) -> Self {
         Self { actions, ..self }
+    }
+
+    /// The same with the new issues.
+    #[must_use]
+    pub fn with_issues(self, issues: NewIssues) -> Self {
+        Self { issues, ..self }
     }
 
     /// The quote as it counts now: one from before an ex-date is in prices of after it.
@@ -51,14 +66,17 @@ impl MarketFacts {
     pub fn name(&self, symbol: Symbol) -> Option<String> {
         match self.instruments.get(symbol) {
             Some(instrument) => Some(instrument.name.to_string()),
-            None => self.elsewhere.name(symbol).map(str::to_owned),
+            None => match self.issues.get(symbol) {
+                Some(issue) => Some(issue.name.to_string()),
+                None => self.elsewhere.name(symbol).map(str::to_owned),
+            },
         }
     }
 
-    /// Whether it is an instrument here, or a contract of a known product.
+    /// Whether it is an instrument here, a contract of a known product, or what a new issue is subscribed to by.
     #[must_use]
     pub fn knows(&self, symbol: Symbol) -> bool {
-        self.instruments.get(symbol).is_some() || self.elsewhere.name(symbol).is_some()
+        self.name(symbol).is_some()
     }
 
     /// The trading day that an order at this instant belongs to.
@@ -93,6 +111,9 @@ impl MarketFacts {
     pub fn day(&self, symbol: Symbol, date: TradeDate) -> Result<DayRules, NoRule> {
         if is_elsewhere(symbol) {
             return self.elsewhere.day(symbol, date);
+        }
+        if let Some(rules) = issue_rules(&self.issues, &self.instruments, symbol, date)? {
+            return Ok(rules);
         }
         let instrument = self.instruments.get(symbol).ok_or(NoRule::UnknownSymbol { symbol })?;
         let listing_day = instrument.listed_on.and_then(|listed| self.calendar.listing_day_index(listed, date));

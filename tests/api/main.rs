@@ -13,6 +13,7 @@ mod execution;
 mod imported;
 mod matrix;
 mod netting;
+mod new_issues;
 mod one_click;
 mod over_night;
 mod past;

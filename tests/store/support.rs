@@ -187,6 +187,7 @@ pub(crate) fn approval() -> Arc<Approval> {
         },
         contract: None,
         loan: None,
+        subscription: false,
         reserved_cash: Money::from_units(1_006),
         arrival_px: Some(Price::from_e4(100_000)),
         held_until: None,

@@ -36,6 +36,10 @@ impl Account {
             }
             return;
         };
+        // The exchange takes no subscription back: nothing is asked, and whoever wants it finds it not among those reached.
+        if order.is_beyond_recall() {
+            return;
+        }
         fx.canceling.push(id);
         let unsent = order.status == OrdStatus::Initialized && order.in_flight.is_none();
         if !order.cancel_wanted {
@@ -55,7 +59,8 @@ impl Account {
         // What is in doubt may be another's order by its number: the cancel follows when it is not.
         let sure = order.in_flight.is_none() && !order.in_doubt;
         // Nor is there anything to cancel once the broker's day is over: its next lists end the order.
-        if order.cancel_wanted && sure && is_working(order) && !self.is_of_the_past(at, order) {
+        let may_be = !self.is_of_the_past(at, order) && !order.approval.subscription;
+        if order.cancel_wanted && sure && is_working(order) && may_be {
             self.insisted.remove(&id);
             self.send_cancel_now(at, id, fx);
         }

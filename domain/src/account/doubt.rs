@@ -224,9 +224,10 @@ impl Account {
             return false;
         }
         let (terms, band, send_no) = (order.sent_terms(), order.approval.band, order.send_no + 1);
+        let subscription = order.approval.subscription;
         self.count_extra(at);
         self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
-        fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
+        fx.broker.push(BrokerRequest::Submit { terms, send_no, band, subscription });
         true
     }
 

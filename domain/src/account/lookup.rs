@@ -66,10 +66,11 @@ impl Account {
                 }
                 // The broker enforces the id, so the same id again can make one order at the most.
                 let (terms, band, send_no) = (order.sent_terms(), order.approval.band, order.send_no + 1);
+                let subscription = order.approval.subscription;
                 self.lists.absences.remove(&id);
                 self.count_extra(at);
                 self.fact(at, id, OrderFact::Sending { send_no, baseline: None }, fx);
-                fx.broker.push(BrokerRequest::Submit { terms, send_no, band });
+                fx.broker.push(BrokerRequest::Submit { terms, send_no, band, subscription });
             }
             // F17: it was acknowledged.
             (OrdStatus::New, in_flight, in_doubt) if enforced => {

@@ -40,6 +40,7 @@ fn ended(number: u64) -> Order {
         reserved_cash: Money::ZERO,
         contract: None,
         loan: None,
+        subscription: false,
         arrival_px: None,
         held_until: None,
         net: None,

@@ -69,6 +69,7 @@ impl Foreign {
             },
             contract: None,
             abroad: Some(Abroad { ladder: rules.ladder, settle_days: rules.settle_days }),
+            issue: None,
         })
     }
 }

@@ -244,6 +244,7 @@ fn rules_of(facts: &FutureFacts, contract: Contract) -> DayRules {
         },
         contract: Some(contract),
         abroad: None,
+        issue: None,
     }
 }
 

@@ -45,12 +45,44 @@ fn fresh() -> Order {
         fees,
         contract: None,
         loan: None,
+        subscription: false,
         reserved_cash: fees.buy_reserve(Price::from_e4(100_000), Qty::new(300)),
         arrival_px: None,
         held_until: None,
         net: None,
     };
     Order::new(Arc::new(terms), Arc::new(approval), Timestamp::from_us(0))
+}
+
+#[test]
+fn an_approval_that_was_written_before_there_were_subscriptions_still_reads() {
+    let approval = (*fresh().approval).clone();
+    let text = serde_json::to_string(&approval).expect("text");
+    assert!(!text.contains("subscription"), "{text}");
+    assert_eq!(serde_json::from_str::<Approval>(&text).expect("the same"), approval);
+    let subscribes = Approval { subscription: true, ..approval };
+    let text = serde_json::to_string(&subscribes).expect("text");
+    assert_eq!(serde_json::from_str::<Approval>(&text).expect("the same"), subscribes);
+}
+
+#[test]
+fn a_subscription_is_beyond_recall_from_the_moment_it_leaves_until_it_ends() {
+    let mut order = fresh();
+    order.approval = Arc::new(Approval { subscription: true, ..(*order.approval).clone() });
+    let mut recall = vec![order.is_beyond_recall()];
+    for fact in [
+        OrderFact::Sending { send_no: 1, baseline: None },
+        OrderFact::InDoubt { cause: "lost".into() },
+        OrderFact::Accepted { broker_order_id: BrokerOrderId("B1".into()) },
+        OrderFact::Expired,
+    ] {
+        order.apply(Timestamp::from_us(1), &fact).expect("a step of its life");
+        recall.push(order.is_beyond_recall());
+    }
+    assert_eq!(recall, [false, true, true, true, false]);
+    let mut ordinary = fresh();
+    ordinary.apply(Timestamp::from_us(1), &OrderFact::Sending { send_no: 1, baseline: None }).expect("sent");
+    assert!(!ordinary.is_beyond_recall());
 }
 
 fn state(order: &Order) -> State {

@@ -498,7 +498,8 @@ impl Half {
         let qty = qty.min(order.leaves_qty());
         order.fill(qty, order.fill_price(px, takes(order)), fx.at, fx.out);
         if !order.leaves_qty().is_positive() {
-            fx.register.finish(&front.remove(), VenueStatus::Filled);
+            let filled = front.remove();
+            fx.register.finish(&filled.key, VenueStatus::Filled, filled.cum_qty, filled.fills);
         }
         match level.queue.last_key_value() {
             None => _ = entry.remove(),

@@ -99,7 +99,8 @@ impl Known {
     }
 
     fn works_in(&self, symbol: Symbol, side: Side) -> bool {
-        self.status == VenueStatus::Working && self.terms.symbol == symbol && self.terms.side == side
+        let waits = self.status == VenueStatus::Working && !self.terms.subscription;
+        waits && self.terms.symbol == symbol && self.terms.side == side
     }
 
     fn fill(&mut self, qty: i64, px: i64, takes: bool, at: Timestamp, out: &mut Vec<VenueEvent>) {
@@ -155,6 +156,9 @@ impl Oracle {
             VenueInput::Cancel { account, order } => {
                 let found = self.orders.iter_mut().find(|o| o.terms.account == account && o.terms.order == order);
                 out.push(match found {
+                    Some(o) if o.status == VenueStatus::Working && o.terms.subscription => {
+                        VenueEvent::CancelRejected { account, order, reason: CancelRejection::Subscription }
+                    }
                     Some(o) if o.status == VenueStatus::Working => {
                         o.status = VenueStatus::Canceled;
                         VenueEvent::Canceled { account, order, cum_qty: Qty::new(o.cum) }
@@ -233,6 +237,9 @@ impl Oracle {
             Some((low, high)) if !is_market && (limit < low.e4() || limit > high.e4()) => {
                 Some(VenueRejection::LimitPriceOutsideBand { limit_price: Price::from_e4(limit), low, high })
             }
+            _ if known.terms.subscription && self.has_subscribed(&account, symbol) => {
+                Some(VenueRejection::AlreadySubscribed)
+            }
             _ if is_market && market.mode == Mode::Unseen => Some(VenueRejection::NoMarket),
             _ => None,
         };
@@ -243,6 +250,10 @@ impl Oracle {
             return;
         }
         out.push(accepted);
+        if known.terms.subscription {
+            self.orders.push(known);
+            return;
+        }
         known.taker |= market.could_trade(&known);
         let own = if known.buys() { market.bid } else { market.ask };
         let opposite = if known.buys() { &mut market.ask } else { &mut market.bid };
@@ -267,6 +278,11 @@ impl Oracle {
         };
         self.orders.push(known);
         self.set_market(symbol, market);
+    }
+
+    fn has_subscribed(&self, account: &AccountId, symbol: Symbol) -> bool {
+        let mut of_account = self.orders.iter().filter(|o| o.terms.account == *account && o.terms.symbol == symbol);
+        of_account.any(|o| o.terms.subscription && o.status == VenueStatus::Working)
     }
 
     fn quote(&mut self, at: Timestamp, quote: &Quote, out: &mut Vec<VenueEvent>) {

@@ -103,6 +103,7 @@ impl Draw {
             tif: if self.in_ten(2) { TimeInForce::Ioc } else { TimeInForce::Day },
             cum_qty: Qty::ZERO,
             band: self.in_ten(5).then(|| (Price::from_e4(99_700), Price::from_e4(100_200))),
+            subscription: self.in_ten(1),
         }
     }
 
@@ -372,6 +373,8 @@ impl Watch {
                 }
                 VenueEvent::Canceled { account, order, cum_qty } | VenueEvent::Expired { account, order, cum_qty } => {
                     let seen = self.end(account, *order)?;
+                    let taken_back = matches!(event, VenueEvent::Canceled { .. });
+                    prop_assert!(!(taken_back && seen.terms.subscription), "a subscription is not taken back");
                     prop_assert_eq!(seen.cum, *cum_qty);
                 }
                 VenueEvent::Rejected { account, order, .. } => _ = self.end(account, *order)?,
@@ -399,6 +402,7 @@ impl Watch {
     ) -> Result<(), TestCaseError> {
         let seen = self.orders.get_mut(&(account.clone(), order)).expect("an order that was sent");
         prop_assert!(!seen.ended, "a fill after the end");
+        prop_assert!(!seen.terms.subscription, "a subscription fills on no market");
         prop_assert!(qty.is_positive());
         seen.cum += qty;
         seen.fills += 1;
@@ -439,7 +443,7 @@ impl Watch {
             let filled = &self.orders[&(account.clone(), *order)];
             let passed = self.orders.values().find(|other| {
                 let same_book = (other.terms.symbol, other.terms.side) == (filled.terms.symbol, filled.terms.side);
-                same_book && !other.ended && eagerness(other) < eagerness(filled)
+                same_book && !other.ended && !other.terms.subscription && eagerness(other) < eagerness(filled)
             });
             if let Some(passed) = passed {
                 return Err(TestCaseError::fail(format!("{:?} was passed by {:?}", passed.terms, filled.terms)));

@@ -1,6 +1,6 @@
 //! What the venue remembers of each order of today and of the day before.
 
-use super::resting::{Resting, broker_order_id};
+use super::resting::broker_order_id;
 use super::{VenueOrderState, VenueStatus};
 use crate::hash::QuickMap;
 use crate::ids::{AccountId, BrokerOrderId, OrderId};
@@ -102,6 +102,8 @@ pub(super) struct Record {
 pub(super) enum Fate {
     /// Resting in a book, which knows the rest.
     Working(Place),
+    /// Waiting for the end of the day, in no book.
+    Subscribed,
     Done {
         status: VenueStatus,
         cum_qty: Qty,
@@ -163,11 +165,11 @@ impl Register {
         }
     }
 
-    /// The order has left its book for good.
-    pub(super) fn finish(&mut self, order: &Resting, status: VenueStatus) {
-        let Some(record) = self.today.special.remove(&order.key) else { return };
-        let fate = Fate::Done { status, cum_qty: order.cum_qty, fills: order.fills };
-        self.insert(order.key.clone(), Record { fate, ..record });
+    /// The order is over for good.
+    pub(super) fn finish(&mut self, key: &Key, status: VenueStatus, cum_qty: Qty, fills: u32) {
+        let Some(record) = self.today.special.remove(key) else { return };
+        let fate = Fate::Done { status, cum_qty, fills };
+        self.insert(key.clone(), Record { fate, ..record });
     }
 
     /// A restored order that never came into a book; returns what it had filled.

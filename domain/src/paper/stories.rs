@@ -624,6 +624,50 @@ fn the_mainlands_day_ends_without_the_others_and_an_order_abroad_works_through_t
 }
 
 #[test]
+fn a_subscription_meets_no_market_stays_is_the_only_one_of_its_account_and_ends_with_the_day() {
+    check(
+        CALM,
+        "quote bid 9.90 500 ask 10.00 300
+         buy a 1 500 10.00 subscription
+         -> a P1 accepted
+         buy b 2 500 10.00 ioc subscription
+         -> b P2 accepted
+         buy a 3 500 10.00 subscription
+         -> a 3 rejected AlreadySubscribed
+         print 9.00 10000 sell
+         quote bid 8.00 500 ask 8.10 300
+         bar 8.00 8.00 7.00 7.50 100000
+         cancel a 1
+         -> a 1 cancel rejected Subscription
+         buy c 4 100 8.00
+         -> c P4 accepted
+         end
+         -> a 1 expired 0
+         -> b 2 expired 0
+         -> c 4 expired 0
+         cancel a 1
+         -> a 1 cancel rejected TooLate(Expired)
+         buy a 5 500 10.00 subscription
+         -> a P5 accepted",
+    );
+}
+
+#[test]
+fn a_restored_subscription_is_still_the_only_one_and_stays() {
+    let mut venue = PaperVenue::new(CALM);
+    venue.restore(order("buy a 1 500 10.00 ioc subscription", Qty::ZERO), BrokerOrderId("P1".into()), 0);
+    let story = "quote bid 9.90 500 ask 9.95 300
+         print 9.00 10000 sell
+         buy a 2 500 10.00 subscription
+         -> a 2 rejected AlreadySubscribed
+         cancel a 1
+         -> a 1 cancel rejected Subscription
+         end
+         -> a 1 expired 0";
+    assert_eq!(play(&mut venue, story), lines(story));
+}
+
+#[test]
 fn ten_thousand_accounts_share_one_print() {
     let mut venue = PaperVenue::new(CALM);
     let mut out = Vec::new();
@@ -703,7 +747,7 @@ fn play(venue: &mut PaperVenue, story: &str) -> Vec<String> {
     told
 }
 
-/// `buy a 1 100 10.00 [ioc] [band 9.00 11.00]`; `market` or `none` stand in the place of the price.
+/// `buy a 1 100 10.00 [ioc] [band 9.00 11.00] [subscription]`; `market` or `none` stand in the place of the price.
 fn order(line: &str, cum_qty: Qty) -> VenueOrder {
     let words: Vec<&str> = line.split(' ').collect();
     let band = words.iter().position(|word| *word == "band");
@@ -718,6 +762,7 @@ fn order(line: &str, cum_qty: Qty) -> VenueOrder {
         tif: if words.contains(&"ioc") { TimeInForce::Ioc } else { TimeInForce::Day },
         cum_qty,
         band: band.map(|at| (px(words[at + 1]), px(words[at + 2]))),
+        subscription: words.contains(&"subscription"),
     }
 }
 

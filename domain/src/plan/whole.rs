@@ -19,6 +19,11 @@ impl Planner<'_> {
             let value = Measure::Word("all_in of contracts".into());
             return Err(vec![Denial { code: DenialCode::Permission, value, limit: Measure::None }]);
         }
+        // Where it takes no cash there is no all of it.
+        if self.rules.issue.is_some() {
+            let value = Measure::Word("all_in of a new issue".into());
+            return Err(vec![Denial { code: DenialCode::Permission, value, limit: Measure::None }]);
+        }
         let limit = self.signal.limit_price.filter(|_| self.signal.ord_type == OrdType::Limit);
         let quote = self.view.quotes.get(self.signal.symbol);
         if limit.is_none() && quote.is_none() {

@@ -9,7 +9,7 @@ use crate::netting::NetTerms;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::quote::Quote;
 use crate::repo::UNIT;
-use crate::rules::{DayRules, QtyFault, dearest};
+use crate::rules::{DayRules, NoRule, QtyFault, dearest};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
 use crate::standing::AccountMode;
@@ -17,10 +17,10 @@ use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate, mul_div
 use crate::view::{View, usable};
 
 use super::beside::{check_cancels, check_volume};
-use super::contracts;
 use super::counters::{self, Counted, Used};
 use super::limits::{Crossing, Limits, Permission, ProgramReport};
 use super::{Reserved, Risk};
+use super::{contracts, issues};
 
 /// What an approval would consist of, and how the order is counted.
 #[derive(Debug)]
@@ -187,6 +187,15 @@ pub(super) const NOT_LIMITED: &str = "not limited";
 /// Between a cancel and the next attempt of its parent.
 const ATTEMPT_PAUSE: Span = Span::from_secs(10);
 
+fn day(date: TradeDate) -> Measure {
+    Measure::Word(date.to_string().into())
+}
+
+/// The day on which the symbol is subscribed to, where it is that which is wrong with this one.
+fn subscribed_on(no_rule: NoRule) -> Option<TradeDate> {
+    if let NoRule::SubscriptionClosed { on, .. } = no_rule { Some(on) } else { None }
+}
+
 /// What an account needs before it may buy this.
 fn needed(instrument: &Instrument, date: TradeDate) -> Option<Permission> {
     match instrument.board {
@@ -219,7 +228,16 @@ impl Risk {
 
         let date = view.market.trade_date(terms.symbol, at);
         let rules = date.and_then(|date| view.market.day(terms.symbol, date).ok());
-        tell(sink, DenialCode::InstrumentUnknown, rules.is_some(), || (Measure::None, Measure::None));
+        let closed = date.and_then(|date| subscribed_on(view.market.day(terms.symbol, date).err()?));
+        tell(sink, DenialCode::InstrumentUnknown, rules.is_some() || closed.is_some(), || {
+            (Measure::None, Measure::None)
+        });
+        match closed {
+            Some(on) => {
+                tell(sink, DenialCode::SubscriptionClosed, false, || (date.map_or(Measure::None, day), day(on)))
+            }
+            None => skip(sink, DenialCode::SubscriptionClosed, "no subscription, or on its day"),
+        }
         let ((ledger, limits), date, rules) = (known?, date?, rules?);
 
         let limits = &*limits;
@@ -228,7 +246,10 @@ impl Risk {
             (word("on the restricted list"), Measure::None)
         });
         let missing = |needed: &Permission| !limits.permissions.has(*needed);
-        let of_board = view.market.instrument(terms.symbol).and_then(|i| needed(i, date));
+        let of_board = match &rules.issue {
+            Some(issue) => Some(issues::needed(issue, |permission| limits.permissions.has(permission))),
+            None => view.market.instrument(terms.symbol).and_then(|i| needed(i, date)),
+        };
         let of_size = (terms.all_in && !terms.lends()).then_some(Permission::AllIn);
         match of_board.filter(missing).or(of_size).or(of_board) {
             _ if terms.reduces() => skip(sink, DenialCode::Permission, "a reducing order"),
@@ -272,6 +293,9 @@ impl Risk {
         }
         if terms.lends() {
             return self.run_loan(at, view, &order, sink);
+        }
+        if let Some(issue) = &rules.issue {
+            return self.run_subscription(at, view, &order, issue, sink);
         }
 
         let (book, holding) = (ledger.book(terms.symbol, &terms.strategy), ledger.holding(terms.symbol));
@@ -373,8 +397,19 @@ impl Risk {
 
         let held_until = self.held_until(at, view, &order, &used);
         let (contract, loan) = (None, None);
-        let approval =
-            Approval { trade_date: date, band, fees, contract, loan, reserved_cash, arrival_px, held_until, net };
+        let subscription = false;
+        let approval = Approval {
+            trade_date: date,
+            band,
+            fees,
+            contract,
+            loan,
+            subscription,
+            reserved_cash,
+            arrival_px,
+            held_until,
+            net,
+        };
         Some(Decided { approval, px, t0, worst, lots: (rules.buy_step, rules.buy_min) })
     }
 
@@ -446,7 +481,7 @@ impl Risk {
         sink: Sink<'_>,
     ) -> Used {
         let Order { terms, limits, date, .. } = *order;
-        let used = self.counters.used(at, Counted { terms, px, date, t0 });
+        let used = self.counters.used(at, Counted { terms, px, date, t0, subscription: false });
         match (used.crossed, used.crossed_elsewhere) {
             (Some(own), _) if limits.crossing == Crossing::Warn => {
                 tell_warned(sink, DenialCode::Crossing, Measure::Price(px), Measure::Price(own));

@@ -181,6 +181,7 @@ impl Risk {
             fees: rules.fees,
             contract: Some(*contract),
             loan: None,
+            subscription: false,
             reserved_cash,
             arrival_px: priced.arrival_px,
             held_until: self.held_until(at, view, order, &used),

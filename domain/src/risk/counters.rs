@@ -129,6 +129,8 @@ struct OfAccount {
     /// Orders of the day that were sent or will be, and those of them that we had cancelled.
     orders: u32,
     canceled: u32,
+    /// The issues that were subscribed to on the day, and not in vain.
+    subscribed: Vec<Symbol>,
     throttles: Vec<(StrategyId, Throttle)>,
     live: QuickMap<Symbol, Live>,
 }
@@ -157,6 +159,8 @@ pub(super) struct Used {
     pub(super) parents: u32,
     /// Live buys of the symbol.
     pub(super) symbol_buys: u32,
+    /// The symbol was subscribed to on the day.
+    pub(super) subscribed: bool,
     pub(super) crossed: Option<Price>,
     /// An order of another account that this one would trade with.
     pub(super) crossed_elsewhere: Option<Price>,
@@ -181,18 +185,20 @@ pub(super) struct Counted<'a> {
     pub(super) date: TradeDate,
     /// What it buys may be sold on the same day.
     pub(super) t0: bool,
+    pub(super) subscription: bool,
 }
 
 impl<'a> Counted<'a> {
     pub(super) fn of(order: &'a Order, market: &Market) -> Self {
         let (terms, date) = (&*order.terms, order.approval.trade_date);
         let px = terms.limit_price.or(order.approval.arrival_px).unwrap_or_default();
-        Self { terms, px, date, t0: is_t0(market, terms.symbol, date) }
+        let subscription = order.approval.subscription;
+        Self { terms, px, date, t0: is_t0(market, terms.symbol, date), subscription }
     }
 
-    /// Contracts are opened by margin, not by value.
+    /// Contracts are opened by margin, not by value, and of what is subscribed to nothing is bought yet.
     fn is_bought(&self) -> bool {
-        self.terms.side == Side::Buy && self.terms.effect.is_none()
+        self.terms.side == Side::Buy && self.terms.effect.is_none() && !self.subscription
     }
 }
 
@@ -226,6 +232,7 @@ impl Counters {
             orders: throttle.map_or(0, |t| in_ten(&t.orders)),
             parents: throttle.map_or(0, |t| in_ten(&t.parents)),
             symbol_buys: live.map_or(0, |live| live.buys),
+            subscribed: today && account.subscribed.contains(&terms.symbol),
             crossed,
             crossed_elsewhere: elsewhere.filter(|_| of_others),
         }
@@ -247,9 +254,12 @@ impl Counters {
 
     /// An order was approved.
     pub(super) fn approved(&mut self, at: Timestamp, order: Counted<'_>) {
-        let Counted { terms, px, date, t0 } = order;
+        let Counted { terms, px, date, t0, subscription } = order;
         let account = self.account(&terms.account, date);
         account.orders += u32::from(account.day == Some(date));
+        if subscription && account.day == Some(date) {
+            account.subscribed.push(terms.symbol);
+        }
         if order.is_bought() {
             let value = px.times(terms.qty);
             account.minute.add(slot(at, TEN_SECONDS), value.e4());
@@ -308,7 +318,7 @@ impl Counters {
 
     /// What of an order that ended was never bought is free again for the day, and a try in vain is counted.
     pub(super) fn settled(&mut self, at: Timestamp, order: &Order, counted: Counted<'_>) {
-        let Counted { terms, px, date, t0 } = counted;
+        let Counted { terms, px, date, t0, subscription } = counted;
         let unfilled = (terms.qty - order.cum_qty).max(Qty::ZERO);
         if counted.is_bought() && !unfilled.is_zero() {
             let account = self.account(&terms.account, date);
@@ -321,6 +331,15 @@ impl Counters {
             let account = self.account(&terms.account, date);
             if let Some((_, throttle)) = account.throttles.iter_mut().find(|(of, _)| *of == terms.strategy) {
                 throttle.parents.add(slot(at, MINUTE), 1);
+            }
+        }
+        // What the exchange never had does not count there; every other one does, whatever became of it.
+        if subscription && (order.status.is_gone() || order.status == OrdStatus::Rejected) {
+            let account = self.account(&terms.account, date);
+            if account.day == Some(date)
+                && let Some(place) = account.subscribed.iter().position(|symbol| *symbol == terms.symbol)
+            {
+                account.subscribed.swap_remove(place);
             }
         }
         let never_sent = order.status == OrdStatus::NeverSent;
@@ -362,6 +381,7 @@ impl Counters {
         if account.day < Some(date) {
             account.day = Some(date);
             account.opened = [Money::ZERO; 2];
+            account.subscribed.clear();
             (account.orders, account.canceled) = (0, 0);
         }
         account

@@ -606,6 +606,8 @@ pub enum Permission {
     AllIn,
     /// To lend by bond repo.
     Repo,
+    /// To subscribe to new issues.
+    Ipo,
 }
 
 /// A set of them.
@@ -614,7 +616,7 @@ pub enum Permission {
 pub struct Permissions(u8);
 
 impl Permissions {
-    pub const ALL: Self = Self(0b111_1111);
+    pub const ALL: Self = Self(0b1111_1111);
 
     #[must_use]
     pub const fn has(self, permission: Permission) -> bool {
@@ -638,7 +640,7 @@ impl From<Permissions> for Vec<Permission> {
     }
 }
 
-/// `chinext,star,bse,convertible,st,all_in,repo`, or nothing.
+/// `chinext,star,bse,convertible,st,all_in,repo,ipo`, or nothing.
 impl LimitValue for Permissions {
     fn stricter(&self, other: &Self) -> Self {
         Self(self.0 & other.0)

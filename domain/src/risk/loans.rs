@@ -51,6 +51,7 @@ impl Risk {
             fees: rules.fees,
             contract: None,
             loan: Some(loan),
+            subscription: false,
             reserved_cash: needed,
             arrival_px: priced.arrival_px,
             held_until: None,

@@ -130,6 +130,8 @@ pub enum NoRule {
     Contract(#[from] NoFact),
     #[error(transparent)]
     Abroad(NoForeignRule),
+    #[error("{symbol} is subscribed to on {on} only")]
+    SubscriptionClosed { symbol: Symbol, on: TradeDate },
     /// Neither the data nor the settings say it.
     #[error("no margin is known for {symbol} on {day}")]
     Margin { symbol: Symbol, day: TradeDate },
@@ -226,6 +228,7 @@ impl RuleBook {
             },
             contract: None,
             abroad: None,
+            issue: None,
         })
     }
 

@@ -288,7 +288,11 @@ pub(super) fn priced(at: Timestamp, view: View<'_>, signal: &Arc<Signal>) -> Arc
 }
 
 /// Whether the leg needs more than one order: by its signal's word, or because the board takes no single one so large.
+/// An issue is subscribed to by one order or by none, whatever the signal says.
 pub(super) fn is_pursued(at: Timestamp, view: View<'_>, signal: &Signal, leg: &Leg) -> bool {
+    if view.market.is_issue(signal.symbol, at) {
+        return false;
+    }
     let above_max = || {
         let date = view.market.trade_date(signal.symbol, at)?;
         let rules = view.market.day(signal.symbol, date).ok()?;

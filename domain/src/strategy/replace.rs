@@ -30,6 +30,8 @@ pub enum Irreplaceable {
     Canceled,
     #[error("nobody knows yet what became of the order")]
     InDoubt,
+    #[error("a subscription to a new issue cannot be taken back")]
+    Subscription,
     #[error("its policy says at which price and how much: cancel the signal, and send another one")]
     Policy,
     #[error("an order at the market has no limit")]
@@ -71,6 +73,9 @@ impl Strategy {
         let doubt = active.pursuits.get(&parent).is_some_and(|pursuit| pursuit.live().any(|(_, child)| child.doubt));
         if doubt || order.in_doubt || known.status == crate::parent::ParentStatus::InDoubt {
             return Err(Irreplaceable::InDoubt);
+        }
+        if order.approval.subscription {
+            return Err(Irreplaceable::Subscription);
         }
         let execution = active.signal.execution.as_deref();
         // What sells again what a buy has bought is priced by a policy too.

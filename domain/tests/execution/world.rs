@@ -50,6 +50,7 @@ pub(crate) fn rules(order_max: Qty) -> DayRules {
         after_hours: false,
         contract: None,
         abroad: None,
+        issue: None,
         fees: FeeRules {
             commission: FeeRules::COMMISSION_DEFAULT,
             commission_cap: Ratio::from_e6(3_000),
@@ -522,6 +523,7 @@ fn as_told(side: Side, truth: &Truth) -> Order {
         net: None,
         contract: None,
         loan: None,
+        subscription: false,
     };
     let mut order = Order::new(Arc::new(terms(side, truth)), Arc::new(approval), truth.placed);
     order.status = match truth.how {

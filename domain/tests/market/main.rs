@@ -3,6 +3,7 @@
 mod abroad;
 mod csv;
 mod ex_dates;
+mod issues;
 mod limits;
 mod properties;
 mod year;

@@ -22,6 +22,7 @@ mod ex_stories;
 mod execution_stories;
 mod execution_words;
 mod held_stories;
+mod issue_stories;
 mod loss_stories;
 mod monitor_stories;
 mod netting_stories;
@@ -52,6 +53,7 @@ fn every_denial_has_a_story() {
         .chain(held_stories::ALL)
         .chain(loss_stories::ALL)
         .chain(whole_stories::ALL)
+        .chain(issue_stories::ALL)
         .chain(monitor_stories::ALL)
         .chain(volume_stories::ALL)
         .chain(netting_stories::ALL)

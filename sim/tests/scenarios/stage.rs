@@ -5,6 +5,7 @@
 //! `S1`'s first leg is the order `S1.1`. Quotes stay fresh unless `given stale quotes`. Requests go to a broker whose
 //! part the story speaks (`broker S1.1 accepted`), or with `given paper` to the paper venue.
 
+mod issues;
 mod shows;
 
 use std::collections::{BTreeMap, HashMap};
@@ -96,6 +97,7 @@ struct Given {
     live: Vec<AccountId>,
     daily: String,
     actions: String,
+    issues: String,
 }
 
 fn account(name: &str) -> AccountId {
@@ -124,7 +126,7 @@ pub(crate) fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 }
 
 impl Given {
-    /// `paper` | `stale quotes` | `ex SYMBOL DATE [cash N] [bonus N] [transfer N]` | `account NAME cash N [BOOK SYMBOL QTY]* [live [unreported]] [level N] [in_flight N] [pace N] [open N]
+    /// `paper` | `stale quotes` | `issue SYMBOL DAY @ PRICE unit N most N` | `ex SYMBOL DATE [cash N] [bonus N] [transfer N]` | `account NAME cash N [BOOK SYMBOL QTY]* [live [unreported]] [level N] [in_flight N] [pace N] [open N]
     /// [ceiling N] [in CURRENCY]` | `route STRATEGY a[+b] [x RATIO] [by equity|equal|cash] [base BASE] [except ACCOUNT]
     /// [confirm|notify_only|shadow] [short wait:S|shrink:S|deny]`
     fn read(&mut self, words: Vec<&str>) {
@@ -145,6 +147,7 @@ impl Given {
                 let (cash, bonus, transfer) = (per10("cash"), per10("bonus"), per10("transfer"));
                 let _ = writeln!(self.actions, "{symbol},{date},{cash},{bonus},{transfer},0,0");
             }
+            ["issue", rest @ ..] => self.issues.push_str(&issues::row(rest)),
             ["account", name, "cash", cash, rest @ ..] => {
                 let report = if rest.contains(&"unreported") { ProgramReport::Missing } else { ProgramReport::OnFile };
                 let limits = Limits {
@@ -254,6 +257,7 @@ impl Stage {
         let daily = signalbox_domain::daily::DailyBars::parse(&daily).expect("days");
         let actions = CorporateActions::parse(&format!("{}\n{}", CorporateActions::HEADER, given.actions));
         let market = market().with_daily(daily).with_actions(actions.expect("corporate actions").into());
+        let market = market.with_issues(issues::table(&given.issues).into());
         let setups = given.setups.into_values().collect();
         let mut desk = Desk::open(Rc::new(market), at, setups, confs, given.groups);
         given.live.into_iter().for_each(|account| desk.ledgers.set_live(account));
@@ -363,7 +367,7 @@ impl Stage {
             return;
         }
         match request {
-            BrokerRequest::Submit { terms, band, .. } => self.venue(VenueInput::New(VenueOrder {
+            BrokerRequest::Submit { terms, band, subscription, .. } => self.venue(VenueInput::New(VenueOrder {
                 account: account.clone(),
                 order: terms.id,
                 symbol: terms.symbol,
@@ -374,6 +378,7 @@ impl Stage {
                 tif: terms.time_in_force,
                 cum_qty: Qty::ZERO,
                 band: *band,
+                subscription: *subscription,
             })),
             BrokerRequest::Cancel { order, .. } => {
                 self.venue(VenueInput::Cancel { account: account.clone(), order: *order });

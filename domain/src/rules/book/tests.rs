@@ -86,6 +86,7 @@ fn a_main_board_stock_has_all_its_rules_on_the_recorded_day() {
             },
             contract: None,
             abroad: None,
+            issue: None,
         }
     );
 }

@@ -222,7 +222,7 @@ impl Stage {
     }
 
     pub(crate) async fn send(&mut self, terms: Arc<OrderTerms>) -> Vec<Report> {
-        self.call(BrokerRequest::Submit { terms, send_no: 1, band: None }).await
+        self.call(BrokerRequest::Submit { terms, send_no: 1, band: None, subscription: false }).await
     }
 
     pub(crate) async fn cancel(&mut self, order: OrderId) -> Vec<Report> {
