@@ -264,7 +264,9 @@ impl Replay {
             Event::OrderDenied { terms, denials } => {
                 self.denied.insert(terms.id, (terms.clone(), denials.clone()));
                 self.denied_at.insert(terms.id, at);
-                self.change_parent(at, terms.id.parent(), |parent| parent.deny(terms.id.attempt()));
+                // When risk says no does not say whether the signal's time was out.
+                let no_time = Timestamp::default();
+                self.change_parent(no_time, terms.id.parent(), |parent| parent.deny(terms.id.attempt()));
                 self.keep_denials(terms.id.signal(), denials);
             }
             Event::AccountOpened { account, cash, holdings } => {

@@ -665,7 +665,8 @@ impl Strategy {
             pursuit.denied(at, terms);
         }
         let attempt = terms.id.attempt();
-        self.update_parent(at, at, terms.id.parent(), fx, |row, parent| {
+        // Told again after a night, it does not end the signal later than it did.
+        self.update_parent(at, Timestamp::default(), terms.id.parent(), fx, |row, parent| {
             if parent.knows_denied(attempt) {
                 return; // told again after a restart
             }
