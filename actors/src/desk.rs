@@ -11,7 +11,7 @@ use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
 use signalbox_domain::registry::{Fact, Unfit};
-use signalbox_domain::risk::{Check, LimitSet, Monitor, Worth};
+use signalbox_domain::risk::{Check, LimitSet, Monitor, Most, Worth};
 use signalbox_domain::strategy::{Say, StrategyConf, StrategyState, Undecidable};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
@@ -199,6 +199,11 @@ impl Desk {
         self.ask(|answer| Command::Explain(risk::Explain { terms, answer })).await
     }
 
+    /// The largest order of these terms that would be let through.
+    pub async fn most(&self, terms: OrderTerms) -> Result<Most, DeskError> {
+        self.ask(|answer| Command::Most(risk::TellMost { terms, answer })).await
+    }
+
     /// What accounts, strategies and all together are worth, and have lost.
     pub async fn worth(&self) -> Result<Vec<Worth>, DeskError> {
         self.ask(|answer| Command::Worth(risk::TellWorth(answer))).await
@@ -268,6 +273,7 @@ enum Command {
     SetState { strategy: StrategyId, message: strategy::SetState },
     Register(Asked),
     Explain(risk::Explain),
+    Most(risk::TellMost),
     Worth(risk::TellWorth),
     Monitors(risk::TellMonitors),
     Quotes(market::Quotes),
@@ -365,6 +371,11 @@ impl Handler<Ask> for Front {
                 let _ = self.root.registrar.send(asked);
             }
             Command::Explain(message) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, message);
+                }
+            }
+            Command::Most(message) => {
                 if let Some(risk) = directory.risk.borrow().as_ref() {
                     tell(risk, message);
                 }

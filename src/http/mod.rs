@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod books;
+pub mod cancel_many;
 pub mod contracts;
 pub mod corporate;
 pub mod decisions;
@@ -27,6 +28,7 @@ pub mod limits;
 pub mod listing;
 pub mod losses;
 pub mod market;
+pub mod max_qty;
 pub mod monitors;
 pub mod one_click;
 pub mod orders;
@@ -93,8 +95,10 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(signals::configure)
         .configure(decisions::configure)
         .configure(orders::configure)
+        .configure(cancel_many::configure)
         .configure(exceptions::configure)
         .configure(accounts::configure)
+        .configure(max_qty::configure)
         .configure(one_click::configure)
         .configure(account_setup::configure)
         .configure(groups::configure)

@@ -12,6 +12,7 @@ mod exceptions;
 mod execution;
 mod imported;
 mod matrix;
+mod most;
 mod netting;
 mod one_click;
 mod over_night;
