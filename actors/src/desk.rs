@@ -227,6 +227,11 @@ impl Desk {
         self.ask(|answer| Command::Observe { account, answer }).await
     }
 
+    /// Has the lists of the account's broker read; whether there are any.
+    pub async fn refresh(&self, account: AccountId) -> Result<bool, DeskError> {
+        self.ask(|answer| Command::Refresh { account, answer }).await
+    }
+
     /// Ends the work in an orderly way: see [`Root::drain`].
     pub async fn drain(&self) -> Result<(), DeskError> {
         self.ask(Command::Drain).await
@@ -279,6 +284,7 @@ enum Command {
     Quotes(market::Quotes),
     Prints { prints: Vec<Print>, answer: oneshot::Sender<()> },
     Observe { account: AccountId, answer: oneshot::Sender<AccountHealth> },
+    Refresh { account: AccountId, answer: oneshot::Sender<bool> },
     Drain(oneshot::Sender<()>),
     Panic(Planted),
 }
@@ -388,6 +394,11 @@ impl Handler<Ask> for Front {
             Command::Observe { account, answer } => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, account::Observe(answer));
+                }
+            }
+            Command::Refresh { account, answer } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, account::Refresh(answer));
                 }
             }
             Command::Drain(answer) => {

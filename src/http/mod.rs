@@ -36,6 +36,7 @@ pub mod overview;
 pub mod page;
 pub mod portfolio;
 pub mod problem;
+pub mod refresh;
 pub mod refusals;
 pub mod risk;
 pub mod risk_limits;
@@ -99,6 +100,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(exceptions::configure)
         .configure(accounts::configure)
         .configure(max_qty::configure)
+        .configure(refresh::configure)
         .configure(one_click::configure)
         .configure(account_setup::configure)
         .configure(groups::configure)

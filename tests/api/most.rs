@@ -1,4 +1,4 @@
-//! What an account could buy or sell now, and several orders taken back at once.
+//! What an account could buy or sell now, several orders taken back at once, and lists that are read now.
 
 use serde_json::{Value, json};
 use signalbox::people::{Action, Grant, Pattern, Role};
@@ -118,4 +118,17 @@ async fn several_orders_are_taken_back_and_each_has_its_outcome() {
     let many: Vec<String> = (1..=201).map(|n| format!("ord-{n}")).collect();
     let answer = desk.app.call("POST", "/v1/orders/cancel", &desk.trader, json!({ "orders": many })).await;
     assert_eq!((answer.status, answer.code()), (422, "validation_failed"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paper_account_has_no_lists_to_read_and_says_so() {
+    let desk = Desk::open().await;
+    let before = desk.app.settled().await;
+    let answer = desk.app.call("POST", "/v1/accounts/paper-a/refresh", &desk.trader, json!({})).await;
+    assert_eq!((answer.status, &answer.body), (202, &json!({ "account": "paper-a", "outcome": "no_lists" })));
+    assert_eq!(desk.app.settled().await, before);
+    let foreign = desk.app.call("POST", "/v1/accounts/paper-b/refresh", &desk.trader, json!({})).await;
+    let missing = desk.app.call("POST", "/v1/accounts/nobody/refresh", &desk.trader, json!({})).await;
+    assert_eq!((foreign.status, foreign.code()), (404, "not_found"));
+    assert_eq!((missing.status, missing.code()), (404, "not_found"));
 }
