@@ -427,6 +427,23 @@ impl AccountActor {
     }
 }
 
+/// A person wants the broker's lists to be read now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Refresh(
+    /// Learns whether there are lists.
+    pub oneshot::Sender<bool>,
+);
+
+impl Handler<Refresh> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Refresh, ctx: &mut Self::Context) {
+        self.step([AccountInput::Refresh], "refresh", ctx);
+        let _ = message.0.send(self.core.reads()); // who asked may be gone
+    }
+}
+
 /// A trading day begins.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -11,7 +11,7 @@ use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
 use signalbox_domain::quote::{Print, Quote};
 use signalbox_domain::registry::{Fact, Unfit};
-use signalbox_domain::risk::{Check, LimitSet, Monitor, Worth};
+use signalbox_domain::risk::{Check, LimitSet, Monitor, Most, Worth};
 use signalbox_domain::strategy::{Irreplaceable, Replacement, Replaces, Say, StrategyConf, StrategyState, Undecidable};
 use signalbox_domain::units::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
@@ -208,6 +208,11 @@ impl Desk {
         self.ask(|answer| Command::Explain(risk::Explain { terms, answer })).await
     }
 
+    /// The largest order of these terms that would be let through.
+    pub async fn most(&self, terms: OrderTerms) -> Result<Most, DeskError> {
+        self.ask(|answer| Command::Most(risk::TellMost { terms, answer })).await
+    }
+
     /// What accounts, strategies and all together are worth, and have lost.
     pub async fn worth(&self) -> Result<Vec<Worth>, DeskError> {
         self.ask(|answer| Command::Worth(risk::TellWorth(answer))).await
@@ -229,6 +234,11 @@ impl Desk {
 
     pub async fn account_health(&self, account: AccountId) -> Result<AccountHealth, DeskError> {
         self.ask(|answer| Command::Observe { account, answer }).await
+    }
+
+    /// Has the lists of the account's broker read; whether there are any.
+    pub async fn refresh(&self, account: AccountId) -> Result<bool, DeskError> {
+        self.ask(|answer| Command::Refresh { account, answer }).await
     }
 
     /// Ends the work in an orderly way: see [`Root::drain`].
@@ -278,11 +288,13 @@ enum Command {
     SetState { strategy: StrategyId, message: strategy::SetState },
     Register(Asked),
     Explain(risk::Explain),
+    Most(risk::TellMost),
     Worth(risk::TellWorth),
     Monitors(risk::TellMonitors),
     Quotes(market::Quotes),
     Prints { prints: Vec<Print>, answer: oneshot::Sender<()> },
     Observe { account: AccountId, answer: oneshot::Sender<AccountHealth> },
+    Refresh { account: AccountId, answer: oneshot::Sender<bool> },
     Drain(oneshot::Sender<()>),
     Panic(Planted),
 }
@@ -384,6 +396,11 @@ impl Handler<Ask> for Front {
                     tell(risk, message);
                 }
             }
+            Command::Most(message) => {
+                if let Some(risk) = directory.risk.borrow().as_ref() {
+                    tell(risk, message);
+                }
+            }
             Command::Quotes(message) => tell(&self.root.market, message),
             Command::Prints { prints, answer } => {
                 tell(&self.root.market, market::Prints(prints));
@@ -392,6 +409,11 @@ impl Handler<Ask> for Front {
             Command::Observe { account, answer } => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, account::Observe(answer));
+                }
+            }
+            Command::Refresh { account, answer } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, account::Refresh(answer));
                 }
             }
             Command::Drain(answer) => {

@@ -10,7 +10,7 @@ use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::risk::{
-    self, Check, LimitFact, LimitSet, Limits, LimitsRefused, Monitor, Risk, RiskEffects, RiskInput, Worth,
+    self, Check, LimitFact, LimitSet, Limits, LimitsRefused, Monitor, Most, Risk, RiskEffects, RiskInput, Worth,
 };
 use signalbox_domain::standing::Standing;
 use signalbox_domain::units::Span;
@@ -358,6 +358,24 @@ impl Handler<Explain> for RiskActor {
         let at = self.board.clock.now();
         let checks = self.board.with_view(|view| self.core.explain(at, view, &message.terms));
         let _ = message.answer.send(checks);
+    }
+}
+
+/// The largest order that would be let through, for people; nothing is recorded.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TellMost {
+    pub terms: OrderTerms,
+    pub answer: oneshot::Sender<Most>,
+}
+
+impl Handler<TellMost> for RiskActor {
+    type Result = ();
+
+    fn handle(&mut self, message: TellMost, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let most = self.board.with_view(|view| self.core.most(at, view, &message.terms));
+        let _ = message.answer.send(most);
     }
 }
 

@@ -74,6 +74,8 @@ pub enum AccountInput {
     Settle(Settle),
     /// The answer to [`AccountEffects::read`].
     Read(Result<Arc<Snapshot>, ReadFailed>),
+    /// A person wants the broker's lists to be read now.
+    Refresh,
     DayStart(TradeDate),
     /// What the market has shown of the holdings since they were marked; `closing` before the day ends.
     Mark {
@@ -383,6 +385,7 @@ impl Account {
                 fx.resolved = Some(self.resolve(at, order, &resolution, &by, &note, fx));
             }
             AccountInput::Settle(decision) => fx.settled = Some(self.settle(at, ledger, &decision, fx)),
+            AccountInput::Refresh => self.want_read(),
             AccountInput::DayStart(trade_date) => self.start_day(at, ledger, trade_date, fx),
             AccountInput::Mark { marks, closing } => self.mark(at, ledger, marks, closing, fx),
             AccountInput::Book(order) => fx.booked = Some(self.rebook(at, ledger, &order, fx)),

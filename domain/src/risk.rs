@@ -13,6 +13,7 @@ pub mod limits;
 mod loans;
 pub mod losses;
 pub mod monitors;
+mod most;
 mod netting;
 mod warnings;
 
@@ -23,6 +24,7 @@ pub use check::{Check, Outcome};
 pub use limits::{LimitFact, LimitSet, Limits, LimitsRefused};
 pub use losses::{EquityMark, Worth};
 pub use monitors::{Exit, Monitor};
+pub use most::Most;
 pub use warnings::LimitWarning;
 
 use crate::account::Pacing;

@@ -261,6 +261,23 @@ impl DayRules {
         }
     }
 
+    /// The smallest valid quantity above this one; where what may be sold has no larger one, the next whole step, which is
+    /// refused. The largest single order is no bound here.
+    #[must_use]
+    pub fn next_above(&self, side: Side, qty: Qty, sellable: Qty) -> Qty {
+        let (min, step) = match side {
+            Side::Buy => (self.buy_min, self.buy_step),
+            Side::Sell => (self.sell_min, self.sell_step),
+        };
+        let round = (qty.max(min - Qty::new(1)).floor_to_lot(step) + step).max(min);
+        let remainder = if side == Side::Sell { self.odd_remainder(sellable) } else { Qty::ZERO };
+        if !remainder.is_positive() {
+            return round;
+        }
+        let odd = if qty < remainder { remainder } else { remainder + (qty - remainder).floor_to_lot(step) + step };
+        if odd <= sellable { round.min(odd) } else { round }
+    }
+
     /// The part of a position that no round order can sell: what is left beside whole steps, or a position below the
     /// minimum. Zero when there is none.
     fn odd_remainder(&self, sellable: Qty) -> Qty {

@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod books;
+pub mod cancel_many;
 pub mod contracts;
 pub mod corporate;
 pub mod decisions;
@@ -27,6 +28,7 @@ pub mod limits;
 pub mod listing;
 pub mod losses;
 pub mod market;
+pub mod max_qty;
 pub mod monitors;
 pub mod new_issues;
 pub mod one_click;
@@ -35,6 +37,7 @@ pub mod overview;
 pub mod page;
 pub mod portfolio;
 pub mod problem;
+pub mod refresh;
 pub mod refusals;
 pub mod replace;
 pub mod risk;
@@ -96,8 +99,11 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(decisions::configure)
         .configure(orders::configure)
         .configure(replace::configure)
+        .configure(cancel_many::configure)
         .configure(exceptions::configure)
         .configure(accounts::configure)
+        .configure(max_qty::configure)
+        .configure(refresh::configure)
         .configure(one_click::configure)
         .configure(new_issues::configure)
         .configure(account_setup::configure)

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use signalbox_domain::denial::{Denial, DenialCode, Measure};
 use signalbox_domain::execution::PriceForm;
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
-use signalbox_domain::order::{OrdType, ReportedStatus, Side};
+use signalbox_domain::order::{OrdType, OrderTerms, ReportedStatus, Side};
+use signalbox_domain::parent::Parent;
 use signalbox_domain::rules::{DayRules, QtyFault};
 use signalbox_domain::signal::{Notes, Signal, Size, Source};
 use signalbox_domain::units::{Price, Qty, Timestamp};
@@ -365,6 +366,28 @@ fn numbers(code: DenialCode, value: Measure, limit: Measure) -> serde_json::Valu
     dto::denial(&Denial { code, value, limit })
 }
 
+/// Takes the order back, and of one by hand that is being replaced what would follow it. Tells which orders it reached.
+///
+/// # Errors
+/// 503 when the desk does not answer.
+pub async fn take_back(principal: &Principal, terms: &OrderTerms, front: &Front) -> Result<Vec<OrderId>, Problem> {
+    // Of an account that is not in use nothing may still trade.
+    if front.require_in_use(&terms.account).is_err() {
+        return Ok(Vec::new());
+    }
+    let signal = terms.id.signal();
+    if terms.source == Source::Manual {
+        let legs = front.store.parents_of_signal(signal).await?;
+        let replaced = |leg: &Parent| leg.progress.as_ref().is_some_and(|progress| progress.replaced.is_some());
+        if legs.iter().any(|leg| !leg.parent.status.is_final() && replaced(&leg.parent)) {
+            let who = intake::who(principal.client());
+            front.desk.cancel_signal(terms.strategy.clone(), signal, who).await?;
+        }
+    }
+    let reason = format!("canceled by {}", principal.client());
+    Ok(front.desk.cancel_order(terms.account.clone(), terms.id, reason.into()).await?)
+}
+
 /// What a cancel has reached so far.
 #[derive(Serialize, ToSchema)]
 struct CancelAnswer {
@@ -404,12 +427,7 @@ async fn cancel_order(
     if !principal.may_trade(&terms.account) {
         return Err(Problem::forbidden("you may see this order, not cancel it"));
     }
-    let reason = format!("canceled by {}", principal.client());
-    // Of an account that is not in use nothing may still trade.
-    let reached = match front.require_in_use(&terms.account) {
-        Ok(()) => front.desk.cancel_order(terms.account.clone(), terms.id, reason.into()).await?,
-        Err(_) => Vec::new(),
-    };
+    let reached = take_back(&principal, terms, &front).await?;
     let now = front.store.order(terms.id).await?.unwrap_or_else(|| order.clone());
     if reached.is_empty() && beyond_recall(&now) {
         return Err(not_cancelable());

@@ -64,7 +64,7 @@ struct CheckAnswer {
 /// One check with what was found and what would pass.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RiskCheckLine)]
-struct CheckView {
+pub struct CheckView {
     #[schema(example = "CASH")]
     code: &'static str,
     /// passed, warned (four fifths of a limit are used), denied or skipped
@@ -75,7 +75,8 @@ struct CheckView {
 }
 
 impl CheckView {
-    fn of(check: &Check) -> Self {
+    #[must_use]
+    pub fn of(check: &Check) -> Self {
         Self {
             code: check.code.into(),
             outcome: check.outcome.into(),

@@ -12,6 +12,7 @@ mod exceptions;
 mod execution;
 mod imported;
 mod matrix;
+mod most;
 mod netting;
 mod new_issues;
 mod one_click;

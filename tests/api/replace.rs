@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::sizes::open;
+use crate::sizes::{open, settled};
 use crate::support::{TestApp, unique};
 
 /// The orders of the signal, the oldest first, once there are so many.
@@ -64,6 +64,14 @@ async fn an_order_is_replaced_by_one_at_another_limit_and_for_less() {
     let again = app.call("PATCH", &second, &ann, body).await;
     assert_eq!((again.status, &*again.headers["idempotency-replayed"]), (202, "true"), "{again:?}");
     assert_eq!(orders(&app, &ann, &signal, 2).await[1]["status"], "new", "nothing was taken back");
+
+    // A cancel of one that is being replaced ends what would follow as well.
+    let body = json!({ "limit_price": "9.61" });
+    assert_eq!(app.call("PATCH", &second, &ann, body).await.status, 202);
+    let canceled = app.call("POST", &format!("{second}/cancel"), &ann, json!({})).await;
+    assert_eq!(canceled.status, 202, "{canceled:?}");
+    let ended = settled(&app, &ann, &format!("/v1/signals/{signal}"), &["working"]).await;
+    assert_eq!((&ended["status"], &ended["parents"][0]["cum_qty"]), (&json!("canceled"), &json!("0")), "{ended}");
 
     let timeline = app.get(&format!("{place}?timeline=1"), &ann).await.body;
     let lines = timeline["timeline"].as_array().unwrap();

@@ -10,7 +10,7 @@ use crate::support::{Answer, TestApp, unique};
 pub(crate) struct Desk {
     pub(crate) app: TestApp,
     pub(crate) trader: String,
-    feed: String,
+    pub(crate) feed: String,
 }
 
 impl Desk {
@@ -40,7 +40,7 @@ impl Desk {
         self.app.call("POST", "/v1/signals", &self.trader, body).await
     }
 
-    async fn order(&self, body: Value) -> Answer {
+    pub(crate) async fn order(&self, body: Value) -> Answer {
         self.app.call("POST", "/v1/orders", &self.trader, body).await
     }
 
@@ -62,7 +62,7 @@ impl Desk {
     }
 
     /// Asks until the field is as expected.
-    async fn until(&self, path: &str, field: &str, value: &str) -> Value {
+    pub(crate) async fn until(&self, path: &str, field: &str, value: &str) -> Value {
         for _ in 0..200 {
             let body = self.get(path).await;
             if body[field] == value {

@@ -79,7 +79,8 @@ pub(super) struct Lists {
 
 impl Account {
     /// Whether lists are read, or doubts need more than a lookup.
-    pub(super) fn reads(&self) -> bool {
+    #[must_use]
+    pub fn reads(&self) -> bool {
         self.conf.capabilities.lists
     }
 

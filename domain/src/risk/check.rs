@@ -298,19 +298,9 @@ impl Risk {
             return self.run_subscription(at, view, &order, issue, sink);
         }
 
-        let (book, holding) = (ledger.book(terms.symbol, &terms.strategy), ledger.holding(terms.symbol));
         let none = Reserved::default();
         let reserved = self.reserved.get(&terms.account).unwrap_or(&none);
-        let sellable = {
-            // A person may sell what any book holds; a strategy only what its own does.
-            let (qty, bought_today) = if terms.source == Source::Manual {
-                (holding.qty, holding.bought_today)
-            } else {
-                book.map_or((Qty::ZERO, Qty::ZERO), |b| (b.qty, b.bought_today))
-            };
-            let held = if rules.min_holding_days > 0 { qty - bought_today } else { qty };
-            held - reserved.sells_of(terms)
-        };
+        let sellable = self.sellable(ledger, terms, &rules);
 
         let lot = rules.check_qty_of(terms.ord_type, terms.side, terms.qty, sellable.max(Qty::ZERO));
         // Too few shares is the sellable check's business.
@@ -411,6 +401,20 @@ impl Risk {
             net,
         };
         Some(Decided { approval, px, t0, worst, lots: (rules.buy_step, rules.buy_min) })
+    }
+
+    /// Shares that the order may sell today and no live sell has set aside; below zero when these are too many.
+    pub(super) fn sellable(&self, ledger: &Ledger, terms: &OrderTerms, rules: &DayRules) -> Qty {
+        // A person may sell what any book holds; a strategy only what its own does.
+        let (qty, bought_today) = if terms.source == Source::Manual {
+            let holding = ledger.holding(terms.symbol);
+            (holding.qty, holding.bought_today)
+        } else {
+            let book = ledger.book(terms.symbol, &terms.strategy);
+            book.map_or((Qty::ZERO, Qty::ZERO), |b| (b.qty, b.bought_today))
+        };
+        let held = if rules.min_holding_days > 0 { qty - bought_today } else { qty };
+        held - self.reserved.get(&terms.account).map_or(Qty::ZERO, |reserved| reserved.sells_of(terms))
     }
 
     /// Tick, quote, limit prices and distance from the market.

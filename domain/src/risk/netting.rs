@@ -47,6 +47,17 @@ impl Unsent {
         }
     }
 
+    /// The sizes at which an order at this price would use up one more of what it would be netted with, rising.
+    pub(super) fn edges(&self, terms: &OrderTerms, px: Price) -> Vec<Qty> {
+        let mut edge = Qty::ZERO;
+        let of = self.crossed_by(terms, px);
+        of.map(|one| {
+            edge += one.leaves;
+            edge
+        })
+        .collect()
+    }
+
     fn crossed_by<'a>(&'a self, terms: &'a OrderTerms, px: Price) -> impl Iterator<Item = &'a One> {
         let of = self.accounts.get(&terms.account).map_or(&[][..], Vec::as_slice);
         of.iter().filter(move |one| {

@@ -480,3 +480,22 @@ fn f33_an_acknowledged_order_that_was_proved_absent_and_is_listed_later_is_a_gho
         assert_eq!(bench.submits(next), 0, "{level:?}: the account is frozen");
     }
 }
+
+#[test]
+fn lists_that_a_person_wants_are_read_at_once_and_nothing_is_sent_for_them() {
+    for (wanted, status) in [(false, "new"), (true, "filled")] {
+        let mut bench = Bench::at(Level::L2);
+        let order = bench.buy(100);
+        bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+        bench.list_tagged("N1", order, 100);
+        bench.pass(70);
+        assert_eq!(bench.status(order), "new");
+        bench.trade("N1", 100, 100_000);
+        if wanted {
+            bench.tell(AccountInput::Refresh);
+            bench.tell(AccountInput::Refresh);
+        }
+        bench.pass(12);
+        assert_eq!((bench.status(order), bench.submits(order)), (status, 1));
+    }
+}
