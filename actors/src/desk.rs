@@ -9,7 +9,7 @@ use signalbox_domain::account::{BookOrder, Resolution, Settle, Unbookable, Unres
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrderTerms, Side};
-use signalbox_domain::quote::{Print, Quote};
+use signalbox_domain::quote::{Bar, Print, Quote};
 use signalbox_domain::registry::{Fact, Unfit};
 use signalbox_domain::risk::{Check, LimitSet, Monitor, Most, Worth};
 use signalbox_domain::strategy::{Irreplaceable, Replacement, Replaces, Say, StrategyConf, StrategyState, Undecidable};
@@ -227,6 +227,11 @@ impl Desk {
         self.ask(|answer| Command::Quotes(market::Quotes { quotes, answer: Some(answer) })).await
     }
 
+    /// Bars are in force when this answers.
+    pub async fn bars(&self, bars: Vec<Bar>) -> Result<(), DeskError> {
+        self.ask(|answer| Command::Bars(market::Bars { bars, answer })).await
+    }
+
     /// Prints are fed by one source in this process, which paces itself by the answer.
     pub async fn prints(&self, prints: Vec<Print>) -> Result<(), DeskError> {
         self.ask(|answer| Command::Prints { prints, answer }).await
@@ -292,6 +297,7 @@ enum Command {
     Worth(risk::TellWorth),
     Monitors(risk::TellMonitors),
     Quotes(market::Quotes),
+    Bars(market::Bars),
     Prints { prints: Vec<Print>, answer: oneshot::Sender<()> },
     Observe { account: AccountId, answer: oneshot::Sender<AccountHealth> },
     Refresh { account: AccountId, answer: oneshot::Sender<bool> },
@@ -402,6 +408,7 @@ impl Handler<Ask> for Front {
                 }
             }
             Command::Quotes(message) => tell(&self.root.market, message),
+            Command::Bars(message) => tell(&self.root.market, message),
             Command::Prints { prints, answer } => {
                 tell(&self.root.market, market::Prints(prints));
                 let _ = answer.send(());

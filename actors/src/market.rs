@@ -7,7 +7,7 @@ use actix::{Actor, Context, Handler, Message};
 use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::broker::BrokerReport;
 use signalbox_domain::ids::AccountId;
-use signalbox_domain::quote::{Print, Quote};
+use signalbox_domain::quote::{Bar, Print, Quote};
 use signalbox_domain::symbol::{Exchange, Symbol};
 use tokio::sync::oneshot;
 
@@ -108,6 +108,32 @@ impl Handler<Prints> for MarketActor {
         }
         self.deliver(reports);
         self.ring(&shown);
+    }
+}
+
+/// Bars that are over, oldest first.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Bars {
+    pub bars: Vec<Bar>,
+    /// Told once the board shows them.
+    pub answer: oneshot::Sender<()>,
+}
+
+impl Handler<Bars> for MarketActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Bars, _: &mut Self::Context) {
+        let at = self.board.clock.now();
+        let (mut reports, mut shown) = (Vec::new(), BTreeSet::new());
+        for bar in message.bars {
+            shown.insert(bar.symbol);
+            self.board.quotes.borrow_mut().bar(&bar);
+            reports.append(&mut self.exchange.bar(at, &bar));
+        }
+        self.deliver(reports);
+        self.ring(&shown);
+        let _ = message.answer.send(()); // who asked may be gone
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ids::{AccountId, StrategyId};
 use crate::ledger::{Book, Ledger};
 use crate::market::Market;
 use crate::order::Side;
-use crate::quote::{Print, Quote};
+use crate::quote::{Bar, Print, Quote};
 use crate::standing::{AccountMode, Standing};
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Ratio, Timestamp};
@@ -59,17 +59,28 @@ impl Quotes {
 
     /// A trade moves the last price; bid, ask and sizes stay unknown.
     pub fn print(&mut self, print: &Print) {
-        let prev_close = self.get(print.symbol).and_then(|q| q.prev_close);
+        self.traded(print.symbol, print.price, print.at);
+    }
+
+    /// So does a bar in which something was traded, and its extremes are seen.
+    pub fn bar(&mut self, bar: &Bar) {
+        if bar.volume.is_positive() {
+            [bar.high, bar.low, bar.close].into_iter().for_each(|price| self.traded(bar.symbol, price, bar.at));
+        }
+    }
+
+    fn traded(&mut self, symbol: Symbol, last: Price, at: Timestamp) {
+        let prev_close = self.get(symbol).and_then(|q| q.prev_close);
         self.put(Quote {
-            symbol: print.symbol,
-            last: print.price,
+            symbol,
+            last,
             bid: None,
             ask: None,
             bid_size: None,
             ask_size: None,
             volume: None,
             prev_close,
-            at: print.at,
+            at,
         });
     }
 

@@ -27,7 +27,7 @@ use crate::people::Scope;
 /// A snapshot of every instrument that a source follows fits; a market's worth comes in several.
 const QUOTES_MAX: usize = 1_000;
 /// Sources' clocks differ a little; a quote from further ahead would shut the honest ones out until then.
-const AHEAD_MAX: Span = Span::from_secs(60);
+pub(super) const AHEAD_MAX: Span = Span::from_secs(60);
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_quotes)

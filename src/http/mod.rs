@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod auth;
+pub mod bars;
 pub mod books;
 pub mod cancel_many;
 pub mod contracts;
@@ -116,6 +117,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(losses::configure)
         .configure(monitors::configure)
         .configure(market::configure)
+        .configure(bars::configure)
         .configure(corporate::configure)
         .configure(overview::configure)
         .configure(fx::configure)

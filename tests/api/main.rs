@@ -5,6 +5,7 @@
 
 mod attacks;
 mod bad_input;
+mod bars;
 mod books;
 mod contracts;
 mod corporate;
