@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::denial::{Denial, DenialCode};
 use crate::event::{Event, Scope, TradingState};
+use crate::execution::ParentStep;
 use crate::fx::FxRates;
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
 use crate::ledger::{BookedAction, Ledger, NettedTrade, Trade};
@@ -229,6 +230,9 @@ impl Replay {
             }
             Event::LegCompleted { parent, qty, px, order, who, .. } => {
                 self.change_parents(&[*parent], |parent| parent.complete(*qty, *px, who.clone(), order.clone()));
+            }
+            Event::ParentStepped { parent, step: step @ ParentStep::Replaced { order, .. }, .. } => {
+                self.replace(at, *parent, step, *order);
             }
             Event::ParentStepped { parent, step, .. } => {
                 self.change_parent(at, *parent, |parent| parent.step(at, step))
@@ -528,6 +532,20 @@ impl Replay {
         if let Some(signal) = self.signals.get_mut(&id) {
             signal.end(fold(&parents));
         }
+    }
+
+    /// Whoever replaced the order may not have heard of its end: then the leg that seemed to have ended goes on.
+    fn replace(&mut self, at: Timestamp, id: ParentId, step: &ParentStep, order: OrderId) {
+        if let Some(parent) = self.parents.get_mut(&id) {
+            parent.step(at, step);
+            if let Some(order) = self.orders.get(&order) {
+                parent.observe(order);
+            }
+        }
+        if let Some(signal) = self.signals.get_mut(&id.signal()).filter(|signal| signal.status.is_final()) {
+            signal.status = SignalStatus::Working;
+        }
+        self.change_parent(at, id, |_| {});
     }
 
     /// Changes one leg and folds its signal anew. A signal that is final stays as it is.

@@ -234,10 +234,11 @@ impl Oracle {
             }
             Event::ParentStepped { parent, step: ParentStep::Replaced { order, qty, limit_price, .. }, .. } => {
                 let leg = self.legs.get_mut(parent).ok_or("a leg was replaced that was not planned")?;
-                must!(!leg.over && leg.orders.contains(order), "an order was replaced of a leg that has ended");
+                // Its strategy may not have heard of the order's end, nor of what it filled last.
+                must!(!leg.over || !leg.pursued, "an order was replaced of a leg that has ended");
                 let qty = i128::from(qty.get());
-                must!(qty > leg.cum && qty <= leg.qty, "leg {parent} of {} shall be {qty}", leg.qty);
-                (leg.qty, leg.limit, leg.pursued) = (qty, Some(*limit_price), true);
+                must!(leg.orders.contains(order) && qty > 0 && qty <= leg.qty, "a leg of {} shall be {qty}", leg.qty);
+                (leg.qty, leg.limit, leg.pursued, leg.over) = (qty, Some(*limit_price), true, false);
             }
             Event::BookTransferred { account, transfer, .. } => {
                 let qty = i128::from(transfer.qty.get());
