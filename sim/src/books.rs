@@ -137,7 +137,7 @@ impl Truth<'_> {
     }
 }
 
-/// Whether its row is a person's own order of the same shape.
+/// Whether its row is a person's own order of the same shape, under whichever number a restarted terminal showed it.
 fn is_twin_of_hand(order: &Order, there: &[OrderTruth]) -> bool {
     let terms = &order.terms;
     let looks_the_same = |row: &OrderTruth| {
@@ -145,5 +145,6 @@ fn is_twin_of_hand(order: &Order, there: &[OrderTruth]) -> bool {
         row.hidden.is_empty() && px && (row.symbol, row.side, row.qty) == (terms.symbol, terms.side, order.sent_qty())
     };
     let no = order.broker_order_id.as_ref();
-    there.iter().any(|row| no.is_some_and(|no| *no.0 == *row.no) && looks_the_same(row))
+    let is = |row: &OrderTruth| no.is_some_and(|no| *no.0 == *row.no || *no.0 == *renumbered(&row.no));
+    there.iter().any(|row| is(row) && looks_the_same(row))
 }
