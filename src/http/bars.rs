@@ -21,8 +21,8 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(put_bars);
 }
 
-/// As many as of quotes: a minute of the whole market takes a few requests.
-const BARS_MAX: usize = 1_000;
+/// What fits into a body of 64 KiB.
+const BARS_MAX: usize = 400;
 
 /// What a source saw.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -32,7 +32,7 @@ const BARS_MAX: usize = 1_000;
     "at": "2026-11-20T10:31:00+08:00"
 }]}))]
 struct BarsBody {
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(min_items = 1, max_items = 400)]
     bars: Vec<BarBody>,
 }
 
@@ -97,7 +97,7 @@ async fn put_bars(
     require(&principal, Scope::QuotesWrite)?;
     let bodies = body.0.bars;
     if bodies.is_empty() || bodies.len() > BARS_MAX {
-        return Err(Problem::invalid("bars", "1 to 1000 bars"));
+        return Err(Problem::invalid("bars", "1 to 400 bars"));
     }
     let now = front.now();
     let mut bars = Vec::with_capacity(bodies.len());
