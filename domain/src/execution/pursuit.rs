@@ -279,10 +279,14 @@ impl Pursuit {
         decision.why = Some(why).filter(|_| !decision.withdraw.is_empty());
     }
 
-    /// What works is taken back, and what is left of the goal follows its end, whatever that was.
+    /// What works is taken back, and what is left of the goal follows its end. Nothing follows what ended with its day, unless
+    /// it is to be placed anew on the next.
     fn replace(&self, at: Timestamp, goal: &Goal, now: &Now<'_>, decision: &mut Decision) {
         let (failed, canceled) = (self.failed_on(now.hours.trade_date), self.canceled_on(now.hours.trade_date));
         match self.live().count() {
+            0 if !goal.renew && self.last_round().any(|child| child.fate == Some(Fate::Expired)) => {
+                decision.end = Some(Ending::Expired);
+            }
             0 if failed >= FAILED_MAX => decision.end = Some(Ending::Failed),
             0 if canceled >= canceled_max(goal.side) => decision.end = Some(Ending::GaveUp),
             0 => self.place_from(at, goal, now, self.rested(at), decision),

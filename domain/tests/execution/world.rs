@@ -419,6 +419,9 @@ impl<'a> World<'a> {
         let replaces = newest > 0 && self.orders.iter().all(|order| order.attempt <= newest);
         prop_assert!(placed <= residual.max(0), "{placed} placed where {residual} are left");
         prop_assert!(residual >= 0 || replaces, "{working} work and {filled} are filled of {}", self.goal.qty);
+        let over = |o: &Truth| o.how == Some(OrdStatus::Expired) && o.attempt == newest;
+        let dead = replaces && !self.goal.renew && self.orders.iter().any(over);
+        prop_assert!(!dead || decision.place.is_empty(), "placed after the day of what it replaces");
         let priced = decision.place.iter().all(|piece| piece.price == self.goal.limit);
         prop_assert!(newest == 0 || priced, "{:?} instead of {:?}", decision.place, self.goal.limit);
         let (buy, of_day) = (self.script.side == Side::Buy, now.hours.trade_date);

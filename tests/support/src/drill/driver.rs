@@ -347,13 +347,9 @@ impl Driver {
         Ok(Answer { status, replayed, body })
     }
 
-    /// A request that has to succeed. It is made again where nothing was answered: a connection that lay idle may have been
-    /// closed at the same moment.
+    /// A request that has to succeed.
     pub async fn must(&self, path: &str, body: &Value) -> Value {
-        let answer = match self.post(path, body).await {
-            Ok(answer) => answer,
-            Err(Unknown) => self.post(path, body).await.unwrap(),
-        };
+        let answer = self.post(path, body).await.unwrap();
         assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.body);
         answer.body
     }
