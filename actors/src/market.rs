@@ -62,7 +62,7 @@ impl Actor for MarketActor {
     type Context = Context<Self>;
 }
 
-/// New quotes, oldest first.
+/// New quotes, oldest first. One that is older than the newest of its symbol is passed over.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Quotes {
@@ -78,6 +78,9 @@ impl Handler<Quotes> for MarketActor {
         let at = self.board.clock.now();
         let (mut reports, mut shown) = (Vec::new(), BTreeSet::new());
         for quote in message.quotes {
+            if self.board.quotes.borrow().is_past(quote.symbol, quote.at) {
+                continue;
+            }
             shown.insert(quote.symbol);
             reports.append(&mut self.exchange.quote(at, &quote));
             self.board.quotes.borrow_mut().put(quote);
@@ -111,7 +114,7 @@ impl Handler<Prints> for MarketActor {
     }
 }
 
-/// Bars that are over, oldest first.
+/// Bars that are over, oldest first. One that ended before the newest quote of its symbol is passed over.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Bars {
@@ -127,6 +130,9 @@ impl Handler<Bars> for MarketActor {
         let at = self.board.clock.now();
         let (mut reports, mut shown) = (Vec::new(), BTreeSet::new());
         for bar in message.bars {
+            if self.board.quotes.borrow().is_past(bar.symbol, bar.at) {
+                continue;
+            }
             shown.insert(bar.symbol);
             self.board.quotes.borrow_mut().bar(&bar);
             reports.append(&mut self.exchange.bar(at, &bar));

@@ -40,6 +40,12 @@ struct Shown {
 }
 
 impl Quotes {
+    /// Something newer is known of the symbol: whoever trades now does not trade at what was said of then.
+    #[must_use]
+    pub fn is_past(&self, symbol: Symbol, at: Timestamp) -> bool {
+        self.by_symbol.get(&symbol).is_some_and(|known| known.quote.at > at)
+    }
+
     /// Takes a quote unless a newer one is known. What the source left out of sizes stays unknown; a missing
     /// `prev_close` is kept from before, since it holds for the whole day.
     pub fn put(&mut self, mut quote: Quote) {

@@ -38,6 +38,13 @@ async fn bars_fill_what_rests_and_set_off_what_is_held() {
     let still = app.get(&format!("/v1/signals/{}", rests["id"].as_str().unwrap()), &ann).await.body;
     assert_eq!(still["parents"][0]["cum_qty"], "0", "{still}");
 
+    // What was traded before the newest quote was not traded with what rests now.
+    let mut old = bar("9.40", "9.50", 10_000);
+    old["at"] = json!("2019-02-01T09:59:00+08:00");
+    assert_eq!(app.call("POST", "/v1/bars", &feed, json!({ "bars": [old] })).await.status, 200);
+    let still = app.get(&format!("/v1/signals/{}", rests["id"].as_str().unwrap()), &ann).await.body;
+    assert_eq!(still["parents"][0]["cum_qty"], "0", "{still}");
+
     let taken = app.call("POST", "/v1/bars", &feed, json!({ "bars": [bar("9.40", "9.50", 10_000)] })).await;
     assert_eq!((taken.status, &taken.body["accepted"]), (200, &json!(1)), "{taken:?}");
     let filled = settled(&app, &ann, &format!("/v1/signals/{}", rests["id"].as_str().unwrap()), &["working"]).await;

@@ -16,6 +16,10 @@ pub struct Program {
     pub url: String,
     /// From the start of the process to the first "ready".
     pub recovery: Duration,
+    /// From the start of the process until its door was open.
+    pub opened: Duration,
+    /// What it said last of why it was not ready yet.
+    pub waited_for: Option<String>,
 }
 
 /// Starts it without waiting for anything; what it complains of is appended to the log.
@@ -53,16 +57,23 @@ impl Program {
         .unwrap();
         // Without that line its output has ended, and so has it.
         let Some(url) = url else { return Err(child.wait().unwrap()) };
+        let opened = started.elapsed();
         let http = reqwest::Client::new();
         let ready = format!("{url}/readyz");
-        while !http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        let mut waited_for = None;
+        loop {
+            waited_for = Some(match http.get(&ready).send().await {
+                Ok(answer) if answer.status().is_success() => break,
+                Ok(answer) => answer.text().await.unwrap_or_default(),
+                Err(error) => error.to_string(),
+            });
             if let Some(status) = child.try_wait().unwrap() {
                 return Err(status);
             }
             assert!(started.elapsed() < READY_WITHIN, "not ready: {}", tail(log));
             tokio::time::sleep(POLL).await;
         }
-        Ok(Self { child, url, recovery: started.elapsed() })
+        Ok(Self { child, url, recovery: started.elapsed(), opened, waited_for })
     }
 
     /// Its number, for signals that a test sends.

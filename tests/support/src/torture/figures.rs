@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use super::points::Rounds;
 use super::{gives_nothing, level_of};
+use crate::drill::program::Program;
+
+/// A start that took longer says in the report what it waited for.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Of one database.
 #[derive(Debug, Default)]
@@ -16,6 +20,8 @@ pub struct Figures {
     pub broker_kills: u64,
     pub line_cuts: u64,
     pub recoveries: Vec<Duration>,
+    /// Starts that took longer than [`SLOW`], in the order in which they were made.
+    slow_starts: Vec<Value>,
     pub rounds: Rounds,
     /// Points that cannot be passed here.
     pub skipped: Vec<&'static str>,
@@ -143,6 +149,19 @@ impl Figures {
         ]
     }
 
+    /// A start that ended with a program that was ready.
+    pub fn started(&mut self, program: &Program) {
+        self.recoveries.push(program.recovery);
+        if program.recovery > SLOW {
+            self.slow_starts.push(json!({
+                "after_kills": self.killed(),
+                "ms": program.recovery.as_millis(),
+                "door_open_after_ms": program.opened.as_millis(),
+                "waited_for": program.waited_for,
+            }));
+        }
+    }
+
     /// Median, 99th percentile and maximum, in milliseconds.
     #[must_use]
     pub fn recovery(&self) -> [u128; 3] {
@@ -201,6 +220,7 @@ impl Figures {
             "keys": self.keys_before + self.keys, "decisions": self.decisions, "doubts_above_l0": doubts, "parks_above_l0": parks,
             "unjustified_parks": unjustified,
             "recovery_ms": {"count": self.recoveries.len(), "median": median, "p99": p99, "max": max},
+            "slow_starts": self.slow_starts,
             "crash_points": self.rounds.hits, "crash_points_never_hit": self.rounds.never_hit(&self.skipped),
             "levels": levels.collect::<serde_json::Map<_, _>>(),
         })

@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
 
     async fn try_start(&mut self, mut command: Command) -> Result<Program, ExitStatus> {
         let program = Program::comes_up(now(), spawn(&mut command, &self.log), &self.log).await?;
-        self.figures.recoveries.push(program.recovery);
+        self.figures.started(&program);
         self.driver = Some(match self.driver.take() {
             Some(driver) => driver.reconnected(&program.url),
             None => {
