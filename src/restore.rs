@@ -85,7 +85,8 @@ fn account_rest(restored: RestoredAccount) -> AccountRest {
     AccountRest {
         ledger: Ledger::restore(row.account, row.cash, row.trade_date, row.prev_equity, books)
             .with_contracts(contracts)
-            .with_loans(row.loans),
+            .with_loans(row.loans)
+            .with_flows(row.flows),
         messages_today: row.messages_today,
         orders: OrdersRest { live, ended, exceptions, booked },
     }

@@ -444,6 +444,22 @@ impl Handler<Refresh> for AccountActor {
     }
 }
 
+/// A person wants a new session at the broker.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reconnect(
+    /// Learns whether there are sessions.
+    pub oneshot::Sender<bool>,
+);
+
+impl Handler<Reconnect> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Reconnect, _: &mut Self::Context) {
+        let _ = message.0.send(self.session.reconnect()); // who asked may be gone
+    }
+}
+
 /// A trading day begins.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -246,6 +246,11 @@ impl Desk {
         self.ask(|answer| Command::Refresh { account, answer }).await
     }
 
+    /// Has the account's session opened anew; whether it has one.
+    pub async fn reconnect(&self, account: AccountId) -> Result<bool, DeskError> {
+        self.ask(|answer| Command::Reconnect { account, answer }).await
+    }
+
     /// Ends the work in an orderly way: see [`Root::drain`].
     pub async fn drain(&self) -> Result<(), DeskError> {
         self.ask(Command::Drain).await
@@ -301,6 +306,7 @@ enum Command {
     Prints { prints: Vec<Print>, answer: oneshot::Sender<()> },
     Observe { account: AccountId, answer: oneshot::Sender<AccountHealth> },
     Refresh { account: AccountId, answer: oneshot::Sender<bool> },
+    Reconnect { account: AccountId, answer: oneshot::Sender<bool> },
     Drain(oneshot::Sender<()>),
     Panic(Planted),
 }
@@ -421,6 +427,11 @@ impl Handler<Ask> for Front {
             Command::Refresh { account, answer } => {
                 if let Some(account) = directory.account(&account) {
                     tell(&account, account::Refresh(answer));
+                }
+            }
+            Command::Reconnect { account, answer } => {
+                if let Some(account) = directory.account(&account) {
+                    tell(&account, account::Reconnect(answer));
                 }
             }
             Command::Drain(answer) => {

@@ -20,7 +20,7 @@ use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Report};
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::order::Order;
 use signalbox_domain::units::{Span, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
@@ -105,6 +105,8 @@ impl fmt::Debug for Session {
 #[derive(Debug)]
 pub struct Apart {
     asked: mpsc::Sender<Asked>,
+    /// Rung for a new session.
+    anew: Rc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -159,8 +161,10 @@ impl Session {
     #[must_use]
     pub fn start(account: AccountId, open: Opener, patience: Patience, board: Rc<Board>) -> Self {
         let (tx, asked) = mpsc::channel(QUEUE_MAX);
-        let runner = Runner { account, open, patience, board, asked, waiting: VecDeque::new(), failures: 0 };
-        Self::Apart(Apart { asked: tx, task: actix::spawn(runner.run()) })
+        let anew = Rc::new(Notify::new());
+        let (waiting, bell) = (VecDeque::new(), anew.clone());
+        let runner = Runner { account, open, patience, board, asked, waiting, anew: bell, failures: 0 };
+        Self::Apart(Apart { asked: tx, anew, task: actix::spawn(runner.run()) })
     }
 
     /// Carries a request out, or has it carried out: then the answer comes as a message. Its patience counts from when it
@@ -180,6 +184,18 @@ impl Session {
                     Ask::Read => Vec::new(),
                 },
             },
+        }
+    }
+
+    /// Has the session opened anew with another adapter, after what is under way and before what waits; at once where it is
+    /// only waited for the next try. Whether there is one.
+    pub fn reconnect(&self) -> bool {
+        match self {
+            Self::InPlace(_) => false,
+            Self::Apart(apart) => {
+                apart.anew.notify_one();
+                true
+            }
         }
     }
 
@@ -204,6 +220,8 @@ struct Runner {
     asked: mpsc::Receiver<Asked>,
     /// Taken out of the queue while there was no session; counts against the queue's bound.
     waiting: VecDeque<Asked>,
+    /// A person wants a new session.
+    anew: Rc<Notify>,
     /// In a row.
     failures: u32,
 }
@@ -217,6 +235,8 @@ enum Over {
     Line(String),
     /// The adapter is not to be trusted any more.
     Panicked(String),
+    /// A person wants another one.
+    Wanted,
 }
 
 impl Runner {
@@ -237,6 +257,10 @@ impl Runner {
                 Over::Panicked(what) => {
                     error!(account.id = %self.account, "the broker's adapter panicked and is rebuilt: {what}");
                 }
+                Over::Wanted => {
+                    info!(account.id = %self.account, "a new session was asked for");
+                    self.failures = 0;
+                }
             }
         }
     }
@@ -245,7 +269,7 @@ impl Runner {
     async fn connected(&mut self, known: Option<Box<dyn Broker>>) -> Result<Box<dyn Broker>, Gone> {
         let mut known = known;
         if self.failures > 0 {
-            self.beside(tokio::time::sleep(self.pause())).await?;
+            known = self.rest(self.pause(), known).await?;
         }
         loop {
             let orders = self.live_orders().await?;
@@ -256,6 +280,8 @@ impl Runner {
             let why = match trial {
                 Ok(broker) => {
                     crash_point("broker.connected");
+                    // What was asked for meanwhile is this one.
+                    let _ = self.anew.notified().now_or_never();
                     info!(account.id = %self.account, "the session is open");
                     self.tell(Connected);
                     return Ok(broker);
@@ -271,8 +297,15 @@ impl Runner {
                 BrokerError::Refused(_) => self.patience.backoff_max,
             };
             warn!(account.id = %self.account, "no session, tried again in {} ms: {why}", pause.as_millis());
-            self.beside(tokio::time::sleep(pause)).await?;
+            known = self.rest(pause, known.take()).await?;
         }
+    }
+
+    /// Waits before the next try; not when a person wants it at once, and then with another adapter.
+    async fn rest(&mut self, pause: Duration, known: Option<Box<dyn Broker>>) -> Result<Option<Box<dyn Broker>>, Gone> {
+        let anew = self.anew.clone();
+        let wanted = self.beside(timeout(pause, anew.notified())).await?.is_ok();
+        Ok(known.filter(|_| !wanted))
     }
 
     /// The orders that the broker should know, as the account has them now.
@@ -317,6 +350,7 @@ impl Runner {
                     Ok(Err(error)) => return Ok(Over::Line(error.to_string())),
                     Err(panic) => return Ok(Over::Panicked(panic_text(panic.as_ref()))),
                 },
+                () = self.anew.notified() => return Ok(Over::Wanted),
                 asked = next_asked(&mut self.waiting, &mut self.asked) => asked?,
             };
             if asked.decided.age(&*self.board.clock) >= self.patience.queue {
@@ -409,6 +443,7 @@ impl Over {
         match self {
             Self::Line(cause) => cause.clone(),
             Self::Panicked(what) => format!("the adapter panicked: {what}"),
+            Self::Wanted => "a new session was asked for".to_owned(),
         }
     }
 }
@@ -448,7 +483,7 @@ async fn connect(
         Ok(Ok(())) => Ok(broker),
         Ok(Err(error)) => Err((Some(broker), error)),
         Err(Over::Line(cause)) => Err((Some(broker), BrokerError::Unreachable(cause))),
-        Err(Over::Panicked(what)) => Err((None, BrokerError::Unreachable(format!("the adapter panicked: {what}")))),
+        Err(over) => Err((None, BrokerError::Unreachable(over.cause()))),
     }
 }
 

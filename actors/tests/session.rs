@@ -79,6 +79,12 @@ impl Far {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Calls under way, submits, sessions that were opened, and the most that there were at once.
+    fn counts(&self) -> [usize; 4] {
+        let desk = self.desk();
+        [desk.under_way, desk.submits, desk.connects.len(), desk.most_adapters]
+    }
+
     fn mood(&self, mood: Mood) {
         self.desk().mood = mood;
         self.bell.notify_one();
@@ -252,6 +258,13 @@ impl Shop {
         SignalId::new(id)
     }
 
+    async fn reconnect(&self, account: usize) -> bool {
+        let (tx, answer) = tokio::sync::oneshot::channel();
+        let account = self.root.board.directory.account(&desk::account_id(account)).expect("an account");
+        tell(&account, account::Reconnect(tx));
+        answer.await.expect("its mailbox moves")
+    }
+
     fn holds(&self, account: usize) -> i64 {
         let ledgers = self.root.board.ledgers.borrow();
         ledgers.get(&desk::account_id(account)).map_or(-1, |ledger| ledger.holding(desk::symbol()).qty.get())
@@ -371,6 +384,43 @@ async fn a_session_that_does_not_hold_is_opened_ever_more_slowly() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let tries = far.desk().connects.len();
         assert!((10..=50).contains(&tries), "{mood:?}: {tries} tries in a minute");
+    }
+}
+
+#[actix::test]
+async fn a_person_gets_a_new_session_after_what_is_under_way_and_before_what_waits() {
+    tokio::time::pause();
+    let far = Far::new();
+    let shop = open(2, &far).await;
+    for _ in 0..3 {
+        shop.buy().await;
+    }
+    // The first call takes five milliseconds, and three have passed.
+    assert_eq!(far.counts(), [1, 1, 1, 1]);
+    assert!(shop.reconnect(0).await);
+    shop.pass(1_000).await;
+    assert_eq!((shop.holds(0), shop.doubts()), (300, 0));
+    assert_eq!(far.counts(), [0, 3, 2, 1], "nothing is sent twice, and never are there two sessions");
+    assert!(!shop.reconnect(1).await, "paper has no session");
+}
+
+#[actix::test]
+async fn a_person_does_not_wait_for_the_next_try() {
+    tokio::time::pause();
+    let far = Far::new();
+    let shop = open(1, &far).await;
+    for mood in [Mood::Flaps, Mood::NoSession] {
+        far.mood(mood);
+        shop.pass(60_000).await;
+        let [_, _, before, _] = far.counts();
+        far.desk().mood = Mood::Fine;
+        shop.pass(50).await;
+        assert_eq!(far.counts(), [0, 0, before, 1], "{mood:?}: it waits");
+        assert!(shop.reconnect(0).await);
+        shop.pass(10).await;
+        assert_eq!(far.counts(), [0, 0, before + 1, 1], "{mood:?}");
+        shop.pass(60_000).await;
+        assert_eq!(far.counts(), [0, 0, before + 1, 1], "{mood:?}: once");
     }
 }
 

@@ -766,6 +766,7 @@ impl Account {
             cash: ledger.cash,
             prev_equity: ledger.prev_equity,
             loans: ledger.loans().to_vec(),
+            flows: ledger.flows().copied(),
             trade_date: ledger.trade_date,
             messages_today: self.messages_today,
             updated_at: at,

@@ -6,6 +6,7 @@
 mod change;
 mod contracts;
 mod corporate;
+mod flows;
 mod loans;
 mod netted;
 mod since;
@@ -18,6 +19,7 @@ use change::Part;
 pub use change::{Imported, Transfer};
 pub use contracts::{ContractBook, ContractTrade, Lots};
 pub use corporate::{ActionPart, BookedAction};
+pub use flows::{DayOver, Flows};
 pub use loans::Loan;
 pub use netted::NettedTrade;
 pub use since::{Day, Entry, Mark};
@@ -178,6 +180,19 @@ pub struct Ledger {
     contracts: Vec<ContractBook>,
     #[serde(default)]
     loans: Vec<Loan>,
+    #[serde(default)]
+    flows: Option<Flows>,
+    /// Booked already for the day that starts next.
+    #[serde(skip)]
+    ahead: Money,
+}
+
+/// What the start of a day did to the books.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DayStart {
+    pub changed: Vec<Book>,
+    /// The day before, where all of it was seen.
+    pub over: Option<DayOver>,
 }
 
 /// What the shares of one symbol in one account add up to.
@@ -200,6 +215,8 @@ impl Ledger {
             books: Vec::new(),
             contracts: Vec::new(),
             loans: Vec::new(),
+            flows: Some(Flows::default()),
+            ahead: Money::ZERO,
         }
     }
 
@@ -226,11 +243,14 @@ impl Ledger {
             books,
             contracts: Vec::new(),
             loans: Vec::new(),
+            flows: None,
+            ahead: Money::ZERO,
         }
     }
 
     pub fn open(&mut self, at: Timestamp, cash: Money, holdings: &[OpeningHolding]) {
         self.cash = cash;
+        self.flows = Some(Flows::from(cash));
         for holding in holdings {
             let cost = holding.cost.times(holding.qty);
             let entry = Entry::new(holding.on, None, at, holding.cost, Money::ZERO);
@@ -238,11 +258,12 @@ impl Ledger {
         }
     }
 
-    /// Yesterday's purchases may be sold from now on, and the day's profit is counted from the last close. Returns the
-    /// books that changed.
-    pub fn start_day(&mut self, trade_date: TradeDate) -> Vec<Book> {
-        self.trade_date = Some(trade_date);
+    /// Yesterday's purchases may be sold from now on, and the day's profit is counted from the last close.
+    pub fn start_day(&mut self, trade_date: TradeDate) -> DayStart {
+        let before = self.trade_date.replace(trade_date);
         self.extra_messages = 0;
+        // What moved before the first day is the first day's.
+        let flows = before.and_then(|_| self.next_flows());
         self.repay(trade_date);
         // A row outlives its book, and the book that comes after it is another one.
         let blank = self.books.iter().filter(|book| book.is_blank());
@@ -260,7 +281,8 @@ impl Ledger {
                 changed.push(book.clone());
             }
         }
-        changed
+        let over = before.zip(flows).map(|(date, flows)| DayOver { date, flows, equity: self.prev_equity });
+        DayStart { changed, over }
     }
 
     /// Books one fill: shares, cash, cost and realized profit.
@@ -273,14 +295,16 @@ impl Ledger {
         let amount = px.times(qty);
         match side {
             Side::Buy => {
-                self.cash -= amount + fee;
+                self.pay(-amount, |flows| &mut flows.trades);
+                self.pay(-fee, |flows| &mut flows.fees);
                 let on = self.trade_date;
                 let book = self.book_mut(symbol, strategy);
                 book.buy(at, on, qty, px, amount + fee);
                 vec![book.clone()]
             }
             Side::Sell => {
-                self.cash += amount - fee;
+                self.pay(amount, |flows| &mut flows.trades);
+                self.pay(-fee, |flows| &mut flows.fees);
                 let own = self.book_mut(symbol, strategy);
                 // What it bought today cannot be what is sold: another book's older shares are.
                 if own.qty - own.bought_today >= qty {
@@ -296,7 +320,7 @@ impl Ledger {
     pub fn adjust(&mut self, at: Timestamp, adjustment: &Adjustment) -> Option<Book> {
         match adjustment {
             Adjustment::Cash { amount } => {
-                self.cash += *amount;
+                self.pay(*amount, |flows| &mut flows.adjustments);
                 None
             }
             Adjustment::Shares { symbol, book, qty, bought_today, cost } => {
@@ -368,6 +392,7 @@ impl Ledger {
         };
         head(self) == head(rows)
             && (rows.prev_equity.is_none() || rows.prev_equity == self.prev_equity)
+            && (rows.flows.is_none() || rows.flows == self.flows)
             && told.len() == stored.len()
             && told.iter().zip(&stored).all(same)
             && self.lots().eq(rows.lots())

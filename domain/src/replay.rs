@@ -12,7 +12,7 @@ use crate::event::{Event, Scope, TradingState};
 use crate::execution::ParentStep;
 use crate::fx::FxRates;
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{BookedAction, Ledger, NettedTrade, Trade};
+use crate::ledger::{BookedAction, DayOver, Ledger, NettedTrade, Trade};
 use crate::order::{IllegalTransition, Order, OrderFact, OrderTerms};
 use crate::parent::{Parent, Wait, fold, fold_filled, waits_for};
 use crate::reconcile::exception::Exception;
@@ -119,6 +119,7 @@ pub struct Replay {
     pub registered: BTreeMap<(&'static str, Arc<str>), registry::Fact>,
     pub corporate_actions: BTreeMap<(AccountId, Symbol, TradeDate), Arc<BookedAction>>,
     pub actions_at: BTreeMap<(AccountId, Symbol, TradeDate), Timestamp>,
+    pub days: BTreeMap<(AccountId, TradeDate), DayOver>,
 }
 
 impl Replay {
@@ -282,7 +283,9 @@ impl Replay {
                 self.ledgers.insert(account.clone(), ledger);
             }
             Event::DayStarted { account, trade_date } => {
-                self.ledger(account)?.start_day(*trade_date);
+                if let Some(over) = self.ledger(account)?.start_day(*trade_date).over {
+                    self.days.insert((account.clone(), over.date), over);
+                }
                 self.messages_today.remove(account);
             }
             Event::BooksMarked { account, closing, marks } => {
@@ -425,6 +428,14 @@ impl Replay {
             let journal = self.corporate_actions.get(key).zip(self.actions_at.get(key));
             let stored = rows.corporate_actions.get(key).zip(rows.actions_at.get(key));
             compare(&mut found, what, &journal, &stored);
+        }
+        for key in keys(&self.days, &rows.days) {
+            // Days that were over before such rows were kept have none; behind the first one there are no gaps.
+            let first = rows.days.keys().find(|(account, _)| *account == key.0);
+            if first.is_some_and(|first| first <= key) {
+                let what = format!("the day {} of {}", key.1, key.0);
+                compare(&mut found, what, &self.days.get(key), &rows.days.get(key));
+            }
         }
         for key in keys(&self.registered, &rows.registered) {
             let what = format!("{} {}", key.0, key.1);

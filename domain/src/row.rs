@@ -9,7 +9,7 @@ use crate::denial::Denial;
 use crate::event::{Scope, TradingState};
 use crate::ids::StrategyId;
 use crate::ids::{AccountId, ExecId, OrderId, SignalId};
-use crate::ledger::{Book, BookedAction, ContractBook, Loan};
+use crate::ledger::{Book, BookedAction, ContractBook, DayOver, Flows, Loan};
 use crate::order::{Order, OrderTerms, Side};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
@@ -50,6 +50,11 @@ pub enum Row {
         account: AccountId,
         booked: Arc<BookedAction>,
         at: Timestamp,
+    },
+    /// One for each account and trading day that is over, never changed.
+    AccountDay {
+        account: AccountId,
+        over: DayOver,
     },
     Exception(Arc<Exception>),
     Strategy {
@@ -113,6 +118,8 @@ pub struct AccountRow {
     pub prev_equity: Option<Money>,
     /// What is lent and not due yet.
     pub loans: Vec<Loan>,
+    /// What moved its cash on the trade date; nothing in a row that is older than this.
+    pub flows: Option<Flows>,
     pub trade_date: Option<TradeDate>,
     /// Messages to the broker on the trade date: orders and cancels.
     pub messages_today: u32,

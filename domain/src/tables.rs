@@ -11,7 +11,7 @@ use crate::denial::{Denial, DenialCode};
 use crate::event::{Scope, TradingState};
 use crate::fx::FxRates;
 use crate::ids::{AccountId, ExecId, OrderId, ParentId, SignalId, StrategyId};
-use crate::ledger::{Book, BookedAction, ContractBook, Ledger};
+use crate::ledger::{Book, BookedAction, ContractBook, DayOver, Ledger};
 use crate::order::{Order, OrderTerms};
 use crate::parent::Parent;
 use crate::reconcile::exception::Exception;
@@ -54,6 +54,7 @@ pub struct Tables {
     pub contracts: BTreeMap<(AccountId, Symbol, StrategyId, Direction), ContractBook>,
     pub corporate_actions: BTreeMap<(AccountId, Symbol, TradeDate), Arc<BookedAction>>,
     pub actions_at: BTreeMap<(AccountId, Symbol, TradeDate), Timestamp>,
+    pub days: BTreeMap<(AccountId, TradeDate), DayOver>,
     pub strategies: BTreeMap<StrategyId, (Arc<StrategyConf>, StrategyState, u32)>,
     pub states: BTreeMap<Scope, TradingState>,
     pub set_by: BTreeMap<Scope, SetBy>,
@@ -107,6 +108,9 @@ impl Tables {
                 self.actions_at.insert(key.clone(), at);
                 self.corporate_actions.insert(key, booked);
             }
+            Row::AccountDay { account, over } => {
+                self.days.insert((account, over.date), over);
+            }
             Row::Exception(row) => {
                 self.exceptions.insert((row.account.clone(), row.key.clone(), row.opened_at), row);
             }
@@ -142,7 +146,7 @@ impl Tables {
         let contracts =
             self.contracts.iter().filter(|((of, ..), _)| of == account).map(|(_, book)| book.clone()).collect();
         let ledger = Ledger::restore(account.clone(), row.cash, row.trade_date, row.prev_equity, books);
-        Some(ledger.with_contracts(contracts).with_loans(row.loans.clone()))
+        Some(ledger.with_contracts(contracts).with_loans(row.loans.clone()).with_flows(row.flows))
     }
 
     /// The account's orders that may still trade, and those that ended on its last two trading days.

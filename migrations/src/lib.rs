@@ -21,6 +21,7 @@ mod m20261121_000110_create_netted;
 mod m20261121_000130_create_journal_archives;
 mod m20261122_000140_create_corporate_actions;
 mod m20261122_000150_create_signal_keys;
+mod m20261122_000160_create_account_days;
 mod sql;
 
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000130_create_journal_archives::Migration),
             Box::new(m20261122_000140_create_corporate_actions::Migration),
             Box::new(m20261122_000150_create_signal_keys::Migration),
+            Box::new(m20261122_000160_create_account_days::Migration),
         ]
     }
 }

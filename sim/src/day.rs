@@ -705,6 +705,8 @@ impl Day {
                 must!(self.oracle.lenient || found == due, "{id} has {found} set aside and its orders need {due}");
                 if let Some(ledger) = self.desk.ledgers.get(&id) {
                     self.oracle.locks_no_more(ledger)?;
+                    let flows = ledger.flows().ok_or("no flows")?;
+                    must!(flows.cash() == ledger.cash, "{flows:?} do not lead to {} in {id}", ledger.cash);
                 }
             }
             let same = self.desk.risk.live_len() == self.oracle.live_len();

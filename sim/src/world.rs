@@ -532,6 +532,8 @@ impl World {
         for (id, core) in &self.desk.accounts {
             let ledger = self.desk.ledgers.get(id).ok_or("no ledger")?;
             must!(i128::from(ledger.cash.e4()) == self.oracle.cash[id], "{id} has {} in cash", ledger.cash);
+            let flows = ledger.flows().ok_or("no flows")?;
+            must!(flows.cash() == ledger.cash, "{flows:?} do not lead to {} in {id}", ledger.cash);
             for n in 0..3 {
                 let key = (id.clone(), symbol(n));
                 let held = i128::from(ledger.holding(symbol(n)).qty.get());

@@ -1,6 +1,6 @@
 //! Accounts: what each one is, holds, trades and how it is, and taking all its orders back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use actix_web::{HttpResponse, get, post, web};
@@ -24,7 +24,7 @@ use super::risk_limits::InForce;
 use super::views::{FillView, OrderStatus, OrderView, at, date};
 use super::{BodyRefusals, Missing, Refusals};
 use crate::people::{Principal, Scope};
-use crate::store::{StoredFill, StoredTradingState};
+use crate::store::{StoredFill, StoredOrder, StoredTradingState};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_accounts)
@@ -419,36 +419,41 @@ pub struct OutcomeView {
 const PROOF_PATIENCE: Duration = Duration::from_secs(2);
 const PROOF_LOOK: Duration = Duration::from_millis(20);
 
+async fn still_open(front: &Front, accounts: &BTreeSet<&AccountId>) -> Result<BTreeMap<OrderId, StoredOrder>, Problem> {
+    let mut open = BTreeMap::new();
+    for account in accounts {
+        open.extend(front.store.open_orders(account).await?.into_iter().map(|stored| (stored.terms().id, stored)));
+    }
+    Ok(open)
+}
+
 /// Waits a moment for the proofs, and tells of each order what is known then.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn outcomes(front: &Front, reached: Vec<(AccountId, OrderId)>) -> Result<OutcomesView, Problem> {
     let accounts: BTreeSet<&AccountId> = reached.iter().map(|(account, _)| account).collect();
-    let (mut open, mut stays): (BTreeSet<OrderId>, BTreeSet<OrderId>);
-    let mut looks = PROOF_PATIENCE.as_millis() / PROOF_LOOK.as_millis();
-    loop {
-        (open, stays) = (BTreeSet::new(), BTreeSet::new());
-        for account in &accounts {
-            for stored in front.store.open_orders(account).await? {
-                let stayed = beyond_recall(&stored);
-                (if stayed { &mut stays } else { &mut open }).insert(stored.terms().id);
-            }
+    let mut open = still_open(front, &accounts).await?;
+    let proofs = async {
+        while reached.iter().any(|(_, order)| open.get(order).is_some_and(|stored| !beyond_recall(stored))) {
+            tokio::time::sleep(PROOF_LOOK).await;
+            open = still_open(front, &accounts).await?;
         }
-        if looks == 0 || !reached.iter().any(|(_, order)| open.contains(order)) {
-            break;
-        }
-        looks -= 1;
-        tokio::time::sleep(PROOF_LOOK).await;
+        Ok::<_, Problem>(())
+    };
+    // A look takes longer the more orders there are: what is waited for is time, and not looks.
+    if let Ok(done) = tokio::time::timeout(PROOF_PATIENCE, proofs).await {
+        done?;
     }
     let mut answer = OutcomesView::default();
     for (account, order) in &reached {
-        let Some(stored) = front.store.order(*order).await? else { continue };
-        let view = OrderView::of(&stored, front);
+        let ended = if open.contains_key(order) { None } else { front.store.order(*order).await? };
+        let Some(stored) = open.get(order).or(ended.as_ref()) else { continue };
+        let view = OrderView::of(stored, front);
         let (outcome, count) = match view.status {
-            _ if stays.contains(order) => ("not_cancelable", &mut answer.not_cancelable),
-            _ if open.contains(order) => ("pending", &mut answer.pending),
-            ended => (ended, &mut answer.proved),
+            ended_as if ended.is_some() => (ended_as, &mut answer.proved),
+            _ if beyond_recall(stored) => ("not_cancelable", &mut answer.not_cancelable),
+            _ => ("pending", &mut answer.pending),
         };
         *count += 1;
         answer.items.push(OutcomeView {

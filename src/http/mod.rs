@@ -13,6 +13,7 @@ pub mod books;
 pub mod cancel_many;
 pub mod contracts;
 pub mod corporate;
+pub mod days;
 pub mod decisions;
 pub mod dto;
 pub mod event_view;
@@ -104,6 +105,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .configure(exceptions::configure)
         .configure(accounts::configure)
         .configure(max_qty::configure)
+        .configure(days::configure)
         .configure(refresh::configure)
         .configure(one_click::configure)
         .configure(new_issues::configure)

@@ -6,7 +6,7 @@ use serde::Serialize;
 use signalbox_domain::contract::Direction;
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::instrument::{Currency, Instrument};
-use signalbox_domain::ledger::Book;
+use signalbox_domain::ledger::{Book, Flows};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::DayRules;
 use signalbox_domain::symbol::Symbol;
@@ -27,6 +27,7 @@ pub struct Portfolio {
     pub currency: Currency,
     pub cash: Money,
     pub prev_equity: Option<Money>,
+    pub flows: Option<Flows>,
     pub reserved_cash: Money,
     pub open_orders: usize,
     pub messages_today: u32,
@@ -148,6 +149,7 @@ impl Portfolio {
             currency: front.account(account).map_or(Currency::Cny, |info| info.currency),
             cash: row.as_ref().map_or(Money::ZERO, |row| row.cash),
             prev_equity: row.as_ref().and_then(|row| row.prev_equity),
+            flows: row.as_ref().and_then(|row| row.flows),
             reserved_cash,
             open_orders: open.len(),
             messages_today: row.as_ref().map_or(0, |row| row.messages_today),

@@ -9,7 +9,7 @@ use signalbox_domain::contract::Direction;
 use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::{Book, BookedAction, ContractBook};
+use signalbox_domain::ledger::{Book, BookedAction, ContractBook, DayOver};
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::Parent;
 use signalbox_domain::reconcile::exception::Exception;
@@ -122,6 +122,7 @@ pub(super) struct Batch {
     pub(super) contracts: Newest<(AccountId, Symbol, StrategyId, Direction), (AccountId, ContractBook)>,
     /// Never coalesced either.
     pub(super) corporate_actions: Vec<(AccountId, Arc<BookedAction>, Timestamp)>,
+    pub(super) account_days: Vec<(AccountId, DayOver)>,
     pub(super) exceptions: Newest<(AccountId, Arc<str>, Timestamp), Arc<Exception>>,
     pub(super) strategies: Newest<StrategyId, StrategyRow>,
     pub(super) trading_states: Newest<Scope, TradingStateRow>,
@@ -155,6 +156,7 @@ impl Batch {
                 self.contracts.put(key, (account, book));
             }
             Row::CorporateAction { account, booked, at } => self.corporate_actions.push((account, booked, at)),
+            Row::AccountDay { account, over } => self.account_days.push((account, over)),
             Row::Exception(row) => self.exceptions.put((row.account.clone(), row.key.clone(), row.opened_at), row),
             Row::Strategy { conf, state, version } => {
                 self.strategies.put(conf.id.clone(), StrategyRow { conf, state, version });
@@ -184,6 +186,7 @@ impl Batch {
         self.books.clear();
         self.contracts.clear();
         self.corporate_actions.clear();
+        self.account_days.clear();
         self.exceptions.clear();
         self.strategies.clear();
         self.trading_states.clear();

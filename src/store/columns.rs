@@ -119,6 +119,11 @@ pub(super) fn loans(row: &AccountRow) -> Result<Option<String>, StoreError> {
     if row.loans.is_empty() { Ok(None) } else { json("loans", &row.loans).map(Some) }
 }
 
+/// What moved the cash of its day, as JSON; nothing where that is not known.
+pub(super) fn flows(row: &AccountRow) -> Result<Option<String>, StoreError> {
+    row.flows.as_ref().map(|flows| json("flows", flows)).transpose()
+}
+
 /// The columns of `registry`.
 pub(super) const UPSERT_REGISTERED: &str = "INSERT INTO registry (kind, id, version, body) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, body = excluded.body";

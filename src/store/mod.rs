@@ -23,6 +23,7 @@ mod book_columns;
 mod chain;
 mod columns;
 mod corporate;
+mod days;
 mod door;
 mod dropped;
 pub mod entity;

@@ -9,7 +9,7 @@ use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::{
     AccountId, BrokerOrderId, ClientId, ExecId, NameError, OrderId, ParentId, SignalId, StrategyId,
 };
-use signalbox_domain::ledger::{Book, BookedAction, ContractBook, Day, Entry};
+use signalbox_domain::ledger::{Book, BookedAction, ContractBook, Day, DayOver, Entry};
 use signalbox_domain::netting::Netted;
 use signalbox_domain::order::{Order, OrderTerms};
 use signalbox_domain::parent::{Leg, Parent, Wait};
@@ -24,8 +24,8 @@ use super::StoreError;
 use super::batch::JournalLine;
 use super::dropped::KeptKey;
 use super::entity::{
-    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, journal, orders,
-    parents, registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
+    account_days, accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates,
+    journal, orders, parents, registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
 };
 use super::read::{StoredFill, StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 
@@ -219,6 +219,7 @@ pub(super) fn account(model: &accounts::Model) -> Parsed<AccountRow> {
         cash: Money::from_e4(model.cash_e4),
         prev_equity: model.prev_equity_e4.map(Money::from_e4),
         loans: model.loans.as_deref().map(|text| json("loans", text)).transpose()?.unwrap_or_default(),
+        flows: model.flows.as_deref().map(|text| json("flows", text)).transpose()?,
         trade_date: model.trade_date.map(trade_date).transpose()?,
         messages_today: narrow("messages_today", model.messages_today)?,
         updated_at: Timestamp::from_us(model.updated_at_us),
@@ -292,6 +293,10 @@ pub(super) fn warning(model: &risk_warnings::Model) -> Parsed<LimitWarning> {
 pub(super) fn corporate_action(model: &corporate_actions::Model) -> Parsed<(AccountId, BookedAction, Timestamp)> {
     let booked = json("corporate action", &model.body)?;
     Ok((account_id(&model.account)?, booked, Timestamp::from_us(model.at_us)))
+}
+
+pub(super) fn account_day(model: &account_days::Model) -> Parsed<(AccountId, DayOver)> {
+    Ok((account_id(&model.account)?, json("day", &model.body)?))
 }
 
 pub(super) fn equity_mark(model: &equity_marks::Model) -> Parsed<EquityMark> {

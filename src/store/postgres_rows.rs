@@ -293,7 +293,8 @@ async fn write_accounts(connection: &mut PgConnection, batch: &Batch) -> Result<
     run(connection, "fills cannot be written", sql, fills).await?;
 
     let loans = batch.accounts.rows().iter().map(columns::loans).collect::<Result<Vec<_>, _>>()?;
-    let accounts = batch.accounts.rows().iter().zip(&loans).map(|(row, loans)| {
+    let flows = batch.accounts.rows().iter().map(columns::flows).collect::<Result<Vec<_>, _>>()?;
+    let accounts = batch.accounts.rows().iter().zip(&loans).zip(&flows).map(|((row, loans), flows)| {
         [
             Cell::Text(row.account.as_str()),
             Cell::Int(row.cash.e4()),
@@ -302,13 +303,14 @@ async fn write_accounts(connection: &mut PgConnection, batch: &Batch) -> Result<
             Cell::Int(row.updated_at.us()),
             Cell::IntOr(row.prev_equity.map(|money| money.e4())),
             Cell::TextOr(loans.as_deref()),
+            Cell::TextOr(flows.as_deref()),
         ]
     });
     let sql = "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4,
-            loans) SELECT * FROM $rows
+            loans, flows) SELECT * FROM $rows
         ON CONFLICT (id) DO UPDATE SET cash_e4 = excluded.cash_e4, trade_date = excluded.trade_date,
             messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us,
-            prev_equity_e4 = excluded.prev_equity_e4, loans = excluded.loans";
+            prev_equity_e4 = excluded.prev_equity_e4, loans = excluded.loans, flows = excluded.flows";
     run(connection, "accounts cannot be written", sql, accounts).await?;
 
     let books = batch.books.rows().iter().map(|(account, book)| {
@@ -441,6 +443,13 @@ async fn write_limits(connection: &mut PgConnection, batch: &Batch) -> Result<()
     });
     let sql = "INSERT INTO corporate_actions (account, symbol, ex_date, at_us, body) SELECT * FROM $rows";
     run(connection, context, sql, booked).await?;
+
+    let days = &batch.account_days;
+    let bodies = days.iter().map(|(_, over)| columns::json("day", over)).collect::<Result<Vec<_>, _>>()?;
+    let days = days.iter().zip(&bodies).map(|((account, over), body)| {
+        [Cell::Text(account.as_str()), Cell::Int(over.date.yyyymmdd().into()), Cell::Text(body)]
+    });
+    run(connection, context, "INSERT INTO account_days (account, trade_date, body) SELECT * FROM $rows", days).await?;
 
     let rows = batch.registered.rows();
     let bodies = rows.iter().map(|fact| columns::json("registry", fact)).collect::<Result<Vec<_>, _>>()?;

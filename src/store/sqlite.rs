@@ -605,14 +605,15 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
         ])?;
     }
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4, loans)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO accounts (id, cash_e4, trade_date, messages_today, updated_at_us, prev_equity_e4, loans, flows)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (id) DO UPDATE SET cash_e4 = excluded.cash_e4, trade_date = excluded.trade_date,
             messages_today = excluded.messages_today, updated_at_us = excluded.updated_at_us,
-            prev_equity_e4 = excluded.prev_equity_e4, loans = excluded.loans",
+            prev_equity_e4 = excluded.prev_equity_e4, loans = excluded.loans, flows = excluded.flows",
     )?;
     for row in batch.accounts.rows() {
-        let loans = columns::loans(row).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let odd = |error: StoreError| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+        let (loans, flows) = (columns::loans(row).map_err(odd)?, columns::flows(row).map_err(odd)?);
         upsert.execute(params![
             row.account.as_str(),
             row.cash.e4(),
@@ -621,6 +622,7 @@ fn write_accounts(connection: &Connection, batch: &Batch) -> rusqlite::Result<()
             row.updated_at.us(),
             row.prev_equity.map(|money| money.e4()),
             loans,
+            flows,
         ])?;
     }
     let mut upsert = connection.prepare_cached(&book_columns::UPSERT)?;
@@ -744,6 +746,13 @@ fn write_limits(connection: &Connection, batch: &Batch) -> Result<(), StoreError
             "INSERT INTO corporate_actions (account, symbol, ex_date, at_us, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         );
         let row = params![account.as_str(), action.symbol.as_str(), action.ex_date.yyyymmdd(), at.us(), body];
+        insert.and_then(|mut insert| insert.execute(row)).map_err(&context)?;
+    }
+    for (account, over) in &batch.account_days {
+        let body = columns::json("day", over)?;
+        let insert =
+            connection.prepare_cached("INSERT INTO account_days (account, trade_date, body) VALUES (?1, ?2, ?3)");
+        let row = params![account.as_str(), over.date.yyyymmdd(), body];
         insert.and_then(|mut insert| insert.execute(row)).map_err(&context)?;
     }
     for fact in batch.registered.rows() {

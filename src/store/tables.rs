@@ -12,8 +12,8 @@ use signalbox_domain::row::Row;
 use signalbox_domain::tables::Tables;
 
 use super::entity::{
-    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, orders, parents,
-    registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
+    account_days, accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates,
+    orders, parents, registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredStrategy, StoredTradingState};
 use super::{Store, StoreError, parse, written};
@@ -200,6 +200,12 @@ impl Reading<'_> {
                 || format!("corporate action {} of {} in {account}", booked.action.ex_date, booked.action.symbol);
             self.compare(what, &model, || written::corporate_action(&model, (&account, &booked, at)));
             self.put(Row::CorporateAction { account, booked: booked.into(), at })?;
+        }
+        for model in account_days::Entity::find().all(read).await? {
+            let (account, over) = parse::account_day(&model)?;
+            let what = || format!("the day {} of {account}", over.date);
+            self.compare(what, &model, || written::account_day(&model, (&account, &over)));
+            self.put(Row::AccountDay { account, over })?;
         }
         for model in exceptions::Entity::find().all(read).await? {
             let row = parse::exception(&model)?;

@@ -6,7 +6,7 @@
 use sea_orm::{EntityTrait, IdenStatic as _, Iterable as _, ModelTrait};
 use signalbox_domain::fx::FxRate;
 use signalbox_domain::ids::AccountId;
-use signalbox_domain::ledger::{Book, BookedAction, ContractBook};
+use signalbox_domain::ledger::{Book, BookedAction, ContractBook, DayOver};
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::registry::Fact;
 use signalbox_domain::replay::{Difference, Replay};
@@ -19,8 +19,8 @@ use super::batch::OrderRow;
 use super::book_columns::BookColumns;
 use super::columns::{self, OrderColumns};
 use super::entity::{
-    accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates, orders, parents,
-    registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
+    account_days, accounts, books, contract_books, corporate_actions, equity_marks, exceptions, fills, fx_rates,
+    orders, parents, registry, risk_limits, risk_warnings, signal_keys, signals, strategies, trading_states,
 };
 use super::read::{StoredOrder, StoredParent, StoredSignal, StoredStrategy, StoredTradingState};
 use super::{StoreError, body_hash, parse};
@@ -216,6 +216,7 @@ pub(super) fn account(stored: &accounts::Model, row: &AccountRow) -> accounts::M
         updated_at_us: row.updated_at.us(),
         prev_equity_e4: row.prev_equity.map(|money| money.e4()),
         loans: stored.loans.clone(),
+        flows: stored.flows.clone(),
     }
 }
 
@@ -284,6 +285,17 @@ pub(super) fn corporate_action(
         symbol: booked.action.symbol.to_string(),
         ex_date: booked.action.ex_date.yyyymmdd().into(),
         at_us: at.us(),
+        body: stored.body.clone(),
+    }
+}
+
+pub(super) fn account_day(
+    stored: &account_days::Model,
+    (account, over): (&AccountId, &DayOver),
+) -> account_days::Model {
+    account_days::Model {
+        account: account.to_string(),
+        trade_date: over.date.yyyymmdd().into(),
         body: stored.body.clone(),
     }
 }

@@ -9,6 +9,7 @@ mod bars;
 mod books;
 mod contracts;
 mod corporate;
+mod days;
 mod exceptions;
 mod execution;
 mod imported;

@@ -124,6 +124,8 @@ async fn several_orders_are_taken_back_and_each_has_its_outcome() {
 async fn a_paper_account_has_no_lists_to_read_and_says_so() {
     let desk = Desk::open().await;
     let before = desk.app.settled().await;
+    let answer = desk.app.call("POST", "/v1/accounts/paper-a/reconnect", &desk.trader, json!({})).await;
+    assert_eq!((answer.status, &answer.body["outcome"]), (202, &json!("no_session")), "{answer:?}");
     let answer = desk.app.call("POST", "/v1/accounts/paper-a/refresh", &desk.trader, json!({})).await;
     assert_eq!((answer.status, &answer.body), (202, &json!({ "account": "paper-a", "outcome": "no_lists" })));
     assert_eq!(desk.app.settled().await, before);

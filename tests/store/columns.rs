@@ -214,6 +214,7 @@ pub(crate) fn rows(told: &Replay) -> Vec<Row> {
             cash: ledger.cash,
             prev_equity: ledger.prev_equity,
             loans: Vec::new(),
+            flows: ledger.flows().copied(),
             trade_date: ledger.trade_date,
             messages_today: told.messages_today[account],
             updated_at: AT,
@@ -224,6 +225,9 @@ pub(crate) fn rows(told: &Replay) -> Vec<Row> {
     }
     for ((account, ..), booked) in &told.corporate_actions {
         rows.push(Row::CorporateAction { account: account.clone(), booked: booked.clone(), at: AT });
+    }
+    for ((account, _), over) in &told.days {
+        rows.push(Row::AccountDay { account: account.clone(), over: over.clone() });
     }
     for (id, conf) in &told.confs {
         rows.push(Row::Strategy { conf: conf.clone(), state: told.strategies[id], version: told.versions[id] });

@@ -10,7 +10,7 @@ use signalbox_actors::journal::{Entry, Journal, Ticket};
 use signalbox_domain::event::Event;
 use signalbox_domain::fees::{FeeRules, StampDutyOf};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, ClientId, ExecId, ParentId, SignalId, StrategyId};
-use signalbox_domain::ledger::{Book, Day, Entry as Since};
+use signalbox_domain::ledger::{Book, Day, Entry as Since, Flows};
 use signalbox_domain::order::{Approval, OrdType, Order, OrderFact, OrderTerms, Side, TimeInForce};
 use signalbox_domain::parent::{Leg, Parent};
 use signalbox_domain::row::{AccountRow, Fill, Row, SignalRow};
@@ -259,6 +259,7 @@ pub(crate) fn account_row(cash: i64) -> AccountRow {
         cash: Money::from_units(cash),
         prev_equity: Some(Money::from_units(7)),
         loans: Vec::new(),
+        flows: Some(Flows { fees: Money::from_units(-3), ..Flows::default() }),
         trade_date: Some(trade_date()),
         messages_today: 3,
         updated_at: AT,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::{Account, AccountEffects};
 use crate::event::Event;
 use crate::ids::StrategyId;
-use crate::ledger::{Adjustment, Book, ContractBook, Imported, Ledger, Mark, OpeningHolding, Transfer};
+use crate::ledger::{Adjustment, Book, ContractBook, DayStart, Imported, Ledger, Mark, OpeningHolding, Transfer};
 use crate::order::Side;
 use crate::row::Row;
 use crate::symbol::Symbol;
@@ -92,8 +92,9 @@ impl Account {
         self.day_began(ledger.trade_date);
         // With the books as they were at the last close: what is bought from now on is bought without it.
         self.go_ex(at, ledger, trade_date, fx);
-        let changed = ledger.start_day(trade_date);
+        let DayStart { changed, over } = ledger.start_day(trade_date);
         self.book_rows(changed, fx);
+        fx.rows.extend(over.map(|over| Row::AccountDay { account: self.conf.id.clone(), over }));
         self.ended.next_generation();
         self.messages_today = 0;
         self.extra_today = 0;

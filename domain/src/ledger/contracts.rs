@@ -277,7 +277,7 @@ impl Ledger {
     pub fn trade_contract(&mut self, strategy: &StrategyId, trade: &ContractTrade) -> Vec<ContractBook> {
         let ContractTrade { symbol, side, effect, qty, px, fee, date, contract } = *trade;
         let direction = effect.direction(side);
-        self.cash -= fee;
+        self.pay(-fee, |flows| &mut flows.fees);
         let own = self.contract_mut(symbol, strategy, direction, date, &contract);
         self.contracts[own].fees += fee;
         if !effect.closes() {
@@ -292,7 +292,8 @@ impl Ledger {
         let left = qty - parts.iter().map(|part| part.yesterday + part.today).sum();
         parts.iter_mut().filter(|part| part.index == own).for_each(|part| part.yesterday += left);
         for part in &parts {
-            self.cash += self.contracts[part.index].close(date, *part, px);
+            let gain = self.contracts[part.index].close(date, *part, px);
+            self.pay(gain, |flows| &mut flows.trades);
         }
         parts.iter().map(|part| self.contracts[part.index].clone()).collect()
     }
@@ -310,11 +311,12 @@ impl Ledger {
         let own = |book: &&mut ContractBook| {
             book.symbol == symbol && book.strategy == *strategy && !book.qty().is_zero() && px.is_positive()
         };
-        let mut changed = Vec::new();
+        let (mut changed, mut gain) = (Vec::new(), Money::ZERO);
         for book in self.contracts.iter_mut().filter(own) {
-            self.cash += book.settle(px);
+            gain += book.settle(px);
             changed.push(book.clone());
         }
+        self.pay(gain, |flows| &mut flows.settlements);
         changed
     }
 

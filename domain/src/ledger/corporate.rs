@@ -79,7 +79,7 @@ impl Ledger {
 
     /// Books it, before the day starts on which it goes ex. Returns the books that changed.
     pub fn go_ex(&mut self, booked: &BookedAction) -> Vec<Book> {
-        self.cash += booked.cash;
+        self.pay_ahead(booked.cash);
         let mut changed = Vec::with_capacity(booked.parts.len());
         for part in &booked.parts {
             let book = self.book_mut(booked.action.symbol, &part.book);

@@ -45,7 +45,8 @@ impl Ledger {
 
     /// Books one fill of an order that lends.
     pub(super) fn lend(&mut self, terms: &OrderTerms, of: &LoanTerms, (qty, rate, fee): (Qty, Price, Money)) {
-        self.cash -= UNIT.times(qty) + fee;
+        self.pay(-UNIT.times(qty), |flows| &mut flows.loans);
+        self.pay(-fee, |flows| &mut flows.fees);
         let same = |loan: &&mut Loan| loan.order == terms.id && loan.rate == rate;
         let loan = match self.loans.iter_mut().find(same) {
             Some(loan) => loan,
@@ -66,6 +67,6 @@ impl Ledger {
     pub(super) fn repay(&mut self, date: TradeDate) {
         let due: Money = self.loans.iter().filter(|loan| loan.due <= date).map(|loan| loan.sum + loan.interest).sum();
         self.loans.retain(|loan| loan.due > date);
-        self.cash += due;
+        self.pay(due, |flows| &mut flows.loans);
     }
 }

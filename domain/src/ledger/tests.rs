@@ -52,6 +52,9 @@ struct Oracle {
     books: BTreeMap<usize, Told>,
     broker: i64,
     cash: i64,
+    /// Of the day.
+    trades: i64,
+    fees: i64,
     day_start: i64,
     day_flow: i64,
     close: Option<i64>,
@@ -128,6 +131,8 @@ impl Week {
                 );
                 self.oracle.broker += qty;
                 self.oracle.cash -= px * qty + fee;
+                self.oracle.trades -= px * qty;
+                self.oracle.fees += fee;
                 self.oracle.day_flow -= px * qty + fee;
                 self.enter(book, qty, Some(day(self.today)), Vec::new());
                 self.told(book).seen.push(px);
@@ -145,6 +150,8 @@ impl Week {
                     );
                     self.oracle.broker -= qty;
                     self.oracle.cash += px * qty - fee;
+                    self.oracle.trades += px * qty;
+                    self.oracle.fees += fee;
                     self.oracle.day_flow += px * qty - fee;
                     self.told(book).seen.push(px);
                     self.leave(book, qty);
@@ -195,7 +202,11 @@ impl Week {
             }
             Step::Day => {
                 self.today += 1;
-                self.ledger.start_day(day(self.today));
+                let flows = *self.ledger.flows().expect("the flows of the day");
+                let over = self.ledger.start_day(day(self.today)).over;
+                let (date, equity) = (day(self.today - 1), self.ledger.prev_equity);
+                assert_eq!(over, Some(DayOver { date, flows, equity }), "the day as it ended");
+                (self.oracle.trades, self.oracle.fees) = (0, 0);
                 self.oracle.day_start = self.oracle.broker;
                 self.oracle.day_flow = 0;
                 self.oracle.prev_close = self.oracle.close.take();
@@ -211,6 +222,15 @@ impl Week {
             "Σ books is what the broker holds"
         );
         prop_assert_eq!(self.ledger.cash.e4(), self.oracle.cash);
+        let flows = *self.ledger.flows().expect("the flows of the day");
+        prop_assert_eq!(flows.cash(), self.ledger.cash, "every cause of the day's cash is named");
+        let told = Flows {
+            opening: Money::from_e4(self.oracle.cash - self.oracle.trades + self.oracle.fees),
+            trades: Money::from_e4(self.oracle.trades),
+            fees: Money::from_e4(-self.oracle.fees),
+            ..Flows::default()
+        };
+        prop_assert_eq!(flows, told);
         for (book, told) in &self.oracle.books {
             let found = self.ledger.book(symbol(), &name(*book));
             prop_assert_eq!(found.map_or(0, |b| b.qty.get()), told.qty);
@@ -296,7 +316,7 @@ fn a_book_that_was_emptied_and_begins_again_is_the_same_after_a_restart_and_with
     week.take(Step::Sell { book: 2, qty: 100, px: 100_000, fee: 0 });
     let mut store = |books: Vec<Book>| rows.extend(books.into_iter().map(|book| (book.strategy.clone(), book)));
     store(week.ledger.books().to_vec());
-    store(week.ledger.start_day(day(9)));
+    store(week.ledger.start_day(day(9)).changed);
     let Ledger { account, cash, trade_date, prev_equity, .. } = week.ledger.clone();
     let mut restored = Ledger::restore(account, cash, trade_date, prev_equity, rows.into_values().collect());
     for ledger in [&mut week.ledger, &mut restored] {

@@ -13,6 +13,7 @@ pub struct Model {
     pub updated_at_us: i64,
     pub prev_equity_e4: Option<i64>,
     pub loans: Option<String>,
+    pub flows: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -1,5 +1,6 @@
 //! The tables as sea-orm sees them. They are read with these; the writer has its own statements.
 
+pub mod account_days;
 pub mod accounts;
 pub mod books;
 pub mod contract_books;
