@@ -20,6 +20,8 @@ impl Day {
         if self.night_at.is_some() {
             self.person_adjusts()?;
         }
+        // What the last decision set free goes out while the market is open.
+        self.run_until(self.now.plus(Span::from_secs(5)))?;
         if self.faults.beyond_plain_orders() {
             if last {
                 self.stop_signals()?;
