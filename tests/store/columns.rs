@@ -28,7 +28,7 @@ use signalbox_domain::row::{AccountRow, Row, SignalRow};
 use signalbox_domain::signal::{SignalStatus, WaitingFor};
 use signalbox_domain::strategy::{Route, RouteTo, StrategyConf, StrategyState};
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, Span};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, TradeDate};
 
 use crate::support::{
     AT, Database, account, approval, change, durable, entry, life, new_signal, signal_row, strategy, symbol, terms,
@@ -37,6 +37,11 @@ use crate::support::{
 
 fn steel() -> Symbol {
     Symbol::parse("rb2002.SHFE").unwrap()
+}
+
+/// Of any day that is over.
+fn day_before() -> TradeDate {
+    TradeDate::from_yyyymmdd(trade_date().yyyymmdd() - 1).unwrap()
 }
 
 fn denials() -> Arc<[Denial]> {
@@ -59,6 +64,7 @@ fn facts() -> Vec<Event> {
     let scope = Scope::Account(account());
     let mut facts = vec![
         Event::AccountOpened { account: account(), cash: Money::from_units(100_000), holdings: [opening].into() },
+        Event::DayStarted { account: account(), trade_date: day_before() },
         Event::DayStarted { account: account(), trade_date: trade_date() },
         Event::StrategyConfigured(conf.into()),
         Event::StrategyStateSet {
