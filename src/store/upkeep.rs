@@ -227,31 +227,95 @@ pub async fn restore(conf: &StoreConf, from: &Path) -> Result<(Option<PathBuf>, 
     let file = sqlite::file(&conf.url, &conf.data_dir)?;
     let (lock, _) = lock_folder(&conf.data_dir)?;
     let draft = beside(&file, "restoring");
-    let _ = std::fs::remove_file(&draft); // of an earlier try
-    std::fs::copy(from, &draft).and_then(|_| private::close(&draft)).map_err(io("the copy cannot be copied"))?;
-    let verified = verify(&draft)?;
-    File::open(&draft).and_then(|file| file.sync_all()).map_err(io("the copy cannot be flushed"))?;
-    File::create(conf.data_dir.join(CUT_OFF))
-        .and_then(|file| file.sync_all())
-        .map_err(io("the restore cannot begin"))?;
-    sync_folder(&conf.data_dir).map_err(io("the data folder cannot be flushed"))?;
-    let mut kept = None;
-    if file.exists() {
-        let name = format!("before-restore-{}", SystemClock.now().us());
-        for suffix in ["", "-wal", "-shm"] {
+    let verified = drafted(from, &draft).inspect_err(|_| forget(&draft, &PARTS))?;
+    let (name, all_kept) = match Cut::read(&conf.data_dir)? {
+        Some(Cut { name, all_kept }) => (name, all_kept),
+        None => (format!("before-restore-{}", SystemClock.now().us()), false),
+    };
+    if all_kept {
+        // What is in place is of the try that was cut off.
+        forget(&file, &["-wal", "-shm"]);
+    } else {
+        Cut { name: name.clone(), all_kept: false }.write(&conf.data_dir)?;
+        for suffix in PARTS {
             let part = with_suffix(&file, suffix);
             if part.exists() {
                 std::fs::rename(&part, with_suffix(&beside(&file, &name), suffix)).map_err(io("it cannot be kept"))?;
             }
         }
-        kept = Some(beside(&file, &name));
+        Cut { name: name.clone(), all_kept: true }.write(&conf.data_dir)?;
     }
+    let kept = Some(beside(&file, &name)).filter(|kept| kept.exists());
     std::fs::rename(&draft, &file).map_err(io("the copy cannot get its name"))?;
     sync_folder(&conf.data_dir).map_err(io("the data folder cannot be flushed"))?;
     drop(lock);
     mark_restored(conf).await?;
     Ok((kept, verified))
 }
+
+/// The files of a database: the newest commits may be in its log alone.
+const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// A copy of a database with what its log has, as one file; its chain is whole.
+fn drafted(from: &Path, draft: &Path) -> Result<Verified, UpkeepError> {
+    forget(draft, &PARTS); // of an earlier try
+    for suffix in ["", "-wal"] {
+        let (part, copy) = (with_suffix(from, suffix), with_suffix(draft, suffix));
+        if part.exists() {
+            std::fs::copy(part, &copy).and_then(|_| private::close(&copy)).map_err(io("the copy cannot be copied"))?;
+        }
+    }
+    if with_suffix(draft, "-wal").exists() {
+        let failed = |error| StoreError::database("the copy's log cannot be taken in", error);
+        let connection = Connection::open(draft).map_err(failed)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+        connection.close().map_err(|(_, error)| failed(error))?;
+    }
+    let verified = verify(draft)?;
+    forget(draft, &["-wal", "-shm"]);
+    File::open(draft).and_then(|file| file.sync_all()).map_err(io("the copy cannot be flushed"))?;
+    Ok(verified)
+}
+
+/// What is not there is forgotten already.
+fn forget(file: &Path, parts: &[&str]) {
+    for suffix in parts {
+        let _ = std::fs::remove_file(with_suffix(file, suffix));
+    }
+}
+
+/// How far a restore came, in the file that tells of it. Whoever does it again goes on with the same names: a log beside
+/// another database than its own would damage it.
+struct Cut {
+    /// Under which what was there is kept.
+    name: String,
+    /// All of it is.
+    all_kept: bool,
+}
+
+impl Cut {
+    fn read(data_dir: &Path) -> Result<Option<Self>, UpkeepError> {
+        if !is_cut_off(data_dir) {
+            return Ok(None);
+        }
+        let text =
+            std::fs::read_to_string(data_dir.join(CUT_OFF)).map_err(io("how far the restore came is not known"))?;
+        Ok(text.split_once(' ').map(|(how_far, name)| Self { name: name.to_owned(), all_kept: how_far == KEPT }))
+    }
+
+    fn write(&self, data_dir: &Path) -> Result<(), UpkeepError> {
+        let (marker, draft) = (data_dir.join(CUT_OFF), data_dir.join(CUT_OFF).with_extension("new"));
+        let text = format!("{} {}", if self.all_kept { KEPT } else { KEEPING }, self.name);
+        std::fs::write(&draft, text)
+            .and_then(|()| File::open(&draft)?.sync_all())
+            .and_then(|()| std::fs::rename(&draft, &marker))
+            .map_err(io("how far the restore came cannot be kept"))?;
+        Ok(sync_folder(data_dir).map_err(io("the data folder cannot be flushed"))?)
+    }
+}
+
+const KEEPING: &str = "keeping";
+const KEPT: &str = "kept";
 
 /// What every restored database needs before its first use, also one that came by `pg_restore`: trading is halted until a
 /// person has looked, numbers of signals and orders that may have been given out since the copy are passed over, and

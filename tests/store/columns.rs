@@ -39,9 +39,9 @@ fn steel() -> Symbol {
     Symbol::parse("rb2002.SHFE").unwrap()
 }
 
-/// Of any day that is over.
+/// A trading day before [`trade_date`].
 fn day_before() -> TradeDate {
-    TradeDate::from_yyyymmdd(trade_date().yyyymmdd() - 1).unwrap()
+    TradeDate::from_yyyymmdd(20_190_130).unwrap()
 }
 
 fn denials() -> Arc<[Denial]> {
@@ -401,6 +401,8 @@ fn other(backend: DbBackend, table: &str, column: &str, kind: &str) -> String {
         ("equity_marks", "body") => "replace(body, '20190201', '20190131')".into(),
         ("risk_limits" | "registry" | "exceptions", "body") => format!("replace(body, '{}', '1')", AT.us()),
         ("risk_warnings", "body") => r#"replace(body, '"count":8', '"count":7')"#.into(),
+        ("account_days", "body") => r#"replace(body, '"opening":', '"opening":1')"#.into(),
+        ("accounts", "flows") => r#"replace(flows, '"opening":', '"opening":1')"#.into(),
         ("corporate_actions", "body") => "replace(body, '20190201', '20190131')".into(),
         ("registry", "kind") => "'account'".into(),
         ("fx_rates", "currency") => "'USD'".into(),

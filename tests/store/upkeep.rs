@@ -154,3 +154,90 @@ async fn what_is_stored_is_for_its_owner_alone() {
     assert_eq!(mode(&conf.data_dir.join("archive")), 0o750);
     store.close();
 }
+
+/// The files of a database as a kill leaves them: what was committed last is in the log alone.
+fn as_killed(database: &Database, to: &std::path::Path) {
+    for suffix in ["", "-wal"] {
+        let part = |file: &std::path::Path| format!("{}{suffix}", file.display());
+        std::fs::copy(part(&database.folder().join("signalbox.db")), part(to)).unwrap();
+    }
+}
+
+async fn has(database: &Database, signal: SignalId) -> bool {
+    let store = database.open().await;
+    let found = store.signal(signal).await.unwrap().is_some();
+    store.close();
+    found
+}
+
+#[tokio::test]
+async fn what_only_the_log_of_a_copy_has_is_restored_as_well() {
+    let database = Database::sqlite();
+    let store = database.open().await;
+    let signal = ingest(&store, "k1").await;
+    let lines = store.verify_chain(1).await.unwrap().lines;
+    let killed = database.folder().join("killed.db");
+    as_killed(&database, &killed);
+    ingest(&store, "k2").await;
+    store.close();
+    drop(store);
+    let log = std::fs::read(database.folder().join("killed.db-wal")).unwrap();
+    assert!(!log.is_empty());
+    let (_, restored) = upkeep::restore(&database.conf, &killed).await.unwrap();
+    assert_eq!(restored.lines, lines);
+    assert!(has(&database, signal).await);
+    assert_eq!(std::fs::read(database.folder().join("killed.db-wal")).unwrap(), log, "the copy is as it was");
+}
+
+/// A folder whose newest signal is in the log alone, a copy of before, and the signal.
+async fn killed_after_a_copy() -> (Database, std::path::PathBuf, SignalId) {
+    let database = Database::sqlite();
+    let store = database.open().await;
+    ingest(&store, "k1").await;
+    let copy = database.folder().join("copy.db");
+    upkeep::backup(&database.conf, &copy).unwrap();
+    let newest = ingest(&store, "k2").await;
+    let killed = database.folder().join("killed.db");
+    as_killed(&database, &killed);
+    store.close();
+    drop(store);
+    for suffix in ["", "-wal"] {
+        let part = |name: &str| database.folder().join(format!("{name}{suffix}"));
+        std::fs::rename(part("killed.db"), part("signalbox.db")).unwrap();
+    }
+    (database, copy, newest)
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_between_two_names_keeps_what_belongs_together() {
+    let (database, copy, newest) = killed_after_a_copy().await;
+    let part = |name: &str| database.folder().join(name);
+    // The database has its new name, and its log has not.
+    std::fs::write(part("restore-in-progress"), "keeping before-restore-7").unwrap();
+    std::fs::rename(part("signalbox.db"), part("signalbox.db.before-restore-7")).unwrap();
+    let (kept, _) = upkeep::restore(&database.conf, &copy).await.unwrap();
+    let kept = kept.unwrap();
+    assert_eq!(kept, part("signalbox.db.before-restore-7"));
+    assert!(!has(&database, newest).await);
+    upkeep::restore(&database.conf, &kept).await.unwrap();
+    assert!(has(&database, newest).await, "what was there is kept with its log");
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_later_leaves_what_is_kept_alone() {
+    let (database, copy, newest) = killed_after_a_copy().await;
+    let part = |name: &str| database.folder().join(name);
+    for suffix in ["", "-wal"] {
+        let to = part(&format!("signalbox.db.before-restore-7{suffix}"));
+        std::fs::rename(part(&format!("signalbox.db{suffix}")), to).unwrap();
+    }
+    let log = std::fs::read(part("signalbox.db.before-restore-7-wal")).unwrap();
+    std::fs::write(part("restore-in-progress"), "kept before-restore-7").unwrap();
+    std::fs::copy(&copy, part("signalbox.db")).unwrap();
+    std::fs::write(part("signalbox.db-wal"), "the log of the try that was cut off").unwrap();
+    let (kept, _) = upkeep::restore(&database.conf, &copy).await.unwrap();
+    assert_eq!(std::fs::read(part("signalbox.db.before-restore-7-wal")).unwrap(), log);
+    assert!(!has(&database, newest).await);
+    upkeep::restore(&database.conf, &kept.unwrap()).await.unwrap();
+    assert!(has(&database, newest).await);
+}
