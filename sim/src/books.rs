@@ -138,7 +138,8 @@ impl Truth<'_> {
 }
 
 /// Whether its row is a person's own order of the same shape, under whichever number a restarted terminal showed it.
-fn is_twin_of_hand(order: &Order, there: &[OrderTruth]) -> bool {
+#[must_use]
+pub fn is_twin_of_hand(order: &Order, there: &[OrderTruth]) -> bool {
     let terms = &order.terms;
     let looks_the_same = |row: &OrderTruth| {
         let px = terms.limit_price.is_none() || row.px == terms.limit_price;
