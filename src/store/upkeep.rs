@@ -227,14 +227,14 @@ pub async fn restore(conf: &StoreConf, from: &Path) -> Result<(Option<PathBuf>, 
     let file = sqlite::file(&conf.url, &conf.data_dir)?;
     let (lock, _) = lock_folder(&conf.data_dir)?;
     let draft = beside(&file, "restoring");
-    let verified = drafted(from, &draft).inspect_err(|_| forget(&draft, &PARTS))?;
+    let verified = drafted(from, &draft).inspect_err(|_| drop(forget(&draft, &PARTS)))?;
     let (name, all_kept) = match Cut::read(&conf.data_dir)? {
         Some(Cut { name, all_kept }) => (name, all_kept),
         None => (format!("before-restore-{}", SystemClock.now().us()), false),
     };
     if all_kept {
         // What is in place is of the try that was cut off.
-        forget(&file, &["-wal", "-shm"]);
+        forget(&file, &["-wal", "-shm"])?;
     } else {
         Cut { name: name.clone(), all_kept: false }.write(&conf.data_dir)?;
         for suffix in PARTS {
@@ -258,7 +258,7 @@ const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// A copy of a database with what its log has, as one file; its chain is whole.
 fn drafted(from: &Path, draft: &Path) -> Result<Verified, UpkeepError> {
-    forget(draft, &PARTS); // of an earlier try
+    forget(draft, &PARTS)?; // of an earlier try
     for suffix in ["", "-wal"] {
         let (part, copy) = (with_suffix(from, suffix), with_suffix(draft, suffix));
         if part.exists() {
@@ -272,16 +272,22 @@ fn drafted(from: &Path, draft: &Path) -> Result<Verified, UpkeepError> {
         connection.close().map_err(|(_, error)| failed(error))?;
     }
     let verified = verify(draft)?;
-    forget(draft, &["-wal", "-shm"]);
+    forget(draft, &["-wal", "-shm"])?;
     File::open(draft).and_then(|file| file.sync_all()).map_err(io("the copy cannot be flushed"))?;
     Ok(verified)
 }
 
-/// What is not there is forgotten already.
-fn forget(file: &Path, parts: &[&str]) {
+/// What is not there is forgotten already. What stays there would be taken for the log of the next file of that name.
+fn forget(file: &Path, parts: &[&str]) -> Result<(), UpkeepError> {
     for suffix in parts {
-        let _ = std::fs::remove_file(with_suffix(file, suffix));
+        match std::fs::remove_file(with_suffix(file, suffix)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io("what is left of an earlier try cannot be removed")(error).into());
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// How far a restore came, in the file that tells of it. Whoever does it again goes on with the same names: a log beside
