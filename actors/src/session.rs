@@ -163,7 +163,7 @@ impl Session {
         let (tx, asked) = mpsc::channel(QUEUE_MAX);
         let anew = Rc::new(Notify::new());
         let (waiting, bell) = (VecDeque::new(), anew.clone());
-        let runner = Runner { account, open, patience, board, asked, waiting, anew: bell, failures: 0 };
+        let runner = Runner { account, open, patience, board, asked, waiting, anew: bell, anew_at: None, failures: 0 };
         Self::Apart(Apart { asked: tx, anew, task: actix::spawn(runner.run()) })
     }
 
@@ -188,7 +188,8 @@ impl Session {
     }
 
     /// Has the session opened anew with another adapter, after what is under way and before what waits; at once where it is
-    /// only waited for the next try. Whether there is one.
+    /// only waited for the next try, and no sooner than `backoff_max` after the last one that was opened so. Whether there
+    /// is one.
     pub fn reconnect(&self) -> bool {
         match self {
             Self::InPlace(_) => false,
@@ -222,6 +223,8 @@ struct Runner {
     waiting: VecDeque<Asked>,
     /// A person wants a new session.
     anew: Rc<Notify>,
+    /// When one was opened for that.
+    anew_at: Option<Instant>,
     /// In a row.
     failures: u32,
 }
@@ -259,6 +262,7 @@ impl Runner {
                 }
                 Over::Wanted => {
                     info!(account.id = %self.account, "a new session was asked for");
+                    self.anew_at = Some(now());
                     self.failures = 0;
                 }
             }
@@ -303,9 +307,18 @@ impl Runner {
 
     /// Waits before the next try; not when a person wants it at once, and then with another adapter.
     async fn rest(&mut self, pause: Duration, known: Option<Box<dyn Broker>>) -> Result<Option<Box<dyn Broker>>, Gone> {
-        let anew = self.anew.clone();
-        let wanted = self.beside(timeout(pause, anew.notified())).await?.is_ok();
+        let (anew, after) = (self.anew.clone(), self.anew_after());
+        let wanted = self.beside(timeout(pause, wanted(&anew, after))).await?.is_ok();
+        if wanted {
+            self.anew_at = Some(now());
+        }
         Ok(known.filter(|_| !wanted))
+    }
+
+    /// Each new session is a login, and a broker may lock an account after too many: persons have one as often as the
+    /// longest pause between tries is.
+    fn anew_after(&self) -> Option<Instant> {
+        self.anew_at.map(|last| last + self.patience.backoff_max)
     }
 
     /// The orders that the broker should know, as the account has them now.
@@ -336,6 +349,7 @@ impl Runner {
 
     /// One thing at a time until the session is over.
     async fn serve(&mut self, broker: &mut Box<dyn Broker>) -> Result<Over, Gone> {
+        let after = self.anew_after();
         loop {
             // What the broker says comes first: the more the account knows, the better it decides. A broker says no
             // more than what was asked of it causes, so requests get their turn.
@@ -350,7 +364,7 @@ impl Runner {
                     Ok(Err(error)) => return Ok(Over::Line(error.to_string())),
                     Err(panic) => return Ok(Over::Panicked(panic_text(panic.as_ref()))),
                 },
-                () = self.anew.notified() => return Ok(Over::Wanted),
+                () = wanted(&self.anew, after) => return Ok(Over::Wanted),
                 asked = next_asked(&mut self.waiting, &mut self.asked) => asked?,
             };
             if asked.decided.age(&*self.board.clock) >= self.patience.queue {
@@ -446,6 +460,14 @@ impl Over {
             Self::Wanted => "a new session was asked for".to_owned(),
         }
     }
+}
+
+/// A person wants a new session, and may have one. What he wanted sooner is kept until then.
+async fn wanted(anew: &Notify, after: Option<Instant>) {
+    if let Some(after) = after {
+        sleep_until(after).await;
+    }
+    anew.notified().await;
 }
 
 async fn next_asked(waiting: &mut VecDeque<Asked>, asked: &mut mpsc::Receiver<Asked>) -> Result<Asked, Gone> {

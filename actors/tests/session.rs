@@ -402,6 +402,11 @@ async fn a_person_gets_a_new_session_after_what_is_under_way_and_before_what_wai
     assert_eq!((shop.holds(0), shop.doubts()), (300, 0));
     assert_eq!(far.counts(), [0, 3, 2, 1], "nothing is sent twice, and never are there two sessions");
     assert!(!shop.reconnect(1).await, "paper has no session");
+    assert!(shop.reconnect(0).await);
+    shop.pass(2_900).await;
+    assert_eq!(far.counts()[2], 2, "each is a login: the next one waits");
+    shop.pass(200).await;
+    assert_eq!(far.counts()[2], 3, "and is not forgotten");
 }
 
 #[actix::test]
@@ -421,6 +426,26 @@ async fn a_person_does_not_wait_for_the_next_try() {
         assert_eq!(far.counts(), [0, 0, before + 1, 1], "{mood:?}");
         shop.pass(60_000).await;
         assert_eq!(far.counts(), [0, 0, before + 1, 1], "{mood:?}: once");
+    }
+}
+
+#[actix::test]
+async fn a_person_who_asks_for_sessions_again_and_again_has_one_in_the_longest_pause_between_tries() {
+    tokio::time::pause();
+    let far = Far::new();
+    let shop = open(1, &far).await;
+    for mood in [Mood::Fine, Mood::NoSession] {
+        shop.pass(10_000).await;
+        far.mood(mood);
+        let [_, _, before, _] = far.counts();
+        for _ in 0..100 {
+            assert!(shop.reconnect(0).await);
+            shop.pass(90).await;
+        }
+        let [_, _, after, _] = far.counts();
+        // Nine seconds, and one in four of them; where none opens, those that are tried anyway, after 100, 200 .. 3,200 ms.
+        let most = if mood == Mood::Fine { 3 } else { 9 };
+        assert!((2..=most).contains(&(after - before)), "{mood:?}: {}", after - before);
     }
 }
 

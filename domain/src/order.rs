@@ -553,7 +553,7 @@ impl Order {
                 self.acked_at.get_or_insert(at);
             }
             // It was acknowledged and not listed, and is listed now, perhaps under another number.
-            (S::New, None, F::Accepted { broker_order_id }) if self.in_doubt => {
+            (S::New | S::PartiallyFilled, None, F::Accepted { broker_order_id }) if self.in_doubt => {
                 self.settle();
                 self.broker_order_id = Some(broker_order_id.clone());
             }
@@ -577,9 +577,9 @@ impl Order {
                 self.end(S::Absent, Some(evidence));
             }
 
-            // An answer is lost, or what was acknowledged stands in no list.
+            // An answer is lost, or what was acknowledged stands in no list, or as another order.
             (S::Initialized, Some(I::New), F::InDoubt { cause })
-            | (S::New, None, F::InDoubt { cause })
+            | (S::New | S::PartiallyFilled, None, F::InDoubt { cause })
             | (S::New | S::PartiallyFilled, Some(I::Cancel), F::InDoubt { cause })
                 if !self.in_doubt =>
             {

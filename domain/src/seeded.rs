@@ -106,6 +106,8 @@ pub enum SeededBug {
     NettedSentAllTheSame,
     /// What is bought inside the account counts as new, so that shares that may be sold are locked (I-19).
     NettedLocksShares,
+    /// What stands under our mark or number is our order, whatever it is (easytrader's sale in the form of a buy, F18).
+    AlteredOrderBelieved,
 }
 
 impl SeededBug {

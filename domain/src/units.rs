@@ -407,16 +407,18 @@ impl fmt::Debug for Span {
 pub struct TradeDate(u32);
 
 impl TradeDate {
-    /// `None` when the parts are no date between 1900 and 2999 (the day of the month is checked against 31 only:
-    /// whether a day is a *trading* day is the calendar's business).
+    /// `None` when the parts are no date between 1900 and 2999. Whether a day is a *trading* day is the calendar's business.
     #[must_use]
     pub const fn from_yyyymmdd(value: u32) -> Option<Self> {
         let (year, month, day) = (value / 10_000, value / 100 % 100, value % 100);
-        if year >= 1900 && year <= 2999 && month >= 1 && month <= 12 && day >= 1 && day <= 31 {
-            Some(Self(value))
-        } else {
-            None
-        }
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+            4 | 6 | 9 | 11 => 30,
+            2 => 28 + leap as u32,
+            _ => 0,
+        };
+        if year >= 1900 && year <= 2999 && day >= 1 && day <= days { Some(Self(value)) } else { None }
     }
 
     #[must_use]
@@ -453,6 +455,16 @@ impl fmt::Debug for TradeDate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_is_one_of_the_calendar() {
+        for text in ["2024-02-29", "20000229", "2025-12-31", "1900-01-01"] {
+            assert!(TradeDate::parse(text).is_some(), "{text}");
+        }
+        for text in ["2025-02-29", "2025-02-30", "1900-02-29", "2025-04-31", "2025-13-01", "2025-00-10", "2025-01-00"] {
+            assert_eq!(TradeDate::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn decimal_text_is_read_exactly_or_refused() {

@@ -9,6 +9,7 @@ use signalbox_domain::ids::{AccountId, InstallationTag, OrderId};
 use signalbox_domain::ledger::Ledger;
 use signalbox_domain::order::{OrdStatus, Order};
 use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::Qty;
 
 use crate::oracle::must;
 
@@ -78,6 +79,9 @@ impl Truth<'_> {
             );
             return Ok(());
         };
+        if is_another(order, there) {
+            return self.agrees_on_another(order, there);
+        }
         if let Some(no) = &order.broker_order_id {
             // A terminal that was restarted has shown it under this number; or the number was given for nothing, and the
             // first request came after all: then our mark tells whose the row is.
@@ -115,6 +119,22 @@ impl Truth<'_> {
         Ok(())
     }
 
+    /// F18: the broker made another order of it. A person took it as it is, or for none of ours.
+    fn agrees_on_another(&self, order: &Order, there: &OrderTruth) -> Result<(), String> {
+        if self.level(&order.terms.account) == Level::L0 {
+            return Ok(());
+        }
+        let ours = if there.side == order.terms.side { there.cum_qty } else { Qty::ZERO };
+        must!(
+            order.sent_cum() == ours,
+            "order {}: the broker made {there:?} of it, and the books filled {}",
+            order.id(),
+            order.sent_cum()
+        );
+        must!(order.status.is_terminal(), "order {} ended as {there:?} and is {:?}", order.id(), order.status);
+        Ok(())
+    }
+
     /// What is held is what the ledger says, where it can be known.
     ///
     /// # Errors
@@ -135,6 +155,14 @@ impl Truth<'_> {
     fn level(&self, id: &AccountId) -> Level {
         self.levels.get(id).copied().unwrap_or(Level::L0)
     }
+}
+
+/// Whether the broker has something else of it than was sent.
+#[must_use]
+pub fn is_another(order: &Order, there: &OrderTruth) -> bool {
+    let terms = &order.terms;
+    let px = terms.limit_price.is_none() || there.px == terms.limit_price;
+    !px || (there.symbol, there.side, there.qty) != (terms.symbol, terms.side, order.sent_qty())
 }
 
 /// Whether its row is a person's own order of the same shape, under whichever number a restarted terminal showed it.

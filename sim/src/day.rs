@@ -639,6 +639,7 @@ impl Day {
             let name = order.terms.account.to_string();
             let mine = self.true_orders(id).into_iter().find(|(of, _)| *of == name);
             let only_cancel = order.in_flight == Some(InFlight::Cancel);
+            let other_side = mine.as_ref().is_some_and(|(_, truth)| truth.side != order.terms.side);
             if only_cancel && first_look && (mine.is_none() || id.signal().get() % 2 == 0) {
                 // Only its cancel is in doubt: it is asked again. When that does not help, he decides.
                 let input = AccountInput::Cancel { order: id, reason: "ann".into() };
@@ -650,6 +651,12 @@ impl Day {
                     Resolution::Works
                 }
                 _ if only_cancel => Resolution::Canceled,
+                // Without a mark the row counts as nobody's by itself, when no order is looked for any more; and a row of
+                // yesterday is shown to nobody.
+                Some(_) if other_side && first_look && self.sessions[place(&order.terms.account)].level > Level::L1 => {
+                    Resolution::External
+                }
+                Some(_) if other_side => Resolution::Absent,
                 Some((_, truth)) => Resolution::Bind(BrokerOrderId(truth.no.as_str().into())),
                 None => Resolution::Absent,
             };

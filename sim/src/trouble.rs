@@ -67,9 +67,6 @@ pub struct Faults(Vec<Trouble>);
 /// After these the broker itself has something else than what was asked for: nobody can make books and broker equal
 /// then, but somebody has to be told.
 pub const DISHONEST: &[Fault] = &[
-    Fault::SubmitWrongSide,
-    Fault::SubmitQtyRounded,
-    Fault::SubmitPriceMoved,
     Fault::SubmitPlacedTwice,
     Fault::SubmitWrongAccount,
     Fault::FillMoreThanQty,
@@ -77,6 +74,9 @@ pub const DISHONEST: &[Fault] = &[
     Fault::CancelNeighbour,
     Fault::CorporateAction,
 ];
+
+/// After these the broker has another order under our mark: a person is told, and makes books and broker equal.
+pub const ALTERS: &[Fault] = &[Fault::SubmitWrongSide, Fault::SubmitQtyRounded, Fault::SubmitPriceMoved];
 
 impl Faults {
     /// What a seed's day has: a random few of everything.
@@ -161,13 +161,22 @@ impl Faults {
         self.0.iter().any(|trouble| BEYOND_PLAIN_ORDERS.contains(trouble))
     }
 
-    /// Whether the broker does what nobody asked for, or no more.
+    /// Whether the broker does what nobody asked for, or no more. Of an order that became another one and is in no list any
+    /// more the next morning, nobody can say what it traded.
     #[must_use]
     pub fn dishonest(&self) -> bool {
-        self.0.iter().any(|trouble| match trouble {
-            Trouble::Broker(fault, _) => DISHONEST.contains(fault),
-            trouble => *trouble == Trouble::Ghosts,
-        })
+        let unseen = self.alters() && self.has(Trouble::Night);
+        unseen
+            || self.0.iter().any(|trouble| match trouble {
+                Trouble::Broker(fault, _) => DISHONEST.contains(fault),
+                trouble => *trouble == Trouble::Ghosts,
+            })
+    }
+
+    /// Whether the broker makes other orders of ours.
+    #[must_use]
+    pub fn alters(&self) -> bool {
+        self.0.iter().any(|trouble| matches!(trouble, Trouble::Broker(fault, _) if ALTERS.contains(fault)))
     }
 
     /// Without what the broker may not do.

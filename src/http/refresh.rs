@@ -56,8 +56,8 @@ struct ReconnectView {
 }
 
 /// Ends the account's session at its broker and opens another one: after what is under way, so that nothing becomes doubtful,
-/// and before what waits; at once where only the next try was waited for. The new session finds out what became of every
-/// order.
+/// and before what waits; at once where only the next try was waited for, and once in 15 seconds at the most. The new session
+/// finds out what became of every order.
 #[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])),
     params(("id" = String, Path, example = "paper-a")),
     responses((status = 202, body = ReconnectView), Refusals, Missing, Conflicts))]

@@ -369,7 +369,7 @@ impl Life {
         let tables = self.system.store.tables().await.map_err(|error| error.to_string())?;
         let (accounts, levels, dishonest) = {
             let world = lock(&self.world);
-            (world.broker.truth(), reckon::levels(&world), world.faults.dishonest())
+            (world.broker.truth(), reckon::levels(&world), world.faults.dishonest() || world.faults.alters())
         };
         let truth = Truth {
             accounts: &accounts,

@@ -48,7 +48,7 @@ async fn settle_up(world: &World, store: &Store, told: &mut Option<Told>) -> Res
     let levels = levels(world);
     oracle.enforced = levels.iter().filter(|(_, level)| **level >= Level::L3).map(|(id, _)| id.clone()).collect();
     oracle.one_at_a_time = levels.keys().filter(|id| !oracle.enforced.contains(*id)).cloned().collect();
-    oracle.lenient = world.faults.dishonest();
+    oracle.lenient = world.faults.dishonest() || world.faults.alters();
     let (mut accepted, mut broken, mut story) = (BTreeSet::new(), None, String::new());
     let mut journal = store.replay(1);
     loop {
@@ -102,7 +102,7 @@ async fn settle_up(world: &World, store: &Store, told: &mut Option<Told>) -> Res
     }
 
     // The broker.
-    if !world.faults.dishonest() {
+    if !(world.faults.dishonest() || world.faults.alters()) {
         let accounts = world.broker.truth();
         let truth = Truth {
             accounts: &accounts,

@@ -1,6 +1,6 @@
 //! What the adapter to the fake broker makes of the broker's words, whatever the way to it. It is written as one to a
-//! real broker has to be: it believes nothing that does not bear the order's mark, and every answer that proves nothing
-//! is [`Report::Lost`].
+//! real broker has to be: it believes nothing that does not bear the order's mark, or that is told of another order than
+//! was sent under that mark, and every answer that proves nothing is [`Report::Lost`].
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -18,7 +18,7 @@ use tracing::warn;
 use super::parse;
 use super::wire::{
     CancelRequest, ConnectRequest, FindRequest, Found, FoundFill, Grid, List, ListRequest, Push, PushWhat, Pushes,
-    Reply, Status, SubmitRequest,
+    Reply, Shape, Status, SubmitRequest,
 };
 use crate::BrokerError;
 
@@ -62,6 +62,8 @@ pub struct FakeAdapter<W> {
     numbers: HashMap<OrderId, BrokerOrderId>,
     by_no: HashMap<String, OrderId>,
     by_tag: HashMap<String, OrderId>,
+    /// What was sent. Of what an earlier session sent and has ended nothing is known here.
+    sent: HashMap<OrderId, Shape>,
     early: VecDeque<Push>,
     /// Which stream of pushes is heard, and how far.
     pub(super) stream: u64,
@@ -78,6 +80,7 @@ impl<W: Wire> FakeAdapter<W> {
             numbers: HashMap::new(),
             by_no: HashMap::new(),
             by_tag: HashMap::new(),
+            sent: HashMap::new(),
             early: VecDeque::new(),
             stream: 0,
             heard: 0,
@@ -110,6 +113,7 @@ impl<W: Wire> FakeAdapter<W> {
         }
         for order in working {
             self.by_tag.insert(self.tag(order.id()), order.id());
+            self.sent.insert(order.id(), shape(&order.sent_terms()));
             if let Some(no) = &order.broker_order_id {
                 self.accepted(order.id(), &no.0);
             }
@@ -161,6 +165,7 @@ impl<W: Wire> FakeAdapter<W> {
     async fn submit(&mut self, at: Timestamp, terms: &OrderTerms, send_no: u16) -> Vec<BrokerReport> {
         let (order, tag) = (terms.id, self.tag(terms.id));
         self.by_tag.insert(tag.clone(), order);
+        self.sent.insert(order, shape(terms));
         let request = SubmitRequest {
             at,
             account: self.facts.account.clone(),
@@ -276,6 +281,9 @@ impl<W: Wire> FakeAdapter<W> {
             }
             (Some("NO_ORDER"), ..) => self.unseen(order, "not found, where ids do not live for the day"),
             (Some(code), ..) => self.unseen(order, format!("the lookup failed: {code}")),
+            (None, Some(_), Some(found)) if self.is_another(order, found.of) => {
+                self.unseen(order, "the broker made another order of it")
+            }
             (None, Some(no), Some(found)) if parse::is_no(no) && reply.tag.as_deref() == Some(tag.as_str()) => {
                 (Some(found.status), self.tell_found(order, no, &found))
             }
@@ -299,6 +307,10 @@ impl<W: Wire> FakeAdapter<W> {
         let [row] = rows[..] else {
             return self.unseen(order, format!("{} orders in the list could be this one", rows.len()));
         };
+        let of = Shape { symbol: row.symbol, side: row.side, qty: row.qty, px: row.px };
+        if self.is_another(order, of) {
+            return self.unseen(order, "the broker made another order of it");
+        }
         let fills: Vec<FoundFill> = trades
             .iter()
             .filter(|trade| trade.no == row.no)
@@ -315,7 +327,7 @@ impl<W: Wire> FakeAdapter<W> {
             _ if row.cum_qty >= row.qty => Status::Filled,
             _ => Status::Working,
         };
-        let found = Found { status, cum_qty: row.cum_qty, canceled_qty: row.canceled_qty, fills };
+        let found = Found { of, status, cum_qty: row.cum_qty, canceled_qty: row.canceled_qty, fills };
         (Some(status), self.tell_found(order, &row.no.0, &found))
     }
 
@@ -331,6 +343,16 @@ impl<W: Wire> FakeAdapter<W> {
         };
         reports.extend(end.map(|what| BrokerReport { order, what }));
         reports
+    }
+
+    /// Whether what the broker has under the order's mark is something else than was sent. Its lists show what: a person
+    /// decides.
+    fn is_another(&self, order: OrderId, of: Shape) -> bool {
+        let differs = |sent: &Shape| {
+            let px = sent.px.is_none() || sent.px == of.px;
+            !px || (sent.symbol, sent.side, sent.qty) != (of.symbol, of.side, of.qty)
+        };
+        self.sent.get(&order).is_some_and(differs) && !seeded(SeededBug::AlteredOrderBelieved)
     }
 
     async fn grid(&self, at: Timestamp, list: List) -> Result<Grid, ReadFailed> {
@@ -362,6 +384,10 @@ impl<W: Wire> FakeAdapter<W> {
             }
             return Vec::new();
         };
+        if push.of.is_some_and(|of| self.is_another(order, of)) {
+            warn!(order.id = %order, "what is told of order {order} is told of another order under its mark");
+            return Vec::new();
+        }
         let mut reports = Vec::new();
         if !self.numbers.contains_key(&order) {
             reports.push(self.accepted(order, &push.no));
@@ -383,6 +409,10 @@ impl<W: Wire> FakeAdapter<W> {
         }
         reports
     }
+}
+
+const fn shape(terms: &OrderTerms) -> Shape {
+    Shape { symbol: terms.symbol, side: terms.side, qty: terms.qty, px: terms.limit_price }
 }
 
 /// The same id at every send.

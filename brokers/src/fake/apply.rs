@@ -212,8 +212,9 @@ impl Acc {
         let held = std::mem::take(&mut self.held_back);
         for (no, what) in std::iter::once((no, what)).chain(again).chain(held) {
             let seq = self.pushes.len() as u64 + 1;
-            let tag = self.orders.get(&no).and_then(|book| book.order.tag.clone());
-            self.pushes.push(Push { seq, no: show_no(no), tag: tag.filter(|_| self.level >= Level::L2), what });
+            let book = self.orders.get(&no).filter(|_| self.level >= Level::L2);
+            let (tag, of) = (book.and_then(|book| book.order.tag.clone()), book.map(|book| book.order.shape()));
+            self.pushes.push(Push { seq, no: show_no(no), tag, of, what });
         }
     }
 

@@ -591,6 +591,7 @@ impl FakeBroker {
             at: trade.at,
         });
         let found = Found {
+            of: book.order.shape(),
             status: book.status,
             cum_qty: book.cum_qty,
             canceled_qty: book.canceled_qty,

@@ -7,7 +7,7 @@ use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Timestamp};
 
 use super::fault::{Arm, Fault};
-use super::wire::{FillPolicy, List, SubmitRequest};
+use super::wire::{FillPolicy, List, Shape, SubmitRequest};
 
 /// One line of the ledger. Everything that the broker knows is the sum of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +136,13 @@ pub struct MadeOrder {
     pub junk_at: Option<Timestamp>,
     /// How the acknowledgement is told unasked.
     pub said: Said,
+}
+
+impl MadeOrder {
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        Shape { symbol: self.symbol, side: self.side, qty: self.qty, px: self.px }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

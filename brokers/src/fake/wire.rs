@@ -95,9 +95,20 @@ impl Reply {
     }
 }
 
+/// What an order is at the broker, which tells it beside whatever it says of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    pub symbol: Symbol,
+    pub side: Side,
+    pub qty: Qty,
+    /// Absent for an order at the market's price.
+    pub px: Option<Price>,
+}
+
 /// One order as a lookup shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
+    pub of: Shape,
     pub status: Status,
     pub cum_qty: Qty,
     pub canceled_qty: Qty,
@@ -129,6 +140,9 @@ pub struct Push {
     pub no: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// Told where the mark is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Shape>,
     pub what: PushWhat,
 }
 

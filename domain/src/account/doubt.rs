@@ -291,7 +291,7 @@ impl Account {
 
         let (orders, lasts) = (&self.orders, self.conf.doubt.blind_after);
         self.lists.said.retain(|id, said| orders.contains_key(id) || at.since(*said) < lasts);
-        self.disown_misread(at, &snapshot, fx);
+        let nobodys = self.disown_misread(at, &snapshot, fx);
         let mut rows: BTreeMap<OrderId, &ListedOrder> = BTreeMap::new();
         let claims = self.claims_of(snapshot.trade_date);
         let unsure = self.unsure(&snapshot, &claims);
@@ -305,6 +305,7 @@ impl Account {
                 None if self.lists.external.contains_key(&number_of(row)) => {}
                 // It ended, with its fills, so long ago that it is not kept any more.
                 None if self.is_forgotten(row) => {}
+                None if nobodys.contains(&row.no) => {}
                 None => free.push(row),
             }
         }
@@ -348,12 +349,13 @@ impl Account {
     ) {
         self.lists.unseen.remove(&id);
         let Some(order) = self.orders.get(&id).or_else(|| self.ended.get(id)) else { return };
+        let of = (order.terms.symbol, order.terms.side);
         if order.in_doubt && order.in_flight.is_none() {
             self.fact(at, id, OrderFact::Accepted { broker_order_id: row.no.clone() }, fx);
             self.settle_doubt(at, id, "listed", fx);
             self.send_cancel(at, id, fx);
         }
-        for trade in snapshot.trades.iter().filter(|trade| trade.no == row.no) {
+        for trade in snapshot.trades.iter().filter(|trade| trade.no == row.no && (trade.symbol, trade.side) == of) {
             let filled = Filled { exec_id: trade.exec_id.clone(), qty: trade.qty, px: trade.px, at: trade.at };
             self.fill(at, ledger, id, filled, fx);
         }
@@ -380,7 +382,8 @@ impl Account {
             return;
         }
         // Trades may lag behind the order: its end is taken over when all of them are there.
-        let counted = row.status != ListedStatus::Filled || row.cum_qty + row.canceled_qty >= order.sent_qty();
+        let due = if self.lists.vouched.contains(&id) { row.qty } else { order.sent_qty() };
+        let counted = row.status != ListedStatus::Filled || row.cum_qty + row.canceled_qty >= due;
         if !quiet(snapshot, &row.no) || order.sent_cum() != row.cum_qty || !counted {
             // Or the broker took a trade back, or gave two of them one number: nothing here will agree by itself.
             if order.doubt_since.is_some_and(|since| at.since(since) >= self.conf.doubt.blind_after) {
@@ -394,6 +397,9 @@ impl Account {
                 OrderFact::Rejected { text: "listed as rejected".into() }
             }
             ListedStatus::Filled if row.cum_qty >= order.sent_qty() => return,
+            ListedStatus::Filled => {
+                OrderFact::Canceled { reason: "the broker had less of it, and has filled that".into() }
+            }
             _ => OrderFact::Canceled { reason: "listed as canceled".into() },
         };
         self.fact(at, id, fact, fx);
@@ -515,7 +521,8 @@ impl Account {
         cause: &str,
         fx: &mut AccountEffects,
     ) -> bool {
-        let Some(order) = self.orders.get(&id).filter(|order| order.status == OrdStatus::New) else { return false };
+        let working = |order: &&Order| matches!(order.status, OrdStatus::New | OrdStatus::PartiallyFilled);
+        let Some(order) = self.orders.get(&id).filter(working) else { return false };
         let wanted = order.cancel_wanted;
         match (order.in_flight, order.in_doubt) {
             (None, false) => {}
@@ -540,14 +547,16 @@ impl Account {
 
     /// Rows that are nobody's: ghosts, candidates of a doubt, or a person's own.
     fn explain_rest(&mut self, at: Timestamp, snapshot: &Snapshot, free: Vec<&ListedOrder>, fx: &mut AccountEffects) {
+        // Without marks it may be the one whose number is not listed: both numbers and orders change on their way.
+        let unseen = |o: &Order| self.conf.capabilities.level == Level::L1 && self.lists.unseen.contains_key(&o.id());
+        let looked_for =
+            |o: &&Order| o.in_flight == Some(InFlight::New) || (o.in_doubt && o.in_flight.is_none()) || unseen(o);
+        let looked_for: BTreeSet<Symbol> =
+            self.orders.values().filter(looked_for).map(|order| order.terms.symbol).collect();
         for row in free {
-            let open = |o: &Order| {
-                let unanswered = o.in_flight == Some(InFlight::New) || (o.in_doubt && o.in_flight.is_none());
-                unanswered && o.terms.symbol == row.symbol
-            };
             if let Some(ghost) = self.ghost_of(row, snapshot) {
                 self.watch_ghost(at, ghost, row, fx);
-            } else if !self.orders.values().any(open) {
+            } else if !looked_for.contains(&row.symbol) {
                 self.record_external(at, row, "a row that nobody here sent", "signalbox", fx);
             }
         }
@@ -795,7 +804,7 @@ impl Account {
         let Some(order) = self.orders.get(&id) else { return };
         let watch = self.lists.watches.get(&id);
         let evidence = Evidence {
-            text: order.reason.clone().unwrap_or_default(),
+            text: if self.is_altered(id) { ALTERED.into() } else { order.reason.clone().unwrap_or_default() },
             parked: parked.or(order.parked),
             candidates: watch.map(|w| w.candidates.clone()).unwrap_or_default(),
             conservation: watch.and_then(|w| w.conservation),
@@ -864,6 +873,9 @@ impl Account {
         self.lists.frozen_symbols = symbols.collect();
     }
 }
+
+/// What is the matter with an order whose row is another order.
+pub(super) const ALTERED: &str = "the broker made another order of it";
 
 /// What a person decided who gave an order its number.
 pub(super) const BIND: &str = "bind";

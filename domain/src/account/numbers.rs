@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::doubt::number_of;
+use super::doubt::{ALTERED, number_of};
 use super::{Account, AccountEffects};
 use crate::broker::{Level, ListedOrder, Report, Snapshot};
 use crate::calendar::china_date_time;
 use crate::ids::{BrokerOrderId, OrderId};
 use crate::order::{InFlight, OrdStatus, Order};
 use crate::reconcile::ParkReason;
-use crate::reconcile::matching::{Field, candidate};
+use crate::reconcile::matching::{Candidate, Field, candidate};
 use crate::reconcile::renumbered::{Renumbered, translated, with_numbers};
 use crate::seeded::{SeededBug, seeded};
 use crate::units::{Timestamp, TradeDate};
@@ -34,7 +34,8 @@ impl Account {
             if let Some(tag) = self.tag(id) {
                 self.lists.seen.tagged(&tag, no);
             }
-            if self.lists.seen.get(no).is_none() {
+            // What was seen yesterday says nothing of an order that is acknowledged today.
+            if !self.lists.seen.has(china_date_time(at).0, no) {
                 self.lists.unseen.insert(id, at);
             }
         }
@@ -100,8 +101,10 @@ impl Account {
         let date = snapshot.trade_date;
         let visible =
             |o: &&Order| o.first_fill_at.is_some_and(|at| at.plus(self.conf.doubt.visibility) <= snapshot.began);
-        // What was acknowledged a day late may stand in the lists of either day.
-        let sure = |o: &&Order| o.approval.trade_date == date && self.broker_day(o) == date;
+        // What was acknowledged a day late may stand in the lists of either day; and what a person bound may be listed with
+        // less than was sent.
+        let vouched = |o: &&Order| self.lists.vouched.contains(&o.id());
+        let sure = |o: &&Order| o.approval.trade_date == date && self.broker_day(o) == date && !vouched(o);
         let of_day = self.orders.values().chain(self.ended.iter()).filter(sure).filter(visible);
         let numbered = of_day.filter_map(|order| {
             let tag: Option<Arc<str>> = self.tag(order.id()).map(Into::into);
@@ -152,11 +155,17 @@ impl Account {
         self.lists.renumbered.iter().find(|(_, ours)| *ours == no).map_or(no, |(shown, _)| shown).clone()
     }
 
-    /// Where nothing but a number tells whose a row is, the row must look like its order. One that does not is another
-    /// order's: the number was misread.
-    pub(super) fn disown_misread(&mut self, at: Timestamp, snapshot: &Snapshot, fx: &mut AccountEffects) {
+    /// A row must look like the order that it belongs to. Where nothing but a number tells whose it is, one that does not is
+    /// another order's: the number was misread. Where it bears our mark, the broker made another order of ours (F18).
+    /// Returns rows that are nobody's yet: those of the latter, and what a cancel is under way for.
+    pub(super) fn disown_misread(
+        &mut self,
+        at: Timestamp,
+        snapshot: &Snapshot,
+        fx: &mut AccountEffects,
+    ) -> BTreeSet<BrokerOrderId> {
         if self.conf.capabilities.level > Level::L1 {
-            return;
+            return self.disown_altered(at, snapshot, fx);
         }
         let rows: BTreeMap<&BrokerOrderId, &ListedOrder> = snapshot.orders.iter().map(|row| (&row.no, row)).collect();
         let misread = |o: &&Order| {
@@ -165,10 +174,80 @@ impl Account {
         };
         let misread: BTreeSet<OrderId> = self.of_day(snapshot.trade_date).filter(misread).map(Order::id).collect();
         self.lists.misread.clone_from(&misread);
+        let mut waiting = BTreeSet::new();
         for id in misread {
             self.lists.claims.retain(|_, owner| *owner != id);
             self.doubt_acknowledged(at, id, "the broker named the number of another order", fx);
+            let canceling = |o: &&Order| o.in_flight == Some(InFlight::Cancel) && !o.in_doubt;
+            waiting.extend(self.orders.get(&id).filter(canceling).and_then(|order| order.broker_order_id.clone()));
         }
+        waiting
+    }
+
+    /// Orders that are others in the broker's list are a person's, with their rows as evidence. He binds them as they are,
+    /// or says that these are none of ours.
+    fn disown_altered(
+        &mut self,
+        at: Timestamp,
+        snapshot: &Snapshot,
+        fx: &mut AccountEffects,
+    ) -> BTreeSet<BrokerOrderId> {
+        let altered = self.altered(snapshot);
+        self.lists.misread = altered.keys().copied().collect();
+        let mut rows = BTreeSet::new();
+        for (id, candidate) in altered {
+            let Some(order) = self.orders.get(&id) else { continue };
+            if self.lists.external.contains_key(&number_of(&candidate.row)) {
+                continue;
+            }
+            rows.insert(candidate.row.no.clone());
+            self.lists.claims.retain(|_, owner| *owner != id);
+            // The answer to what is under way comes first, even that there is none.
+            if order.in_flight.is_some() && !order.in_doubt {
+                continue;
+            }
+            if !order.in_doubt || order.in_flight == Some(InFlight::Cancel) {
+                self.doubt_acknowledged(at, id, ALTERED, fx);
+            }
+            let watch = self.lists.watches.entry(id).or_default();
+            let news = watch.candidates.first() != Some(&candidate);
+            watch.candidates = vec![candidate];
+            if self.orders.get(&id).is_some_and(|order| order.parked.is_none()) {
+                self.park(at, id, ParkReason::NearMiss, fx);
+            } else if news {
+                self.write_doubt(at, id, None, fx);
+            }
+        }
+        rows
+    }
+
+    /// Orders of the day whose rows, by their number or else by our mark, are of another symbol, side, quantity or limit.
+    /// Those that have ended are among them where they count as if they had never been.
+    fn altered(&self, snapshot: &Snapshot) -> BTreeMap<OrderId, Candidate> {
+        if seeded(SeededBug::AlteredOrderBelieved) {
+            return BTreeMap::new();
+        }
+        let mut by_no: HashMap<&BrokerOrderId, &ListedOrder> = HashMap::new();
+        let mut by_tag: HashMap<&str, &ListedOrder> = HashMap::new();
+        for row in &snapshot.orders {
+            by_no.insert(&row.no, row);
+            by_tag.extend(row.tag.as_deref().map(|tag| (tag, row)));
+        }
+        let mut altered = BTreeMap::new();
+        let may_be = |o: &&Order| o.send_no > 0 && (!o.status.is_terminal() || o.status.is_gone());
+        for order in self.of_day(snapshot.trade_date).filter(may_be) {
+            let id = order.id();
+            let tag = self.tag(id);
+            let marked = || tag.as_deref().and_then(|tag| by_tag.get(tag).copied());
+            let numbered = order.broker_order_id.as_ref().and_then(|no| by_no.get(no).copied());
+            let ours = |row: &&ListedOrder| row.tag.is_none() || row.tag.as_deref() == tag.as_deref();
+            let row = numbered.filter(ours).or_else(marked);
+            let Some(row) = row.filter(|row| !self.same_shape(order, row)) else { continue };
+            if !self.lists.vouched.contains(&id) {
+                altered.insert(id, candidate(order, row, &self.conf.doubt));
+            }
+        }
+        altered
     }
 
     /// A doubt of which no row tells, and which no search will end: the number of an order that has traded is another

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::doubt::{BIND, BIND_LATE, doubt_key};
 use super::{Account, AccountEffects};
-use crate::broker::ListedOrder;
+use crate::broker::{Level, ListedOrder};
 use crate::ids::{BrokerOrderId, OrderId};
-use crate::order::{InFlight, OrderFact};
-use crate::units::Timestamp;
+use crate::order::{InFlight, OrdStatus, OrderFact};
+use crate::units::{Qty, Timestamp};
 
 /// What a person decides about an order in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum Unresolvable {
     NoCancel,
     #[error("the broker's order {0} belongs to another order")]
     Claimed(BrokerOrderId),
-    #[error("the broker's order {0} is of another symbol, side or quantity, or bears the mark of another order")]
+    #[error("the broker's order {0} is of another symbol or side, or larger, or bears the mark of another order")]
     Unfit(BrokerOrderId),
 }
 
@@ -60,10 +60,11 @@ impl Account {
                 let no = self.lists.renumbered.get(no).unwrap_or(no).clone();
                 let no = &no;
                 let listed = self.lists.last.as_ref().and_then(|s| s.orders.iter().find(|row| row.no == *no));
-                let (terms, qty) = (&order.terms, order.sent_qty());
+                // The broker may have made less of it; what it has made is at work.
+                let (terms, qty) = (&order.terms, order.sent_cum().max(Qty::new(1))..=order.sent_qty());
                 let unfit = |row: &ListedOrder| {
                     let another = row.tag.as_deref().zip(self.tag(id)).is_some_and(|(shown, ours)| shown != ours);
-                    another || (row.symbol, row.side, row.qty) != (terms.symbol, terms.side, qty)
+                    another || (row.symbol, row.side) != (terms.symbol, terms.side) || !qty.contains(&row.qty)
                 };
                 if listed.is_some_and(unfit) {
                     return Err(Unresolvable::Unfit(no.clone()));
@@ -85,9 +86,17 @@ impl Account {
                 if late { BIND_LATE } else { BIND }
             }
             Resolution::Absent => {
-                let evidence = format!("decided by {by}: {note}").into();
-                self.fact(at, id, OrderFact::Absent { evidence }, fx);
+                self.is_not_there(at, id, by, note, fx);
                 "absent"
+            }
+            // The row under our mark is not ours: then there is none.
+            Resolution::External if self.is_altered(id) => {
+                let rows = self.lists.watches.remove(&id).map(|watch| watch.candidates).unwrap_or_default();
+                for candidate in rows {
+                    self.record_external(at, &candidate.row, "made of an order of ours, as another one", by, fx);
+                }
+                self.is_not_there(at, id, by, note, fx);
+                "external"
             }
             Resolution::External => {
                 let rows = self.lists.watches.remove(&id).map(|watch| watch.candidates).unwrap_or_default();
@@ -110,6 +119,20 @@ impl Account {
         self.lists.compare_now = true;
         self.refreeze();
         Ok(())
+    }
+
+    /// Nothing is at the broker of what the order still is; what was booked of it stays.
+    fn is_not_there(&mut self, at: Timestamp, id: OrderId, by: &Arc<str>, note: &Arc<str>, fx: &mut AccountEffects) {
+        let said: Arc<str> = format!("decided by {by}: {note}").into();
+        let traded = self.orders.get(&id).is_some_and(|order| order.status == OrdStatus::PartiallyFilled);
+        let fact = if traded { OrderFact::Canceled { reason: said } } else { OrderFact::Absent { evidence: said } };
+        self.fact(at, id, fact, fx);
+    }
+
+    /// Whether the last read showed another order under its mark.
+    pub(super) fn is_altered(&self, id: OrderId) -> bool {
+        let shown = self.lists.watches.get(&id).is_some_and(|watch| !watch.candidates.is_empty());
+        self.conf.capabilities.level > Level::L1 && self.lists.misread.contains(&id) && shown
     }
 
     /// The order is known, and the answer to its cancel is lost.

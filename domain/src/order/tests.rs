@@ -296,7 +296,8 @@ proptest! {
             prop_assert_eq!(order.cum_qty.get(), seen.values().sum::<i64>());
             prop_assert!(order.netted.qty == before.netted.qty || before.send_no == 0);
             prop_assert_eq!(order.sent_qty() + order.netted.qty, order.terms.qty);
-            prop_assert!(!order.in_doubt || order.in_flight.is_some() || order.status == OrdStatus::New);
+            let acknowledged = matches!(order.status, OrdStatus::New | OrdStatus::PartiallyFilled);
+            prop_assert!(!order.in_doubt || order.in_flight.is_some() || acknowledged);
             prop_assert!(!order.status.is_terminal() || (order.in_flight.is_none() && order.leaves_qty().is_zero()));
             if order.cum_qty <= order.terms.qty {
                 prop_assert_eq!(order.status == OrdStatus::Filled, before.status == OrdStatus::Filled

@@ -24,7 +24,7 @@ pub fn translated(
     claimed: impl Fn(&ListedOrder) -> bool,
 ) -> (Arc<Snapshot>, Renumbered) {
     let listed: BTreeMap<&BrokerOrderId, &ListedOrder> = snapshot.orders.iter().map(|row| (&row.no, row)).collect();
-    let same = |no: &BrokerOrderId, seen: &Seen| listed.get(no).is_some_and(|row| seen.is(row));
+    let same = |no: &BrokerOrderId, seen: &Seen| listed.get(no).is_some_and(|row| seen.is_named(row));
     let mut missing: Vec<(&BrokerOrderId, &Seen)> = Vec::new();
     let mut found = BTreeSet::new();
     for (no, seen) in seen.of(snapshot.trade_date) {

@@ -87,6 +87,12 @@ impl SeenRows {
         self.rows.get(no)
     }
 
+    /// Whether the row was seen on the day.
+    #[must_use]
+    pub fn has(&self, date: TradeDate, no: &BrokerOrderId) -> bool {
+        self.date == Some(date) && self.rows.contains_key(no)
+    }
+
     /// When the last valid read ended.
     #[must_use]
     pub const fn last(&self) -> Option<Timestamp> {
@@ -104,6 +110,10 @@ impl SeenRows {
         self.ended = Some(snapshot.ended);
         for row in snapshot.orders.iter().filter(|row| !unsure.contains(&row.no)) {
             let seen = self.rows.entry(row.no.clone()).or_insert_with(|| Seen::of(row, snapshot.ended));
+            if !seen.is(row) {
+                // It was known by its mark alone.
+                *seen = Seen::of(row, seen.first_at);
+            }
             seen.cum_qty = row.cum_qty;
             seen.listed = Some((row.px, row.at));
         }
@@ -170,6 +180,12 @@ impl Seen {
         (row.symbol, row.side, row.qty) == (self.symbol, self.side, self.qty)
     }
 
+    /// Whether the row under its number is it. One that only its fills have told of is known by its mark, whatever the broker
+    /// has made of it (F18): that is the order's affair, and not the read's.
+    pub(super) fn is_named(&self, row: &ListedOrder) -> bool {
+        self.is(row) || (self.listed.is_none() && self.tag.is_some() && self.tag == row.tag)
+    }
+
     /// Whether nobody could tell the two orders apart but by their numbers.
     pub(super) fn looks_like(&self, other: &Self) -> bool {
         (self.symbol, self.side, self.qty, self.listed) == (other.symbol, other.side, other.qty, other.listed)
@@ -223,7 +239,7 @@ pub fn check(snapshot: &Snapshot, expected: Expected<'_>) -> Result<(), Invalid>
     if expected.seen.date == Some(snapshot.trade_date) && !unread {
         for (no, seen) in &expected.seen.rows {
             let Some(row) = listed.get(no) else { return Err(Invalid::Vanished(no.clone())) };
-            if !seen.is(row) {
+            if !seen.is_named(row) {
                 return Err(Invalid::Changed(no.clone()));
             }
             if row.cum_qty < seen.cum_qty && !seeded(SeededBug::CumGoesBack) {

@@ -14,6 +14,8 @@ impl Day {
             let order = self.find(id).ok_or("no such order")?;
             must!(order.parked.is_some(), "ten minutes without trouble, and order {id} is in doubt and nobody's");
         }
+        self.altered_are_told()?;
+        self.lists_are_read()?;
         self.person_settles()?;
         self.run_until(self.now.plus(SECOND_LOOK))?;
         self.person_settles()?;

@@ -2,6 +2,7 @@
 //!
 //! The names of the tests begin with the failure's number in the reliability design.
 
+mod altered;
 mod answers;
 mod broker;
 mod late;
