@@ -35,7 +35,9 @@ pub trait Broker: Send {
     /// [`BrokerError`], which says whether trying again can help.
     async fn connect(&mut self, at: Timestamp, working: &[Order]) -> Result<(), BrokerError>;
 
-    /// Carries out one request and returns what the broker said to it, fills that came with the answer included.
+    /// Carries out one request and returns what the broker said to it, fills that came with the answer included. What the
+    /// broker tells of an order of another symbol, side, quantity or limit under our mark is not told as ours, here or in
+    /// [`Broker::next`]: the lists show it to a person (F18).
     async fn call(&mut self, at: Timestamp, request: &BrokerRequest) -> Vec<BrokerReport>;
 
     /// Reads every list of the account. Must not answer from a cache.

@@ -42,6 +42,15 @@ pub(super) fn cards() -> Vec<Card> {
         card("TC-E25", "a hung terminal: lost, and made afterwards", L0..=L4, |s| Box::pin(hung(s))),
         card("TC-E26", "junk after the acknowledgement: refused", L1..=L4, |s| Box::pin(junk(s))),
         card("TC-E27", "an immediate order does not rest", L1..=L4, |s| Box::pin(immediate(s))),
+        card("TC-E28", "another side under our mark: not ours", L2..=L4, |s| {
+            Box::pin(altered(s, Fault::SubmitWrongSide))
+        }),
+        card("TC-E29", "fewer shares under our mark: not ours", L2..=L4, |s| {
+            Box::pin(altered(s, Fault::SubmitQtyRounded))
+        }),
+        card("TC-E30", "another limit under our mark: not ours", L2..=L4, |s| {
+            Box::pin(altered(s, Fault::SubmitPriceMoved))
+        }),
     ]
 }
 
@@ -216,4 +225,20 @@ async fn immediate(s: &mut Stage) -> Verdict {
     let (order, _) = s.order(Side::Buy, 200, OrdType::Limit, TimeInForce::Ioc).await;
     s.hears(|s| s.heard_of(order, canceled) == 1).await;
     hold(s.heard_of(order, canceled) == 1, &s.heard)
+}
+
+/// What the broker made another order of may be acknowledged; nothing that becomes of it is told as ours, and the lists show it.
+async fn altered(s: &mut Stage, fault: Fault) -> Verdict {
+    s.arm(fault).await?;
+    let (order, _) = s.buy().await;
+    s.listen().await;
+    let said = s.find(order).await;
+    is_lost(&said)?;
+    hold(s.filled(order) == 0 && s.heard_of(order, canceled) == 0 && s.heard_of(order, rejected) == 0, &s.heard)?;
+    let mark = order.client_order_id(installation()).to_string();
+    let Ok(read) = s.read().await else { return hold(false, "the lists cannot be read") };
+    let [row] = &read.orders[..] else { return hold(false, read.orders) };
+    let asked = (Side::Buy, Qty::new(200), Some(Price::from_e4(100_000)));
+    let shown = (row.side, row.qty, row.px);
+    hold(row.tag.as_deref() == Some(mark.as_str()) && shown != asked && row.cum_qty == row.qty, row)
 }
