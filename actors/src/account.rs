@@ -640,6 +640,8 @@ pub struct AccountHealth {
     pub queued: usize,
     pub doubts: usize,
     pub held: usize,
+    /// Nothing is sent until a person or a valid read says otherwise.
+    pub frozen: bool,
 }
 
 #[derive(Debug, Message)]
@@ -655,6 +657,7 @@ impl Handler<Observe> for AccountActor {
             queued: self.core.queue_len(),
             doubts: self.core.doubts(),
             held: self.held.len(),
+            frozen: self.core.is_frozen(None),
         });
     }
 }

@@ -165,7 +165,7 @@ impl Tables {
                 rest.ended.push(order);
             }
         }
-        let exceptions = self.exceptions.values().filter(|e| e.account == *account);
+        let exceptions = self.exceptions.values().filter(|e| e.account == *account && e.outlives_its_life());
         rest.exceptions = exceptions.map(|e| (**e).clone()).collect();
         let booked = self.corporate_actions.iter().filter(|((of, ..), _)| of == account);
         rest.booked = booked.map(|(_, booked)| booked.clone()).collect();

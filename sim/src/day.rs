@@ -653,7 +653,11 @@ impl Day {
                 _ if only_cancel => Resolution::Canceled,
                 // Without a mark the row counts as nobody's by itself, when no order is looked for any more; and a row of
                 // yesterday is shown to nobody.
-                Some(_) if other_side && first_look && self.sessions[place(&order.terms.account)].level > Level::L1 => {
+                Some(_)
+                    if other_side
+                        && !self.overnight.contains(&id)
+                        && self.sessions[place(&order.terms.account)].level > Level::L1 =>
+                {
                     Resolution::External
                 }
                 Some(_) if other_side => Resolution::Absent,

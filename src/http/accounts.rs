@@ -57,7 +57,7 @@ pub struct AccountView {
     pub trading_state: &'static str,
     /// The strictest of the account's own and the global one.
     pub effective_trading_state: &'static str,
-    /// ready, in_doubt, suspended, disabled or retired
+    /// ready, in_doubt, frozen (nothing is sent until a person decides, or a read that can be believed), suspended, disabled or retired
     pub state: &'static str,
     pub permissions: Vec<String>,
     pub groups: Vec<String>,
@@ -76,7 +76,7 @@ pub struct AccountView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AccountHealth)]
 pub struct HealthView {
-    /// ready, in_doubt, suspended, disabled or retired
+    /// As the account's `state`.
     pub status: &'static str,
     /// connected or closed, as far as we know.
     pub session: &'static str,
@@ -104,7 +104,11 @@ pub async fn health(front: &Front, account: &AccountId, portfolio: Option<&Portf
     let last_snapshot_at = portfolio.and_then(|p| p.updated_at).map(at);
     match observed {
         Ok(Ok(found)) => HealthView {
-            status: if found.doubts > 0 { "in_doubt" } else { "ready" },
+            status: match found {
+                _ if found.frozen => "frozen",
+                _ if found.doubts > 0 => "in_doubt",
+                _ => "ready",
+            },
             session: "connected",
             live_orders: found.live_orders,
             queue_depth: found.queued,

@@ -209,7 +209,7 @@ async fn write_orders(connection: &mut PgConnection, batch: &Batch) -> Result<()
         "INSERT INTO parents (id, signal_id, account, strategy, symbol, side, qty, cum_qty, cum_amount_e4, status,
             working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress, netted_qty)
             SELECT * FROM $rows
-        ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
+        ON CONFLICT (id) DO UPDATE SET qty = excluded.qty, cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
             status = excluded.status, working_order_id = excluded.working_order_id,
             waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us, decided = excluded.decided,
             progress = excluded.progress, netted_qty = excluded.netted_qty";

@@ -245,14 +245,16 @@ async fn restore_exceptions(
     }
     for account in accounts {
         let since = account.updated_at.plus(Span::from_secs(-EXTERNAL_DAYS * 86_400));
-        let external = exceptions::Entity::find()
+        let closed = exceptions::Entity::find()
             .filter(exceptions::Column::Account.eq(account.account.as_str()))
-            .filter(exceptions::Column::Kind.eq("external"))
+            .filter(exceptions::Column::Kind.is_in(["external", "doubt"]))
             .filter(exceptions::Column::OpenedAtUs.gt(since.us()))
+            .filter(Expr::cust("NOT open"))
             .all(read)
             .await?;
-        let external = external.iter().map(parse::exception).collect::<Result<Vec<_>, _>>()?;
-        all.entry(account.account.clone()).or_default().extend(external);
+        let closed = closed.iter().map(parse::exception).collect::<Result<Vec<_>, _>>()?;
+        let closed = closed.into_iter().filter(Exception::outlives_its_life);
+        all.entry(account.account.clone()).or_default().extend(closed);
     }
     Ok(all)
 }

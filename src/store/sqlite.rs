@@ -489,7 +489,7 @@ fn write_parents(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
                 working_order_id, mode, short_of_cash, waiting_for, wait_until_us, decided, effect, progress,
                 netted_qty)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
-             ON CONFLICT (id) DO UPDATE SET cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
+             ON CONFLICT (id) DO UPDATE SET qty = excluded.qty, cum_qty = excluded.cum_qty, cum_amount_e4 = excluded.cum_amount_e4,
                 status = excluded.status, working_order_id = excluded.working_order_id,
                 waiting_for = excluded.waiting_for, wait_until_us = excluded.wait_until_us,
                 decided = excluded.decided, progress = excluded.progress, netted_qty = excluded.netted_qty",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use signalbox::replay::{Rows, prove};
 
 use crate::sizes::{open, settled};
 use crate::support::{TestApp, unique};
@@ -77,4 +78,8 @@ async fn an_order_is_replaced_by_one_at_another_limit_and_for_less() {
     let lines = timeline["timeline"].as_array().unwrap();
     let line = lines.iter().find(|line| line["kind"] == "order_replaced").unwrap_or_else(|| panic!("{timeline}"));
     assert_eq!((&line["data"]["limit_price"], &line["data"]["quantity"]), (&json!("9.60"), &json!("300")), "{line}");
+    // What the leg shall be is in its row, where the next life finds it.
+    assert_eq!(ended["parents"][0]["quantity"], "300", "{ended}");
+    let proof = prove(&app.store, Rows::AsTheyAre).await.unwrap();
+    assert!(proof.differences.is_empty(), "{:#?}", proof.differences);
 }

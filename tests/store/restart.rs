@@ -168,6 +168,46 @@ async fn every_kind_of_exception_is_stored() {
     }
 }
 
+#[tokio::test]
+async fn a_new_life_knows_what_is_open_whose_rows_are_a_persons_and_what_one_has_bound() {
+    for database in Database::all().await {
+        let store = database.open().await;
+        let mut rows = vec![Row::Account(account_row(1))];
+        let said = [
+            ("doubt:1", ExceptionKind::Doubt, Some("bind")),
+            ("doubt:2", ExceptionKind::Doubt, Some("bind_late")),
+            ("doubt:3", ExceptionKind::Doubt, Some("listed")),
+            ("doubt:4", ExceptionKind::Doubt, None),
+            ("external:5", ExceptionKind::External, Some("external")),
+            ("ghost:6", ExceptionKind::Ghost, Some("external")),
+        ];
+        for (key, kind, what) in said {
+            let decision = what.map(|what| Decision { what: what.into(), by: "ann".into(), note: "".into(), at: AT });
+            let (key, evidence) = (key.into(), Evidence::default());
+            let exception = Exception {
+                account: account(),
+                key,
+                kind,
+                order: None,
+                opened_at: AT,
+                updated_at: AT,
+                evidence,
+                decision,
+            };
+            rows.push(Row::Exception(Arc::new(exception)));
+        }
+        let ticket = store.append(entry(Vec::new(), rows));
+        durable(&store, ticket).await;
+        let restored = store.restore().await.unwrap();
+        let [one] = &restored.accounts[..] else { panic!("{restored:?}") };
+        let mut known: Vec<&str> = one.exceptions.iter().map(|exception| &*exception.key).collect();
+        known.sort_unstable();
+        assert_eq!(known, ["doubt:1", "doubt:2", "doubt:4", "external:5"]);
+        store.close();
+        database.remove().await;
+    }
+}
+
 async fn take(store: &Store, strategy: &StrategyId) -> Vec<String> {
     use signalbox_actors::journal::Inbox;
     let (poked, mut pokes) = tokio::sync::mpsc::unbounded_channel();

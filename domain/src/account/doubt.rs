@@ -17,7 +17,7 @@ use crate::ids::{BrokerOrderId, OrderId};
 use crate::ledger::Ledger;
 use crate::order::{InFlight, OrdStatus, Order, OrderFact};
 use crate::reconcile::breaks::{Break, BreakClass, Known, compare};
-use crate::reconcile::exception::{Decision, Evidence, Exception, ExceptionKind};
+use crate::reconcile::exception::{BIND, BIND_LATE, Decision, Evidence, Exception, ExceptionKind};
 use crate::reconcile::matching::{Case, Verdict, Watch, candidate, sums, works};
 use crate::reconcile::renumbered::Renumbered;
 use crate::reconcile::validity::{Expected, Invalid, InvalidKind, SeenRows, check, quiet};
@@ -25,7 +25,7 @@ use crate::reconcile::{Baseline, ParkReason};
 use crate::row::Row;
 use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
-use crate::units::{Money, Timestamp, TradeDate};
+use crate::units::{Money, Qty, Timestamp, TradeDate};
 use crate::view::TradingStates;
 
 /// What is known from reading lists.
@@ -152,7 +152,8 @@ impl Account {
     }
 
     /// Nothing is sent in the account, or of the symbol, until a person or a valid read says otherwise.
-    pub(super) fn is_frozen(&self, symbol: Option<Symbol>) -> bool {
+    #[must_use]
+    pub fn is_frozen(&self, symbol: Option<Symbol>) -> bool {
         match symbol {
             None => self.lists.frozen,
             Some(symbol) => self.lists.frozen_symbols.contains(&symbol),
@@ -484,7 +485,8 @@ impl Account {
         };
         // Also what was acknowledged: its number may have been another order's.
         let unseen = order.in_flight == Some(InFlight::New) || order.in_flight.is_none();
-        self.below_l4() && order.in_doubt && unseen && readable
+        // What has traded was there: no search proves the contrary.
+        self.below_l4() && order.in_doubt && unseen && readable && order.sent_cum().is_zero()
     }
 
     /// F17: the broker said yes, and its list does not know the order.
@@ -557,7 +559,7 @@ impl Account {
             if let Some(ghost) = self.ghost_of(row, snapshot) {
                 self.watch_ghost(at, ghost, row, fx);
             } else if !looked_for.contains(&row.symbol) {
-                self.record_external(at, row, "a row that nobody here sent", "signalbox", fx);
+                self.record_external(at, (row, Qty::ZERO), "a row that nobody here sent", "signalbox", fx);
             }
         }
     }
@@ -876,10 +878,6 @@ impl Account {
 
 /// What is the matter with an order whose row is another order.
 pub(super) const ALTERED: &str = "the broker made another order of it";
-
-/// What a person decided who gave an order its number.
-pub(super) const BIND: &str = "bind";
-pub(super) const BIND_LATE: &str = "bind_late";
 
 /// Broker's numbers are unique within a day.
 pub(super) fn number_of(row: &ListedOrder) -> (TradeDate, BrokerOrderId) {

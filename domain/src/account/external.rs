@@ -17,11 +17,11 @@ use crate::row::Row;
 use crate::units::{Money, Qty, Timestamp};
 
 impl Account {
-    /// Keeps that the row is a person's own. Its evidence holds the row as far as it is booked: nothing yet.
+    /// Keeps that the row is a person's own. Its evidence holds the row as far as it is booked.
     pub(super) fn record_external(
         &mut self,
         at: Timestamp,
-        row: &ListedOrder,
+        (row, booked): (&ListedOrder, Qty),
         why: &str,
         by: &str,
         fx: &mut AccountEffects,
@@ -32,7 +32,7 @@ impl Account {
         if owned || self.lists.external.contains_key(&number) {
             return;
         }
-        let unbooked = ListedOrder { cum_qty: Qty::ZERO, ..row.clone() };
+        let unbooked = ListedOrder { cum_qty: booked, ..row.clone() };
         let exception = Exception {
             account: self.conf.id.clone(),
             key: format!("external:{}:{}", number.0, number.1).into(),

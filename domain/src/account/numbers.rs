@@ -89,7 +89,8 @@ impl Account {
         let numbered = own.filter_map(|order| Some((order.broker_order_id.clone()?, order.id())));
         // One that let go of its number still bears it.
         let owner = |no: &BrokerOrderId| self.lists.claims.get(&(date, no.clone()));
-        numbered.filter(|(no, id)| owner(no).is_none_or(|owner| owner == id)).collect()
+        let nobodys = |no: &BrokerOrderId| self.lists.external.contains_key(&(date, no.clone()));
+        numbered.filter(|(no, id)| owner(no).is_none_or(|owner| owner == id) && !nobodys(no)).collect()
     }
 
     fn of_day(&self, date: TradeDate) -> impl Iterator<Item = &Order> {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::doubt::{BIND, BIND_LATE, doubt_key};
+use super::doubt::doubt_key;
 use super::{Account, AccountEffects};
-use crate::broker::{Level, ListedOrder};
+use crate::broker::{Level, ListedOrder, Snapshot};
 use crate::ids::{BrokerOrderId, OrderId};
-use crate::order::{InFlight, OrdStatus, OrderFact};
+use crate::order::{InFlight, OrdStatus, Order, OrderFact};
+use crate::reconcile::exception::{BIND, BIND_LATE};
+use crate::reconcile::matching::{Candidate, Field};
 use crate::units::{Qty, Timestamp};
 
 /// What a person decides about an order in doubt.
@@ -37,6 +39,10 @@ pub enum Unresolvable {
     Claimed(BrokerOrderId),
     #[error("the broker's order {0} is of another symbol or side, or larger, or bears the mark of another order")]
     Unfit(BrokerOrderId),
+    #[error("the broker's order {0} is not in its list, which was read since")]
+    Unlisted(BrokerOrderId),
+    #[error("our mark stands on the broker's order {0}")]
+    Marked(BrokerOrderId),
 }
 
 impl Account {
@@ -69,6 +75,7 @@ impl Account {
                 if listed.is_some_and(unfit) {
                     return Err(Unresolvable::Unfit(no.clone()));
                 }
+                self.may_be_bound(id, no)?;
                 // The request of an earlier day can have come on the day that lists it.
                 let listed_on = listed.and(self.lists.last.as_ref()).map(|snapshot| snapshot.trade_date);
                 let late = listed_on > Some(order.approval.trade_date);
@@ -86,22 +93,29 @@ impl Account {
                 if late { BIND_LATE } else { BIND }
             }
             Resolution::Absent => {
+                // What our mark stands on was made: it is bound, or said to be another one.
+                if let (Some(no), _) = self.marked(id, &BrokerOrderId("".into())) {
+                    return Err(Unresolvable::Marked(self.shown(no)));
+                }
                 self.is_not_there(at, id, by, note, fx);
                 "absent"
             }
             // The row under our mark is not ours: then there is none.
             Resolution::External if self.is_altered(id) => {
-                let rows = self.lists.watches.remove(&id).map(|watch| watch.candidates).unwrap_or_default();
-                for candidate in rows {
-                    self.record_external(at, &candidate.row, "made of an order of ours, as another one", by, fx);
+                for candidate in self.candidates_of(id) {
+                    let booked = self.booked_as_ours(id, &candidate.row);
+                    let why = "made of an order of ours, as another one";
+                    self.record_external(at, (&candidate.row, booked), why, by, fx);
                 }
                 self.is_not_there(at, id, by, note, fx);
                 "external"
             }
             Resolution::External => {
-                let rows = self.lists.watches.remove(&id).map(|watch| watch.candidates).unwrap_or_default();
+                let rows = self.candidates_of(id);
+                self.lists.watches.remove(&id);
                 for candidate in rows {
-                    self.record_external(at, &candidate.row, "a person's own, as he says", by, fx);
+                    let booked = self.booked_as_ours(id, &candidate.row);
+                    self.record_external(at, (&candidate.row, booked), "a person's own, as he says", by, fx);
                 }
                 if self.orders.get(&id).is_some_and(|order| order.parked.is_some()) {
                     let cause = format!("what looked like it is a person's own, says {by}").into();
@@ -129,10 +143,55 @@ impl Account {
         self.fact(at, id, fact, fx);
     }
 
-    /// Whether the last read showed another order under its mark.
+    /// Whether a read showed another order under its mark, the last one or the one by which it became a person's.
     pub(super) fn is_altered(&self, id: OrderId) -> bool {
-        let shown = self.lists.watches.get(&id).is_some_and(|watch| !watch.candidates.is_empty());
-        self.conf.capabilities.level > Level::L1 && self.lists.misread.contains(&id) && shown
+        let marked = self.conf.capabilities.level > Level::L1;
+        let Some(tag) = self.tag(id).filter(|_| marked) else { return false };
+        let candidates = self.candidates_of(id);
+        let ours = |c: &Candidate| c.row.tag.as_deref() == Some(tag.as_str());
+        matches!(&candidates[..], [one] if ours(one) && one.differs.iter().any(|field| *field != Field::Time))
+    }
+
+    /// The rows that may be it, as the last read showed them; a new life knows them from its rows.
+    fn candidates_of(&self, id: OrderId) -> Vec<Candidate> {
+        let seen = self.lists.watches.get(&id).map(|watch| &watch.candidates).filter(|seen| !seen.is_empty());
+        let told = || self.lists.exceptions.get(&*doubt_key(id)).map(|open| &open.evidence.candidates);
+        seen.or_else(told).cloned().unwrap_or_default()
+    }
+
+    /// What of the row was told as a fill of the order already.
+    fn booked_as_ours(&self, id: OrderId, row: &ListedOrder) -> Qty {
+        let same = |order: &&Order| {
+            order.broker_order_id.as_ref() == Some(&row.no)
+                && (order.terms.symbol, order.terms.side) == (row.symbol, row.side)
+        };
+        self.orders.get(&id).filter(same).map_or(Qty::ZERO, Order::sent_cum)
+    }
+
+    /// What a read of its day has shown since the doubt began: the number has to be there, and our mark nowhere else.
+    fn may_be_bound(&self, id: OrderId, no: &BrokerOrderId) -> Result<(), Unresolvable> {
+        let Some(order) = self.orders.get(&id) else { return Ok(()) };
+        let since = order.doubt_since.map_or(order.updated_at, |since| since.plus(self.conf.doubt.visibility));
+        let day = order.approval.trade_date;
+        let today = self.lists.today.is_none_or(|today| today == day);
+        let of_day = |read: &&Arc<Snapshot>| today && read.trade_date == day && read.began >= since;
+        let Some(read) = self.lists.last.as_ref().filter(of_day) else { return Ok(()) };
+        let (first, among) = self.marked(id, no);
+        match first {
+            Some(first) if !among => Err(Unresolvable::Marked(self.shown(first))),
+            _ if read.orders.iter().any(|row| row.no == *no) => Ok(()),
+            _ => Err(Unresolvable::Unlisted(no.clone())),
+        }
+    }
+
+    /// The first number under which the last read of its day showed our mark, and whether `no` is among them.
+    fn marked(&self, id: OrderId, no: &BrokerOrderId) -> (Option<&BrokerOrderId>, bool) {
+        let day = self.orders.get(&id).map(|order| order.approval.trade_date);
+        let read = self.lists.last.as_ref().filter(|read| Some(read.trade_date) == day);
+        let (Some(tag), Some(read)) = (self.tag(id), read) else { return (None, false) };
+        let ours = |row: &&ListedOrder| row.tag.as_deref() == Some(tag.as_str());
+        let mut numbers = read.orders.iter().filter(ours).map(|row| &row.no);
+        (numbers.clone().next(), numbers.any(|marked| marked == no))
     }
 
     /// The order is known, and the answer to its cancel is lost.

@@ -111,7 +111,7 @@ impl Account {
                 if own {
                     return Err(Unsettleable::Changed);
                 }
-                self.record_external(at, row, "a person's own, as he says", by, fx);
+                self.record_external(at, (row, Qty::ZERO), "a person's own, as he says", by, fx);
                 self.decide(at, key, "external", by, note, fx);
             }
             _ => return Err(Unsettleable::Unfit),

@@ -82,7 +82,20 @@ pub struct Decision {
     pub at: Timestamp,
 }
 
+/// What a person decided who gave an order its number.
+pub const BIND: &str = "bind";
+/// And the row is of a later day than the order.
+pub const BIND_LATE: &str = "bind_late";
+
 impl Exception {
+    /// Whether a new life of its account has to know it: what is open, what is a person's own, and which orders have their
+    /// numbers by a person's word.
+    #[must_use]
+    pub fn outlives_its_life(&self) -> bool {
+        let bound = self.decision.as_ref().is_some_and(|decision| matches!(&*decision.what, BIND | BIND_LATE));
+        self.is_open() || self.kind == ExceptionKind::External || bound
+    }
+
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.decision.is_none()

@@ -1,6 +1,6 @@
 //! F18: under our mark the broker has another order than the one that was sent.
 
-use signalbox_domain::account::{AccountInput, Alarm, Resolution, Settlement, Unresolvable};
+use signalbox_domain::account::{AccountInput, Alarm, Resolution, Unresolvable};
 use signalbox_domain::broker::{Level, ListedStatus, Report};
 use signalbox_domain::ids::{ExecId, OrderId, StrategyId};
 use signalbox_domain::order::Side;
@@ -143,16 +143,94 @@ fn f18_said_to_be_none_of_ours_it_is_booked_as_nobodys_and_our_order_is_absent()
 }
 
 #[test]
-fn f18_said_to_be_absent_while_it_is_there_it_is_a_ghost() {
-    let (mut bench, order) = listed_as(Level::L3, Side::Sell, 200, 100_000);
+fn f18_while_our_mark_is_listed_it_is_not_absent_and_no_other_number_is_its_own() {
+    for level in MARKED {
+        let (mut bench, order) = listed_as(level, Side::Buy, 100, 100_000);
+        bench.list("N2", Side::Buy, 200, 100_000);
+        bench.pass(61);
+        let marked = Err(Unresolvable::Marked(no("N1")));
+        assert_eq!(bench.resolve(order, Resolution::Absent), marked, "{level:?}");
+        assert_eq!(bench.resolve(order, Resolution::Bind(no("N2"))), marked, "{level:?}");
+        assert_eq!(bench.resolve(order, Resolution::Bind(no("N9"))), marked, "{level:?}");
+        assert_eq!(bench.status(order), "parked", "{level:?}");
+    }
+}
+
+#[test]
+fn f18_a_number_that_is_not_listed_is_bound_only_where_nothing_was_read_since() {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(200);
+    bench.list("N1", Side::Buy, 100, 100_000);
+    bench.lose(order);
+    bench.pass(130);
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N9"))), Err(Unresolvable::Unlisted(no("N9"))));
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N1"))), Ok(()));
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(200);
+    bench.broken = Some("captcha");
+    bench.lose(order);
     bench.pass(61);
-    assert_eq!(bench.resolve(order, Resolution::Absent), Ok(()));
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N9"))), Ok(()));
+}
+
+/// What a person bound stays bound, and what is booked of it is not booked again as nobody's.
+#[test]
+fn f18_a_new_life_knows_what_was_bound_and_what_it_traded() {
+    for level in [Level::L1, Level::L2, Level::L3, Level::L4] {
+        for (qty, px, filled) in [(100, 100_000, 50), (100, 100_000, 100), (200, 99_900, 200)] {
+            let (mut bench, order) = listed_as(level, Side::Buy, qty, px);
+            if level == Level::L1 {
+                bench.lists.orders[0].tag = None;
+            }
+            bench.pass(61);
+            assert_eq!(bench.resolve(order, Resolution::Bind(no("N1"))), Ok(()), "{level:?}");
+            bench.trade("N1", filled, px);
+            bench.pass(61);
+            for _ in 0..2 {
+                bench.desk.commit();
+                bench.desk.restart();
+                bench.tell(AccountInput::Connected);
+                bench.pass(300);
+                assert_eq!(bench.order(order).cum_qty, Qty::new(filled), "{level:?}");
+                assert_eq!((bench.parked(order), held_by(&bench, "EXTERNAL")), (None, 0), "{level:?}");
+                assert_eq!(open(&bench), [""; 0], "{level:?} {qty} {px} {filled}");
+            }
+        }
+    }
+}
+
+/// At L1 the rows that a person saw are those of the life before.
+#[test]
+fn f18_a_new_life_knows_the_rows_that_a_person_calls_his_own() {
+    let mut bench = Bench::at(Level::L1);
+    let order = bench.buy(200);
+    bench.list("N1", Side::Buy, 100, 100_000);
+    bench.lose(order);
     bench.pass(61);
-    assert_eq!((bench.status(order), bench.open()), ("absent", vec!["ghost:N1".to_owned()]));
-    assert_eq!(bench.settle("ghost:N1", Settlement::External), Ok(()));
-    bench.trade("N1", 200, 100_000);
-    bench.pass(61);
-    assert_eq!(open(&bench), [""; 0]);
+    bench.desk.commit();
+    bench.desk.restart();
+    bench.tell(AccountInput::Connected);
+    bench.pass(20);
+    assert_eq!(bench.resolve(order, Resolution::External), Ok(()));
+    bench.pass(30);
+    assert_eq!((bench.status(order), bench.parked(order)), ("in_doubt", None), "the looking goes on without it");
+}
+
+#[test]
+fn f18_what_is_booked_as_ours_is_not_booked_again_when_the_row_is_said_to_be_nobodys() {
+    for level in MARKED {
+        let (mut bench, order) = listed_as(level, Side::Buy, 100, 100_000);
+        bench.trade("N1", 50, 100_000);
+        let trade = bench.lists.trades[0].clone();
+        let filled = Report::Filled { exec_id: trade.exec_id, qty: trade.qty, px: trade.px, at: trade.at };
+        bench.say(order, filled);
+        bench.pass(61);
+        assert_eq!(bench.parked(order), Some(ParkReason::NearMiss), "{level:?}");
+        assert_eq!(bench.resolve(order, Resolution::External), Ok(()));
+        bench.trade("N1", 50, 100_000);
+        bench.pass(61);
+        assert_eq!((bench.order(order).cum_qty, held_by(&bench, "EXTERNAL")), (Qty::new(50), 50), "{level:?}");
+    }
 }
 
 #[test]
