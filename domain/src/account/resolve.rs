@@ -88,6 +88,7 @@ impl Account {
                     return Err(Unresolvable::Claimed(no.clone()));
                 }
                 self.lists.vouched.insert(id);
+                self.lists.misread.remove(&id);
                 self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
                 self.send_cancel(at, id, fx);
                 if late { BIND_LATE } else { BIND }

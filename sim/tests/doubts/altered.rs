@@ -1,6 +1,6 @@
 //! F18: under our mark the broker has another order than the one that was sent.
 
-use signalbox_domain::account::{AccountInput, Alarm, Resolution, Unresolvable};
+use signalbox_domain::account::{AccountInput, Alarm, Resolution, Settlement, Unresolvable};
 use signalbox_domain::broker::{Level, ListedStatus, Report};
 use signalbox_domain::ids::{ExecId, OrderId, StrategyId};
 use signalbox_domain::order::Side;
@@ -197,6 +197,26 @@ fn f18_a_new_life_knows_what_was_bound_and_what_it_traded() {
             }
         }
     }
+}
+
+/// The row looked like an order proved absent, too, and the person settles one after the other.
+#[test]
+fn f18_what_was_just_bound_is_not_booked_as_nobodys_with_a_ghost() {
+    let mut bench = Bench::at(Level::L1);
+    let gone = bench.signal(Side::Buy, 200, Some(100_100));
+    bench.lose(gone);
+    bench.pass(130);
+    assert_eq!(bench.status(gone), "absent");
+    let order = bench.buy(200);
+    bench.list("N1", Side::Buy, 200, 100_100);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.pass(61);
+    assert_eq!(bench.open(), [format!("doubt:{order}"), "ghost:N1".to_owned()]);
+    assert_eq!(bench.resolve(order, Resolution::Bind(no("N1"))), Ok(()));
+    assert_eq!(bench.settle("ghost:N1", Settlement::External), Ok(()));
+    bench.trade("N1", 200, 100_100);
+    bench.pass(61);
+    assert_eq!((bench.status(order), held_by(&bench, "EXTERNAL")), ("filled", 0));
 }
 
 /// At L1 the rows that a person saw are those of the life before.
