@@ -66,15 +66,17 @@ struct NewKeyBody {
     name: String,
     #[schema(min_items = 1)]
     scopes: Vec<Scope>,
-    /// The accounts it may touch; all of them when left away.
+    /// The accounts it may touch, and with them the strategies that route to no others. All of them when `strategies` is left
+    /// away too, else none.
     #[serde(default)]
     #[schema(max_items = 500)]
     accounts: Option<Vec<Pattern>>,
-    /// The strategies it may touch; all of them when left away.
+    /// The strategies it may touch, wherever they route. All of them when `accounts` is left away too, else none.
     #[serde(default)]
     #[schema(max_items = 500)]
     strategies: Option<Vec<Pattern>>,
-    /// The user who answers for it; whoever makes it when left away.
+    /// The user who answers for it: without him it ends. Its rights are its own, and may be more than his. Whoever makes it when
+    /// left away.
     #[serde(default)]
     #[schema(max_length = 64)]
     owner: Option<String>,
@@ -108,14 +110,12 @@ async fn create_api_key(
     people: web::Data<People>,
 ) -> Result<HttpResponse, Problem> {
     let StrictJson(NewKeyBody { name, scopes, accounts, strategies, owner }) = body;
-    let all = || vec![Pattern::all()];
-    let new = NewKey {
-        name,
-        scopes,
-        accounts: accounts.unwrap_or_else(all),
-        strategies: strategies.unwrap_or_else(all),
-        owner,
+    // Who names one thing does not mean all others.
+    let (accounts, strategies) = match (accounts, strategies) {
+        (None, None) => (vec![Pattern::all()], vec![Pattern::all()]),
+        (accounts, strategies) => (accounts.unwrap_or_default(), strategies.unwrap_or_default()),
     };
+    let new = NewKey { name, scopes, accounts, strategies, owner };
     let (key, secret) = people.create_key(new, by.client()).await?;
     let location = format!("/v1/api-keys/{}", key.id);
     let view = CreatedKeyView { key: KeyView::of(&key, None), secret: secret.expose_secret().to_owned() };

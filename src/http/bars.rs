@@ -12,7 +12,7 @@ use super::auth::{Authenticated, require};
 use super::dto::{self, PriceIn, QtyIn};
 use super::front::Front;
 use super::json::StrictJson;
-use super::market::AHEAD_MAX;
+use super::market::{AHEAD_MAX, within_limits};
 use super::problem::Problem;
 use super::{BodyRefusals, Refusals};
 use crate::people::Scope;
@@ -72,6 +72,7 @@ impl BarBody {
         if at.since(now).us() > AHEAD_MAX.us() {
             return Err(Problem::invalid("at", "more than a minute ahead of the market clock"));
         }
+        within_limits(symbol, &[("high", Some(high)), ("low", Some(low))], None, at, front)?;
         Ok(Bar { symbol, at, open, high, low, close, volume })
     }
 }

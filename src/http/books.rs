@@ -4,8 +4,11 @@
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::account::{BookOrder, Rebook, Unbookable};
+use signalbox_domain::calendar::china_date_time;
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::ledger::{Adjustment, OpeningHolding, Transfer};
+use signalbox_domain::market::is_future;
+use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, TradeDate};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -159,7 +162,7 @@ async fn import_books(
     if items.is_empty() || items.len() > ITEMS_MAX {
         return Err(Problem::invalid("items", "an import has 1 to 500 holdings"));
     }
-    let holdings = items.into_iter().enumerate().map(|(n, item)| holding(n, item, &front));
+    let holdings = items.into_iter().enumerate().map(|(n, item)| holding(n, item, &account, &front));
     let import = Rebook::Import(holdings.collect::<Result<_, _>>()?);
     book(&admin, account, import, note, &front).await
 }
@@ -209,7 +212,7 @@ async fn adjust_book(
             let cost = cost.map(|cost| cost.get("cost")).transpose()?.unwrap_or(Price::ZERO);
             let qty = quantity.get("quantity")?;
             Adjustment::Shares {
-                symbol: dto::symbol(&symbol, "symbol")?,
+                symbol: own_symbol(&symbol, &account, &front)?,
                 book: existing_book(&strategy, "strategy", &front)?,
                 qty: if direction == DirectionIn::Add { qty } else { -qty },
                 bought_today: Qty::ZERO,
@@ -233,11 +236,33 @@ fn known(admin: &Admin, account: &str, front: &Front) -> Result<AccountId, Probl
     readable_account(&admin.0, account, |account| front.account(account).is_some())
 }
 
-fn holding(n: usize, item: HoldingIn, front: &Front) -> Result<OpeningHolding, Problem> {
+/// A symbol that a book of the account may hold. Contracts have lots with the prices and days of their opening, loans the day
+/// on which they come back: neither can be said in a line. What is in another currency would be added up with the cash.
+fn own_symbol(text: &str, account: &AccountId, front: &Front) -> Result<Symbol, Problem> {
+    let symbol = dto::symbol(text, "symbol")?;
+    if is_future(symbol) || symbol.is_repo() {
+        return Err(Problem::invalid("symbol", "contracts and loans come from orders alone"));
+    }
+    let own = front.account(account).map(|info| info.currency);
+    let currency = front.market.instrument(symbol).map(|instrument| instrument.currency);
+    match currency.zip(own).filter(|(currency, own)| currency != own) {
+        Some((currency, own)) => {
+            let (currency, own): (&str, &str) = (currency.into(), own.into());
+            Err(Problem::invalid("symbol", format!("it is paid in {currency}, and the account is in {own}")))
+        }
+        None => Ok(symbol),
+    }
+}
+
+fn holding(n: usize, item: HoldingIn, account: &AccountId, front: &Front) -> Result<OpeningHolding, Problem> {
     let at = |problem: Problem, name: &str| problem.field(format!("items[{n}].{name}"));
-    let day = |text: String| TradeDate::parse(&text).ok_or_else(|| Problem::invalid("", "a day as 2026-11-20"));
+    let today = china_date_time(front.now()).0;
+    let day = |text: String| {
+        let day = TradeDate::parse(&text).filter(|day| *day <= today);
+        day.ok_or_else(|| Problem::invalid("", "a day as 2026-11-20, not after today"))
+    };
     Ok(OpeningHolding {
-        symbol: dto::symbol(&item.symbol, "symbol").map_err(|problem| at(problem, "symbol"))?,
+        symbol: own_symbol(&item.symbol, account, front).map_err(|problem| at(problem, "symbol"))?,
         strategy: existing_book(&item.strategy, "strategy", front).map_err(|problem| at(problem, "strategy"))?,
         qty: item.quantity.get("quantity").map_err(|problem| at(problem, "quantity"))?,
         cost: item.cost.get("cost").map_err(|problem| at(problem, "cost"))?,

@@ -7,7 +7,7 @@ use signalbox_domain::instrument::Currency;
 use signalbox_domain::ledger::ContractBook;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, TradeDate, mul_div_round};
+use signalbox_domain::units::{Money, Qty, Ratio, TradeDate, mul_div_round};
 
 use super::front::Front;
 use super::portfolio::{BookView, Portfolio, PositionView};
@@ -102,8 +102,8 @@ impl HeldLots {
             weight: equity.is_positive().then(|| weight().to_string()),
             margin: Some(self.margin().to_string()),
             multiplier: multiplier.to_string(),
-            unrealized_pnl: self.since_open(last).to_string(),
-            realized_pnl: self.books.iter().map(|book| book.realized_pnl).sum::<Money>().to_string(),
+            unrealized_pnl: self.since_open().to_string(),
+            realized_pnl: self.closed().to_string(),
             day_pnl: last.map(|_| self.pnl().to_string()),
             opened_at: None,
             entry_date: None,
@@ -116,8 +116,16 @@ impl HeldLots {
         }
     }
 
-    fn since_open(&self, last: Option<Price>) -> Money {
-        last.map_or(Money::ZERO, |last| self.books.iter().map(|book| book.pnl_since_open(last)).sum())
+    /// Since the lots that are open were opened; nothing without a price.
+    #[must_use]
+    pub fn since_open(&self) -> Money {
+        self.quote.as_ref().map_or(Money::ZERO, |q| self.books.iter().map(|book| book.pnl_since_open(q.last)).sum())
+    }
+
+    /// What lots that were closed have brought, fees taken off.
+    #[must_use]
+    pub fn closed(&self) -> Money {
+        self.books.iter().map(ContractBook::closed_pnl).sum()
     }
 
     fn book(&self, portfolio: &Portfolio, book: &ContractBook, front: &Front) -> BookView {
@@ -135,7 +143,7 @@ impl HeldLots {
             broker_cost: book.avg_open().map(|px| px.to_string()),
             market_value: last.map_or(book.value(), |px| px.times(units)).to_string(),
             unrealized_pnl: last.map_or(Money::ZERO, |px| book.pnl_since_open(px)).to_string(),
-            realized_pnl: book.realized_pnl.to_string(),
+            realized_pnl: book.closed_pnl().to_string(),
             day_pnl: last.map(|px| book.pnl(px).to_string()),
             opened_at: None,
             entry_date: None,

@@ -69,7 +69,7 @@ struct Sight {
 impl Sight {
     fn of(principal: &Principal, front: &Front) -> Self {
         let accounts = front.readable_filter(principal);
-        let strategies = front.readable_strategies(principal).unwrap_or_default();
+        let strategies = front.readable_signals(principal).unwrap_or_default();
         Self {
             filter: EventFilter { accounts, strategies, ..EventFilter::default() },
             administration: principal.is_admin(),

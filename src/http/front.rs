@@ -212,6 +212,14 @@ impl Front {
         Some(all.into_iter().filter(|s| may_read(principal, s)).map(|s| s.conf.id.clone()).collect())
     }
 
+    /// The strategies whose signals he may see as such: those of the book of manual orders are seen by account.
+    #[must_use]
+    pub fn readable_signals(&self, principal: &Principal) -> Option<Vec<StrategyId>> {
+        let mut own = self.readable_strategies(principal)?;
+        own.retain(|id| !id.is_manual());
+        Some(own)
+    }
+
     /// Who follows in each group.
     #[must_use]
     pub fn followers(&self) -> Arc<Groups> {

@@ -182,17 +182,41 @@ impl QuoteBody {
         if seen.since(now).us() > AHEAD_MAX.us() {
             return Err(Problem::invalid("at", "more than a minute ahead of the market clock"));
         }
+        let (last, told) = (self.last.get("last")?, price(self.prev_close, "prev_close")?);
+        within_limits(symbol, &[("last", Some(last)), ("bid", bid), ("ask", ask)], told, seen, front)?;
         Ok(Quote {
             symbol,
-            last: self.last.get("last")?,
+            last,
             bid,
             ask,
             bid_size: size(self.bid_size, "bid_size")?,
             ask_size: size(self.ask_size, "ask_size")?,
             volume: self.volume.map(|volume| volume.target("volume")).transpose()?,
-            prev_close: price(self.prev_close, "prev_close")?,
+            prev_close: told,
             at: seen,
         })
+    }
+}
+
+/// Nothing trades outside of the day's limits, so such a price is a slip that would fire whatever waits for it. Where the limits
+/// are not known it is taken.
+pub(super) fn within_limits(
+    symbol: Symbol,
+    prices: &[(&'static str, Option<Price>)],
+    prev_close: Option<Price>,
+    seen: Timestamp,
+    front: &Front,
+) -> Result<(), Problem> {
+    let of_its_day = |quote: &Quote| front.market.trade_date(symbol, quote.at) == front.market.trade_date(symbol, seen);
+    let known = || front.quotes.get(symbol).filter(of_its_day).and_then(|quote| quote.prev_close);
+    let rules = front.market.today(symbol, seen);
+    let Some((low, high)) = rules.zip(prev_close.or_else(known)).and_then(|(rules, prev)| rules.price_band(prev))
+    else {
+        return Ok(());
+    };
+    match prices.iter().find(|(_, px)| px.is_some_and(|px| px < low || px > high)) {
+        Some((field, _)) => Err(Problem::invalid(*field, format!("outside of the day's limits, {low} to {high}"))),
+        None => Ok(()),
     }
 }
 

@@ -7,10 +7,11 @@ use signalbox_domain::contract::Direction;
 use signalbox_domain::ids::AccountId;
 use signalbox_domain::instrument::{Currency, Instrument};
 use signalbox_domain::ledger::{Book, Flows};
+use signalbox_domain::market::is_elsewhere;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::DayRules;
 use signalbox_domain::symbol::Symbol;
-use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, mul_div_round};
+use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate, mul_div_round};
 use utoipa::ToSchema;
 
 use super::contracts::HeldLots;
@@ -31,7 +32,7 @@ pub struct Portfolio {
     pub reserved_cash: Money,
     pub open_orders: usize,
     pub messages_today: u32,
-    pub trade_date: Option<signalbox_domain::units::TradeDate>,
+    pub trade_date: Option<TradeDate>,
     pub updated_at: Option<Timestamp>,
     pub holdings: Vec<Held>,
     pub lots: Vec<HeldLots>,
@@ -65,16 +66,22 @@ pub struct HeldBook {
 }
 
 impl HeldBook {
-    fn now(book: Book, quote: Option<&Quote>, front: &Front) -> Self {
+    /// As it stands on its account's day: the price that a quote counts its day from is of the quote's day.
+    fn now(book: Book, quote: Option<&Quote>, today: Option<TradeDate>, front: &Front) -> Self {
         let entry = book.entry.as_ref();
         let seen = entry.and_then(|entry| front.quotes.seen_since(book.symbol, entry.seen_until));
         let (high, low) = (seen.map(|(high, ..)| high), seen.map(|(_, low, _)| low));
+        let of_today = |quote: &&Quote| today.is_none() || front.market.trade_date(book.symbol, quote.at) == today;
+        let told = quote.filter(of_today).and_then(|quote| quote.prev_close);
+        // The exchange tells what a share that went ex dividend is reckoned from; elsewhere the own close is surer.
+        let own = book.day.and_then(|day| day.prev_close).filter(|_| is_elsewhere(book.symbol));
+        let before = own.or(told);
         // Nothing is lower than every price, so the least of the known ones is taken by hand.
         let known_low = entry.and_then(|entry| entry.low);
         Self {
             high: entry.and_then(|entry| entry.high).max(high),
             low: known_low.into_iter().chain(low).min(),
-            day_pnl: book.day_pnl(quote.map(|quote| quote.last), quote.and_then(|quote| quote.prev_close)),
+            day_pnl: book.day_pnl(quote.map(|quote| quote.last), before),
             book,
         }
     }
@@ -116,6 +123,7 @@ impl Portfolio {
                 }
             }
         }
+        let today = row.as_ref().and_then(|row| row.trade_date);
         let mut by_symbol: BTreeMap<Symbol, Vec<Book>> = BTreeMap::new();
         for book in books {
             by_symbol.entry(book.symbol).or_default().push(book);
@@ -139,7 +147,7 @@ impl Portfolio {
                     frozen,
                     sellable: (qty - held_back - frozen).max(Qty::ZERO),
                     rules,
-                    books: books.into_iter().map(|book| HeldBook::now(book, quote.as_ref(), front)).collect(),
+                    books: books.into_iter().map(|book| HeldBook::now(book, quote.as_ref(), today, front)).collect(),
                     quote,
                 }
             })
@@ -153,7 +161,7 @@ impl Portfolio {
             reserved_cash,
             open_orders: open.len(),
             messages_today: row.as_ref().map_or(0, |row| row.messages_today),
-            trade_date: row.as_ref().and_then(|row| row.trade_date),
+            trade_date: today,
             updated_at: row.as_ref().map(|row| row.updated_at),
             holdings,
             lent: row.iter().flat_map(|row| &row.loans).map(|loan| loan.sum).sum(),
@@ -227,7 +235,7 @@ impl Portfolio {
             market_value: self.market_value().to_string(),
             equity: self.equity().to_string(),
             unrealized_pnl: self.unrealized_pnl().to_string(),
-            realized_pnl: self.holdings.iter().map(|held| held.realized_pnl).sum::<Money>().to_string(),
+            realized_pnl: self.realized_pnl().to_string(),
             day_pnl: self.day_pnl().map(|pnl| pnl.to_string()),
             prev_equity: self.prev_equity.map(|equity| equity.to_string()),
             net_deposit: None,
@@ -239,12 +247,28 @@ impl Portfolio {
     #[must_use]
     pub fn day_pnl(&self) -> Option<Money> {
         let shares: Option<Money> = self.holdings.iter().map(Held::day_pnl).sum();
-        shares.map(|shares| shares + self.lots_pnl())
+        Some(shares? + self.contracts_day_pnl())
+    }
+
+    /// The cash that contracts have moved today, closes, settlements and fees, and what their lots have brought since the last
+    /// settlement. Of the cash, what is not of the shares is of the contracts.
+    fn contracts_day_pnl(&self) -> Money {
+        let Some(flows) = self.flows.filter(|_| !self.lots.is_empty()) else { return self.lots_pnl() };
+        let days = self.holdings.iter().flat_map(|held| &held.books).filter_map(|held| held.book.day);
+        let of_shares: Money = days.map(|day| day.flow).sum();
+        flows.trades + flows.fees + flows.settlements - of_shares + self.lots_pnl()
     }
 
     #[must_use]
     pub fn unrealized_pnl(&self) -> Money {
-        self.holdings.iter().map(|held| held.market_value() - held.cost).sum::<Money>() + self.lots_pnl()
+        let shares: Money = self.holdings.iter().map(|held| held.market_value() - held.cost).sum();
+        shares + self.lots.iter().map(HeldLots::since_open).sum()
+    }
+
+    #[must_use]
+    pub fn realized_pnl(&self) -> Money {
+        let shares: Money = self.holdings.iter().map(|held| held.realized_pnl).sum();
+        shares + self.lots.iter().map(HeldLots::closed).sum()
     }
 }
 

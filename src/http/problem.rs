@@ -196,7 +196,7 @@ impl Code {
             Self::Archived => "It ended long ago",
             Self::AlreadyExists => "It exists already",
             Self::LastAdmin => "The last administrator stays",
-            Self::Conflict => "Somebody else changed it",
+            Self::Conflict => "Not as things are now",
             Self::TooLate => "Its time is over",
             Self::TooEarly => "Its time has not come",
             Self::NotCancelable => "It cannot be taken back",

@@ -400,7 +400,7 @@ async fn list_signals(
     let (mut filter, limit) = query.filter::<SignalStatus>()?;
     filter.basket = basket;
     filter.accounts = front.readable_filter(&principal);
-    filter.strategies = front.readable_strategies(&principal);
+    filter.strategies = front.readable_signals(&principal);
     if let Some(account) = &query.account {
         let mut one = front.readable(&principal);
         one.retain(|info| info.id.as_str() == account);
@@ -469,13 +469,26 @@ fn sees_all(principal: &Principal) -> bool {
     principal.is_admin() || principal.is_risk()
 }
 
-/// The signal, if he sent it or may see its strategy or account.
+/// The signal, if he sent it or may see its strategy, its account or one of its legs.
 pub(super) async fn visible(principal: &Principal, id: &str, front: &Front) -> Result<StoredSignal, Problem> {
     let id = SignalId::parse(id).ok_or_else(Problem::not_found)?;
     let Some(stored) = front.store.signal(id).await? else { return Err(past(principal, id, front).await?) };
     let signal = &stored.signal;
     let (account, strategy) = (signal.account.as_ref(), (!is_manual(signal)).then_some(&signal.strategy));
-    if sees(principal, account, strategy, &signal.client, front) { Ok(stored) } else { Err(Problem::not_found()) }
+    if sees(principal, account, strategy, &signal.client, front) || sees_leg(principal, id, front).await? {
+        Ok(stored)
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
+/// Whether it reached an account that he may see: a leg there may wait for him.
+async fn sees_leg(principal: &Principal, id: SignalId, front: &Front) -> Result<bool, Problem> {
+    if !principal.has_scope(Scope::SignalsRead) {
+        return Ok(false);
+    }
+    let legs = front.store.parents_of_signal(id).await?;
+    Ok(legs.iter().any(|stored| principal.may_read(&stored.parent.leg.account)))
 }
 
 fn sees(

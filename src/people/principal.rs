@@ -209,6 +209,7 @@ pub struct ApiKey {
     /// The user who answers for it. Disabling him stops the key.
     pub owner: ClientId,
     pub scopes: Vec<Scope>,
+    /// What a person's grants are: an account here, or a strategy there wherever it routes.
     pub accounts: Vec<Pattern>,
     pub strategies: Vec<Pattern>,
     pub disabled: bool,
@@ -326,7 +327,9 @@ impl Principal {
             Who::User { user, .. } => {
                 granted_strategy(user, strategy, None) || all_of(accounts, |account| self.may_read(account))
             }
-            Who::Key(key) => covers(&key.strategies, strategy.as_str()),
+            Who::Key(key) => {
+                covers(&key.strategies, strategy.as_str()) || all_of(accounts, |account| self.may_read(account))
+            }
         }
     }
 
@@ -341,7 +344,11 @@ impl Principal {
                     && (granted_strategy(user, strategy, Some(Action::Trade))
                         || all_of(accounts, |account| self.may_trade(account)))
             }
-            Who::Key(key) => key.scopes.contains(&Scope::SignalsWrite) && covers(&key.strategies, strategy.as_str()),
+            Who::Key(key) => {
+                let touches = |account: &AccountId| covers(&key.accounts, account.as_str());
+                key.scopes.contains(&Scope::SignalsWrite)
+                    && (covers(&key.strategies, strategy.as_str()) || all_of(accounts, touches))
+            }
         }
     }
 
@@ -472,6 +479,10 @@ mod tests {
         let key = program(&[Scope::SignalsWrite], &[], &["s1"]);
         assert!(key.may_signal_for(&strategy, [&a, &b]) && !key.may_signal_for(&other, [&a]));
         assert!(!key.may_trade(&a) && !key.may_read(&a) && !key.is_admin());
+        let by_account = program(&[Scope::SignalsWrite], &["a"], &[]);
+        assert!(by_account.may_signal_for(&strategy, [&a]) && by_account.may_read_strategy(&strategy, [&a]));
+        assert!(!by_account.may_signal_for(&strategy, [&a, &b]), "one of its accounts is not the key's");
+        assert!(!by_account.may_read_strategy(&strategy, [&a, &b]) && !by_account.may_signal_for(&strategy, []));
         let manual = program(&[Scope::OrdersWrite, Scope::AccountsRead], &["a"], &[]);
         assert!(manual.may_trade(&a) && !manual.may_trade(&b) && manual.has_scope(Scope::AccountsRead));
         let everywhere = program(&[Scope::OrdersWrite], &["*"], &["*"]);

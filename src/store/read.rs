@@ -185,24 +185,20 @@ impl Store {
         if let Some(basket) = &filter.basket {
             select = select.filter(C::Basket.eq(basket.as_str()));
         }
-        if let (Some(accounts), Some(strategies)) = (&filter.accounts, &filter.strategies) {
-            select = select.filter(
-                Condition::any()
-                    .add(columns.account.is_in(names(accounts)))
-                    .add(columns.strategy.is_in(strategies.iter().map(|id| id.as_str()))),
-            );
-        } else if let Some(accounts) = &filter.accounts {
+        if let Some(accounts) = &filter.accounts {
             // All parents of a signal are one range of their ids.
             let legs = parents::Entity::find()
                 .select_only()
                 .expr(Expr::val(1))
                 .filter(Expr::cust("parents.id >= signals.id * 65536 AND parents.id < (signals.id + 1) * 65536"))
                 .filter(parents::Column::Account.is_in(names(accounts)));
-            select = select.filter(
-                Condition::any()
-                    .add(columns.account.is_in(names(accounts)))
-                    .add(Expr::exists(sea_orm::QueryTrait::into_query(legs))),
-            );
+            let mut seen = Condition::any()
+                .add(columns.account.is_in(names(accounts)))
+                .add(Expr::exists(sea_orm::QueryTrait::into_query(legs)));
+            if let Some(strategies) = &filter.strategies {
+                seen = seen.add(columns.strategy.is_in(strategies.iter().map(|id| id.as_str())));
+            }
+            select = select.filter(seen);
         }
         select.all(self.reads()).await?.into_iter().map(parse::signal).collect()
     }

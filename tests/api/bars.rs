@@ -56,3 +56,27 @@ async fn bars_fill_what_rests_and_set_off_what_is_held() {
     let quotes = app.get("/v1/quotes?symbols=600000.SH", &ann).await.body;
     assert_eq!((&quotes["items"][0]["last"], &quotes["items"][0]["prev_close"]), (&json!("9.50"), &json!("10.00")));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_price_outside_of_the_days_limits_is_a_slip_and_sets_nothing_off() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let feed = app.key(json!({ "name": "feed", "scopes": ["quotes:write"] })).await.1;
+    let stop = json!({ "account": "paper-a", "symbol": "600000.SH", "side": "sell", "quantity": 100,
+        "limit_price": "9.00", "stop_price": "9.20", "client_signal_id": unique() });
+    let held = app.call("POST", "/v1/orders", &ann, stop).await;
+    let place = held.headers["location"].clone();
+    settled(&app, &ann, &place, &["accepted"]).await;
+    // 10.00 was the close before: 9.00 to 11.00 on the day.
+    let quote = |last: &str, prev_close: Value| json!({ "quotes": [{ "symbol": "600000.SH", "last": last, "bid": "9.99", "ask": "10.00", "prev_close": prev_close }] });
+    for body in [quote("0.04", json!("10.00")), quote("0.04", Value::Null), quote("11.01", json!("10.00"))] {
+        let refused = app.call("POST", "/v1/quotes", &feed, body).await;
+        assert_eq!((refused.status, &refused.body["field"]), (422, &json!("quotes[0].last")), "{refused:?}");
+        assert!(refused.body["detail"].as_str().unwrap().contains("9.00 to 11.00"), "{refused:?}");
+    }
+    let refused = app.call("POST", "/v1/bars", &feed, json!({ "bars": [bar("8.99", "9.91", 100)] })).await;
+    assert_eq!((refused.status, &refused.body["field"]), (422, &json!("bars[0].low")), "{refused:?}");
+    let still = app.get(&place, &ann).await.body;
+    assert_eq!((&still["status"], &still["waiting_for"]), (&json!("waiting"), &json!("trigger")), "{still}");
+    let taken = app.call("POST", "/v1/quotes", &feed, quote("11.00", json!("10.00"))).await;
+    assert_eq!(taken.status, 200, "{taken:?}");
+}

@@ -104,8 +104,19 @@ async fn what_cannot_be_booked_is_refused_by_field_and_changes_nothing() {
     let to = |to: &str, quantity: u32| json!({ "account": "paper-a", "from": "external", "to": to, "symbol": BANK, "quantity": quantity, "note": "n" });
     let cash =
         |amount: &str, note: &str| json!({ "account": "paper-a", "direction": "add", "amount": amount, "note": note });
+    let less = |amount: &str| json!({ "account": "paper-a", "direction": "remove", "amount": amount, "note": "n" });
+    let of = |symbol: &str| {
+        json!({ "account": "paper-a", "direction": "add", "strategy": "EXTERNAL", "symbol": symbol, "quantity": 1,
+            "note": "n" })
+    };
     let before = app.settled().await;
     for (path, body, status, field) in [
+        ("adjust", of("AAPL.US"), 422, "symbol"),
+        ("adjust", of("700.HK"), 422, "symbol"),
+        ("adjust", of("rb1905.SHFE"), 422, "symbol"),
+        ("adjust", of("204001.SH"), 422, "symbol"),
+        ("adjust", less("1000000.01"), 409, ""),
+        ("import", item("small-cap", json!(1), "2099-01-15"), 422, "items[0].entry_date"),
         ("import", item("nobody", json!(1), "2019-01-15"), 422, "items[0].strategy"),
         ("import", item("small-cap", json!(0), "2019-01-15"), 422, "items[0].quantity"),
         ("import", item("small-cap", json!(1), "yesterday"), 422, "items[0].entry_date"),

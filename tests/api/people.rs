@@ -188,3 +188,83 @@ async fn a_failed_leg_is_caught_up_once() {
     let admin = app.login("admin").await.access;
     assert_eq!(app.call("POST", &place(&failed, "catch-up"), &admin, json!({})).await.status, 403);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_trade_one_leg_alone_finds_the_signal_and_confirms_that_leg() {
+    let (app, _) = open(json!({ "account": "paper-a" })).await;
+    let on =
+        |account: &str| Grant::account(Pattern::try_from(account.to_owned()).unwrap(), &[Action::Read, Action::Trade]);
+    app.user("eve", &[Role::Trader], vec![on("*")]).await;
+    app.user("bob", &[Role::Trader], vec![on("paper-b")]).await;
+    app.user("cid", &[Role::Trader], vec![on("paper-c")]).await;
+    let admin = app.login("admin").await.access;
+    let routes = json!({ "routes": [{ "account": "paper-a" }, { "account": "paper-b", "mode": "confirm" }] });
+    assert_eq!(app.call("PUT", "/v1/strategies/both", &admin, routes).await.status, 201);
+    let eve = app.login("eve").await.access;
+    let signal = sent(&app, &eve, "both", buy(), &["accepted"]).await;
+    let one = format!("/v1/signals/{}", signal["id"].as_str().unwrap());
+
+    let bob = app.login("bob").await.access;
+    let listed = app.get("/v1/signals", &bob).await.body;
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
+    let seen = app.get(&one, &bob).await.body;
+    let legs = seen["parents"].as_array().unwrap();
+    assert_eq!((legs.len(), &legs[0]["account"]), (1, &json!("paper-b")), "a foreign leg is shown: {seen}");
+    let confirmed = app.call("POST", &place(&signal, "confirm"), &bob, Value::Null).await;
+    assert_eq!(confirmed.status, 202, "{confirmed:?}");
+    let ended = settled(&app, &eve, &one, &["accepted", "waiting", "working"]).await;
+    assert_eq!(ended["status"], "done", "{ended}");
+
+    let cid = app.login("cid").await.access;
+    assert_eq!(app.get(&one, &cid).await.status, 404);
+    assert_eq!(app.get("/v1/signals", &cid).await.body["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_names_accounts_or_strategies_reaches_no_others() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let admin = app.login("admin").await.access;
+    let on_b = json!({ "routes": [{ "account": "paper-b" }] });
+    assert_eq!(app.call("PUT", "/v1/strategies/there", &admin, on_b).await.status, 201);
+    let scopes = ["signals:write", "signals:read", "orders:write", "orders:read", "accounts:read"];
+    let of_a = app.key(json!({ "name": "of a", "scopes": scopes, "accounts": ["paper-a"] })).await.1;
+    let of_half = app.key(json!({ "name": "of half", "scopes": scopes, "strategies": ["half"] })).await.1;
+    let signal = |strategy: &str| {
+        let mut body = buy();
+        body["strategy"] = json!(strategy);
+        body["symbol"] = json!("600000.SH");
+        body["client_signal_id"] = json!(unique());
+        body
+    };
+    let order = |account: &str| {
+        let mut body = buy();
+        body["account"] = json!(account);
+        body["symbol"] = json!("600000.SH");
+        body["client_signal_id"] = json!(unique());
+        body
+    };
+    for (key, path, body, status) in [
+        (&of_a, "/v1/signals", signal("half"), 202),
+        (&of_a, "/v1/signals", signal("there"), 404),
+        (&of_a, "/v1/orders", order("paper-a"), 202),
+        (&of_a, "/v1/orders", order("paper-b"), 404),
+        (&of_half, "/v1/signals", signal("half"), 202),
+        (&of_half, "/v1/signals", signal("there"), 404),
+        (&of_half, "/v1/orders", order("paper-a"), 404),
+    ] {
+        let answer = app.call("POST", path, key, body.clone()).await;
+        assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
+    }
+    assert_eq!(app.get("/v1/accounts", &of_half).await.body["items"], json!([]));
+
+    // A strategy's grant for all of them is none for what people order by hand.
+    let everything = Grant::strategy(Pattern::all(), &[Action::Read]);
+    app.user("bob", &[Role::Viewer], vec![everything]).await;
+    let bob = app.login("bob").await.access;
+    let by_hand = app.call("POST", "/v1/orders", &ann, order("paper-a")).await;
+    assert_eq!(by_hand.status, 202, "{by_hand:?}");
+    let listed = app.get("/v1/signals", &bob).await.body;
+    let strategies: Vec<&str> =
+        listed["items"].as_array().unwrap().iter().map(|row| row["strategy"].as_str().unwrap()).collect();
+    assert_eq!(strategies, ["half", "half"], "{listed}");
+}

@@ -60,6 +60,10 @@ pub enum Unbookable {
     Moving(Symbol),
     #[error("the broker's lists say what is there: settle the break that they show")]
     Listed,
+    #[error(
+        "{free} of the cash is free, which is less than {wanted}: the rest is not there, or open orders and contracts bind it"
+    )]
+    NoCash { free: Money, wanted: Money },
 }
 
 impl Account {
@@ -165,10 +169,12 @@ impl Account {
                 if adjustment.gap() == 0 {
                     return Err(Unbookable::Quantity);
                 }
-                if let Adjustment::Shares { symbol, book, qty, .. } = adjustment
-                    && qty.is_negative()
-                {
-                    self.may_give(ledger, book, *symbol, -*qty)?;
+                match adjustment {
+                    Adjustment::Shares { symbol, book, qty, .. } if qty.is_negative() => {
+                        self.may_give(ledger, book, *symbol, -*qty)?;
+                    }
+                    Adjustment::Cash { amount } if amount.is_negative() => self.may_pay(ledger, -*amount)?,
+                    _ => {}
                 }
                 let changed = ledger.adjust(at, adjustment);
                 self.book_rows(changed.into_iter().collect(), fx);
@@ -202,6 +208,14 @@ impl Account {
             return Err(Unbookable::NotFree { book: book.clone(), symbol, free, wanted });
         }
         Ok(())
+    }
+
+    /// Cash that no order has set aside and no contract binds.
+    fn may_pay(&self, ledger: &Ledger, wanted: Money) -> Result<(), Unbookable> {
+        let aside: Money = self.orders.values().map(|order| order.reserved_cash()).sum();
+        let bound: Money = ledger.contracts().iter().map(ContractBook::margin_held).sum();
+        let free = (ledger.cash - aside - bound).max(Money::ZERO);
+        if wanted > free { Err(Unbookable::NoCash { free, wanted }) } else { Ok(()) }
     }
 
     /// Where each holding comes from, and what nobody claims of it.

@@ -506,7 +506,8 @@ impl Account {
         for id in missing.map(|(id, _)| *id).collect::<Vec<_>>() {
             // What has traded was there. But a trade of yesterday that is told this morning says nothing of today.
             let traded = |o: &Order| o.status != OrdStatus::New && o.approval.trade_date == snapshot.trade_date;
-            let known = self.orders.get(&id).filter(|o| matches!(o.status, OrdStatus::New | OrdStatus::PartiallyFilled));
+            let known =
+                self.orders.get(&id).filter(|o| matches!(o.status, OrdStatus::New | OrdStatus::PartiallyFilled));
             if known.is_none_or(|o| self.broker_day(o) != snapshot.trade_date || traded(o)) {
                 self.lists.unseen.remove(&id);
             } else if self.doubt_acknowledged(at, id, "acknowledged, and not in the broker's list", fx)

@@ -121,6 +121,13 @@ impl ContractBook {
         self.gain(self.worth(last, self.qty()), self.today.opened + self.yesterday.opened)
     }
 
+    /// What closed lots have brought, fees taken off. What settlements have paid for lots that are still open is in
+    /// [`Self::realized_pnl`] and, counted since they were opened, in [`Self::pnl_since_open`]: it is left out here.
+    #[must_use]
+    pub fn closed_pnl(&self) -> Money {
+        self.realized_pnl - self.gain(self.value(), self.today.opened + self.yesterday.opened) - self.fees
+    }
+
     #[must_use]
     pub const fn is_blank(&self) -> bool {
         self.today.qty.is_zero() && self.yesterday.qty.is_zero() && self.realized_pnl.is_zero() && self.fees.is_zero()

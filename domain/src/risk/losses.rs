@@ -242,14 +242,17 @@ impl Losses {
         let now = worth::sums(date, view, limits).into_iter().filter_map(|(scope, sums)| {
             let watched = self.scopes.get(&scope)?;
             let limits = worth::limits_of(&scope, &sums, limits);
-            let gain = sums.gain_of(&watched.mark, sums.gain);
-            let base = watched.mark.opened;
+            // Between the turn of the day and the next look nothing is marked yet, and the sums are of the new day.
+            let mark =
+                if date > watched.mark.trade_date { watched.begun(date, &sums).into() } else { watched.mark.clone() };
+            let gain = sums.gain_of(&mark, sums.gain);
+            let base = mark.opened;
             Some(Worth {
-                mark: watched.mark.clone(),
                 equity: sums.equity,
                 gain,
                 day_loss: share(gain, base),
-                drawdown: watched.mark.nav_before.after(gain, base).below(watched.mark.nav_peak),
+                drawdown: mark.nav_before.after(gain, base).below(mark.nav_peak),
+                mark,
                 unpriced: sums.unpriced,
                 accounts: sums.accounts,
                 limits,
@@ -302,7 +305,20 @@ impl Watched {
         told(mark) != told(kept) || far && at.since(kept.at) >= MARK_EVERY
     }
 
-    /// The last day's return becomes part of the chain, and what its loss has held goes on.
+    /// The day before becomes part of the chain of returns.
+    fn begun(&self, date: TradeDate, sums: &Sums) -> EquityMark {
+        let mut mark = (*self.mark).clone();
+        // What contracts have brought until the last look is of that day.
+        let contracts = self.raw.map_or(sums.contracts, |(_, contracts)| contracts);
+        mark.nav_before = mark.nav_before.after(mark.gain, mark.opened);
+        mark.trade_date = date;
+        (mark.gain, mark.moved, mark.contracts) = (Money::ZERO, Money::ZERO, contracts);
+        mark.opened = sums.equity - sums.gain_of(&mark, sums.gain);
+        mark.day = LossStep::Quiet;
+        mark
+    }
+
+    /// What the loss of the last day has held goes on.
     fn begin_day(
         &self,
         at: Timestamp,
@@ -312,13 +328,7 @@ impl Watched {
         mark: &mut EquityMark,
         fx: &mut RiskEffects,
     ) {
-        // What contracts have brought until the last look is of that day.
-        let contracts = self.raw.map_or(sums.contracts, |(_, contracts)| contracts);
-        mark.nav_before = mark.nav_before.after(mark.gain, mark.opened);
-        mark.trade_date = date;
-        (mark.gain, mark.moved, mark.contracts) = (Money::ZERO, Money::ZERO, contracts);
-        mark.opened = sums.equity - sums.gain_of(mark, sums.gain);
-        mark.day = LossStep::Quiet;
+        *mark = self.begun(date, sums);
         if mark.holds == Some(Loss::Day) {
             mark.holds = None;
             if view.states.at(&mark.scope) == TradingState::Reducing {
