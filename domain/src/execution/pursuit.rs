@@ -199,6 +199,11 @@ impl Pursuit {
         }
     }
 
+    #[must_use]
+    pub fn is_withdrawn(&self, attempt: u8) -> bool {
+        self.children.get(&attempt).is_some_and(|child| child.withdrawn)
+    }
+
     /// The exchange took no cancels when its signal was canceled.
     pub fn kept(&mut self, attempt: u8) {
         if let Some(child) = self.children.get_mut(&attempt) {
