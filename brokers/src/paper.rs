@@ -44,6 +44,9 @@ pub trait Hours: std::fmt::Debug + Send + Sync {
     /// Whether orders trade as they come at this instant, or are collected.
     fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching;
 
+    /// Whether the exchange takes cancels of the symbol's orders at this instant.
+    fn takes_cancels(&self, symbol: Symbol, at: Timestamp) -> bool;
+
     /// When the trading day ends that an order of this instant belongs to; `None` where the calendar does not know.
     fn day_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp>;
 }
@@ -99,6 +102,12 @@ impl Floor {
         self.venue.handle(at, input, &mut Vec::new());
     }
 
+    /// Whether the exchange takes a cancel of the order at this instant.
+    fn takes_cancel(&self, at: Timestamp, account: &AccountId, order: OrderId) -> bool {
+        let Some(hours) = &self.hours else { return true };
+        self.venue.symbol_of(account, order).is_none_or(|symbol| hours.takes_cancels(symbol, at))
+    }
+
     /// Whether the day on which the order was taken is over by now.
     fn day_is_over(&self, at: Timestamp, order: &Order) -> bool {
         let taken = order.acked_at.unwrap_or(order.created_at);
@@ -129,7 +138,8 @@ impl PaperExchange {
         Self { floor: Arc::new(Mutex::new(floor)) }
     }
 
-    /// The same with call auctions, and with days that end while nobody runs. Without hours everything trades as it comes.
+    /// The same with call auctions, times without cancels, and days that end while nobody runs. Without hours everything trades
+    /// as it comes, and is taken back at any time.
     #[must_use]
     pub fn with_hours(self, hours: Arc<dyn Hours>) -> Self {
         self.lock().hours = Some(hours);
@@ -225,9 +235,8 @@ impl PaperBroker {
         }
     }
 
-    fn find(&self, order: OrderId) -> Vec<BrokerReport> {
+    fn find(&self, floor: &Floor, order: OrderId) -> Vec<BrokerReport> {
         let say = |what| BrokerReport { order, what };
-        let floor = self.exchange.lock();
         let Some(state) = floor.venue.find(&self.account, order) else {
             return vec![say(Report::NotFound)];
         };
@@ -272,14 +281,18 @@ impl Broker for PaperBroker {
     }
 
     async fn call(&mut self, at: Timestamp, request: &BrokerRequest) -> Vec<BrokerReport> {
+        let mut floor = self.exchange.lock();
         let input = match request {
             BrokerRequest::Submit { terms, band, subscription, .. } => {
                 VenueInput::New(self.venue_order(terms, *band, *subscription, Qty::ZERO))
             }
-            BrokerRequest::Cancel { order, .. } => VenueInput::Cancel { account: self.account.clone(), order: *order },
-            BrokerRequest::Find { order } => return self.find(*order),
+            BrokerRequest::Cancel { order, .. } => {
+                let taken = floor.takes_cancel(at, &self.account, *order);
+                VenueInput::Cancel { account: self.account.clone(), order: *order, taken }
+            }
+            BrokerRequest::Find { order } => return self.find(&floor, *order),
         };
-        let reports = self.exchange.lock().handle(at, input);
+        let reports = floor.handle(at, input);
         reports.into_iter().map(|(_, report)| report).collect()
     }
 }

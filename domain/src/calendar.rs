@@ -239,6 +239,19 @@ impl Calendar {
         }
     }
 
+    /// Whether the exchange takes cancels at this instant: neither from 09:20 until trading begins, nor in the closing
+    /// auction and after it. Where there is no closing auction it takes them until 15:00.
+    #[must_use]
+    pub fn takes_cancels(&self, at: Timestamp, closing_auction: bool) -> bool {
+        match self.phase(at, closing_auction) {
+            Phase::OpeningAuction => china_date_time(at).1 < OPENING_CANCELS_END,
+            Phase::PreContinuous | Phase::ClosingAuction => false,
+            // What the auction brings comes when the session is over, and nobody leaves it before.
+            Phase::AfterClose => !closing_auction,
+            Phase::Closed | Phase::Continuous | Phase::LunchBreak | Phase::AfterHours => true,
+        }
+    }
+
     /// How old a price is that was made at `seen`: time in which none is made does not count, between the opening auction
     /// and the morning, at lunch, and in the closing auction.
     #[must_use]
@@ -292,6 +305,7 @@ impl Calendar {
 
 // The schedule of Shanghai, Shenzhen and Beijing. The rule book refuses a table with other times.
 const OPENING_AUCTION: i64 = time_of_day(9, 15, 0);
+const OPENING_CANCELS_END: i64 = time_of_day(9, 20, 0);
 const PRE_CONTINUOUS: i64 = time_of_day(9, 25, 0);
 const MORNING: i64 = time_of_day(9, 30, 0);
 const LUNCH: i64 = time_of_day(11, 30, 0);
@@ -389,6 +403,28 @@ mod tests {
 
     fn at(day: &str, hhmmss: u32) -> Timestamp {
         china_instant(date(day), hhmmss / 10_000, hhmmss / 100 % 100, hhmmss % 100)
+    }
+
+    #[test]
+    fn cancels_are_refused_from_0920_until_trading_begins_and_in_the_closing_auction() {
+        let taken = |hhmmss, closing| calendar().takes_cancels(at("2025-03-03", hhmmss), closing);
+        for (hhmmss, expected) in [
+            (91_459, true),
+            (91_500, true),
+            (91_959, true),
+            (92_000, false),
+            (92_500, false),
+            (92_959, false),
+            (93_000, true),
+            (120_000, true),
+            (145_659, true),
+            (145_700, false),
+            (150_000, false),
+        ] {
+            assert_eq!(taken(hhmmss, true), expected, "at {hhmmss}");
+        }
+        assert!(taken(145_700, false) && taken(145_959, false), "where there is no closing auction");
+        assert!(calendar().takes_cancels(at("2025-03-02", 92_100), true), "on a Sunday nobody is in the way");
     }
 
     #[test]

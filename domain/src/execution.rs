@@ -130,6 +130,8 @@ pub enum Why {
     Waited,
     /// The signal's time is out.
     TimeOut,
+    /// The signal is canceled, and the exchange took no cancels then.
+    Canceled,
     /// The day's attempts are used.
     AttemptsUsed,
     /// It takes longer than it should.

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 pub use abroad::{Foreign, is_abroad};
-pub use matching::{Matching, matching};
+pub use matching::{Matching, matching, takes_cancels};
 
 pub use elsewhere::{ContractTerms, Elsewhere, Futures, ProductTerms, is_elsewhere, is_future, worst};
 
@@ -226,6 +226,13 @@ impl Market {
     pub fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching {
         let closing = |date| self.day(symbol, date).is_ok_and(|rules| rules.closing_auction);
         matching(&self.calendar, &self.elsewhere, symbol, at, closing)
+    }
+
+    /// Whether the exchange takes cancels of the symbol's orders.
+    #[must_use]
+    pub fn takes_cancels(&self, symbol: Symbol, at: Timestamp) -> bool {
+        let closing = |date| self.day(symbol, date).is_ok_and(|rules| rules.closing_auction);
+        takes_cancels(&self.calendar, symbol, at, closing)
     }
 
     /// Whether orders are matched as they come.

@@ -34,6 +34,9 @@
 //!   there, so a better price would be a gift. An order that could trade when it came, and still can, and a market
 //!   order, gets the market's price. In an auction everyone gets the auction's price.
 //!
+//! A cancel is refused while the exchange takes none, in the call auctions, and the order works on. The venue has no clock:
+//! whoever hands the cancel in knows the hours.
+//!
 //! A subscription to a new issue rests beside all books: no market reaches it, nobody takes it back, and an account has one
 //! for each issue. It expires with its day.
 //!
@@ -133,6 +136,8 @@ pub enum VenueInput<'a> {
     Cancel {
         account: AccountId,
         order: OrderId,
+        /// Whether the exchange takes cancels at this instant.
+        taken: bool,
     },
     Quote(&'a Quote),
     Print(&'a Print),
@@ -196,7 +201,7 @@ pub enum VenueRejection {
     AlreadySubscribed,
 }
 
-/// Why the venue refuses to cancel.
+/// Why the venue refuses to cancel, in order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum CancelRejection {
@@ -206,6 +211,9 @@ pub enum CancelRejection {
     TooLate(VenueStatus),
     /// A subscription stays.
     Subscription,
+    /// The order works on, and may be taken back when cancels are taken again.
+    #[strum(to_string = "the exchange takes no cancels at this time")]
+    NotNow,
 }
 
 /// Where an order stands at the venue.
@@ -291,7 +299,7 @@ impl PaperVenue {
         }
         match input {
             VenueInput::New(order) => self.new_order(at, order, out),
-            VenueInput::Cancel { account, order } => self.cancel(account, order, out),
+            VenueInput::Cancel { account, order, taken } => self.cancel(account, order, taken, out),
             VenueInput::Quote(quote) => {
                 let book = self.books.entry(quote.symbol).or_default();
                 book.quote(quote, self.conf, &mut Effects { at, register: &mut self.register, out });
@@ -328,6 +336,15 @@ impl PaperVenue {
                 let resting = self.books.get(&place.symbol)?.get(place)?;
                 Some(record.state(order, VenueStatus::Working, resting.cum_qty, resting.fills))
             }
+        }
+    }
+
+    /// What a working order trades: its exchange's hours say whether it may be taken back. `None` for every other order.
+    #[must_use]
+    pub fn symbol_of(&self, account: &AccountId, order: OrderId) -> Option<Symbol> {
+        match self.register.get(&(order, account.clone()))?.fate {
+            Fate::Working(place) => Some(place.symbol),
+            Fate::Subscribed | Fate::Done { .. } => None,
         }
     }
 
@@ -389,12 +406,13 @@ impl PaperVenue {
         self.subscriptions.push(Subscribed { seq: self.newest_seq, key, symbol });
     }
 
-    fn cancel(&mut self, account: AccountId, order: OrderId, out: &mut Vec<VenueEvent>) {
+    fn cancel(&mut self, account: AccountId, order: OrderId, taken: bool, out: &mut Vec<VenueEvent>) {
         let key = (order, account);
         let removed = match self.register.get(&key).map(|record| record.fate) {
             None => Err(CancelRejection::UnknownOrder),
             Some(Fate::Done { status, .. }) => Err(CancelRejection::TooLate(status)),
             Some(Fate::Subscribed) => Err(CancelRejection::Subscription),
+            Some(Fate::Working(_)) if !taken => Err(CancelRejection::NotNow),
             Some(Fate::Working(place)) => {
                 let removed = self.books.get_mut(&place.symbol).and_then(|book| book.remove(&place));
                 removed.ok_or(CancelRejection::UnknownOrder)

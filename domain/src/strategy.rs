@@ -513,6 +513,7 @@ impl Strategy {
 
     fn observed_now(&mut self, at: Timestamp, view: View<'_>, order: &Order, fx: &mut StrategyEffects) {
         self.observed(at, order, fx);
+        self.keep(at, view, order);
         self.pursue(at, view, order.id().signal(), Some(order.parent()), fx);
     }
 

@@ -110,7 +110,10 @@ impl Floor {
                             subscription,
                         }))
                     }
-                    BrokerRequest::Cancel { order, .. } => self.venue(VenueInput::Cancel { account, order }),
+                    BrokerRequest::Cancel { order, .. } => {
+                        let taken = self.desk.market.takes_cancels(self.symbol, self.desk.at);
+                        self.venue(VenueInput::Cancel { account, order, taken });
+                    }
                     BrokerRequest::Find { order } => {
                         let found = self.venue.find(&account, order).expect("an order that the venue knows");
                         let what = Report::Accepted { broker_order_id: found.broker_order_id.expect("a number") };

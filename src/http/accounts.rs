@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::event::{Scope as StateScope, TradingState};
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
+use signalbox_domain::order::OrdStatus;
 use signalbox_domain::standing::AccountState;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -406,6 +407,8 @@ pub struct OutcomesView {
     pub pending: usize,
     /// Subscriptions to new issues, which stay.
     pub not_cancelable: usize,
+    /// The broker would not take them back, as in a closing auction: they work on, and each tells the reason.
+    pub refused: usize,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -413,7 +416,7 @@ pub struct OutcomesView {
 pub struct OutcomeView {
     pub order_id: String,
     pub account: String,
-    /// canceled (or ended otherwise), pending, or not_cancelable
+    /// canceled (or ended otherwise), pending, refused, or not_cancelable
     pub outcome: &'static str,
     #[schema(value_type = OrderStatus)]
     pub status: &'static str,
@@ -431,6 +434,13 @@ async fn still_open(front: &Front, accounts: &BTreeSet<&AccountId>) -> Result<BT
     Ok(open)
 }
 
+/// Whether an order that was to be taken back works on with nothing under way: the wish itself was durable before.
+fn was_refused(order: &StoredOrder) -> bool {
+    let StoredOrder::Live(order) = order else { return false };
+    let works = matches!(order.status, OrdStatus::New | OrdStatus::PartiallyFilled);
+    works && !order.cancel_wanted && order.in_flight.is_none() && !order.in_doubt
+}
+
 /// Waits a moment for the proofs, and tells of each order what is known then.
 ///
 /// # Errors
@@ -439,7 +449,8 @@ pub async fn outcomes(front: &Front, reached: Vec<(AccountId, OrderId)>) -> Resu
     let accounts: BTreeSet<&AccountId> = reached.iter().map(|(account, _)| account).collect();
     let mut open = still_open(front, &accounts).await?;
     let proofs = async {
-        while reached.iter().any(|(_, order)| open.get(order).is_some_and(|stored| !beyond_recall(stored))) {
+        let awaited = |stored: &StoredOrder| !beyond_recall(stored) && !was_refused(stored);
+        while reached.iter().any(|(_, order)| open.get(order).is_some_and(awaited)) {
             tokio::time::sleep(PROOF_LOOK).await;
             open = still_open(front, &accounts).await?;
         }
@@ -457,6 +468,7 @@ pub async fn outcomes(front: &Front, reached: Vec<(AccountId, OrderId)>) -> Resu
         let (outcome, count) = match view.status {
             ended_as if ended.is_some() => (ended_as, &mut answer.proved),
             _ if beyond_recall(stored) => ("not_cancelable", &mut answer.not_cancelable),
+            _ if was_refused(stored) => ("refused", &mut answer.refused),
             _ => ("pending", &mut answer.pending),
         };
         *count += 1;

@@ -61,7 +61,7 @@ struct CanceledView {
 struct CanceledItem {
     order_id: String,
     account: Option<String>,
-    /// canceled (or ended otherwise), pending, or the code of the problem: not_found, forbidden, archived, unavailable,
+    /// canceled (or ended otherwise), pending, refused by the broker, or the code of the problem: not_found, forbidden, archived, unavailable,
     /// busy
     #[schema(example = "canceled")]
     outcome: &'static str,
@@ -94,7 +94,7 @@ async fn cancel_orders(
         items: Vec::with_capacity(asked.len()),
         proved: outcomes.proved,
         pending: outcomes.pending,
-        refused: 0,
+        refused: outcomes.refused,
     };
     let mut known: HashMap<String, OutcomeView> =
         outcomes.items.into_iter().map(|item| (item.order_id.clone(), item)).collect();

@@ -15,6 +15,7 @@ use super::json::{PathName, StrictJson};
 use super::orders::{taken_by_the_exchange, visible};
 use super::portfolio::Portfolio;
 use super::problem::{Code, Problem};
+use super::views::at;
 use super::{BodyRefusals, Conflicts, Missing, Past, Refusals};
 use crate::people::Scope;
 use crate::store::StoredOrder;
@@ -47,13 +48,18 @@ struct ReplaceAnswer {
     /// `cancel_and_new`: the broker cannot do it in one step. The next order leaves when the end of this one is proved.
     #[schema(example = "cancel_and_new")]
     how: &'static str,
+    /// Until when the order stays as it is: before trading begins nothing is taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_off_until: Option<String>,
 }
 
 /// Replaces an order by one at another limit or for less. No broker here can do that in one step: the order is taken back, and
 /// when its end is proved and ten seconds have passed, what it has not filled follows as the next order of the same leg. It
 /// is checked by risk like any other. A cancel of the signal ends both.
 ///
-/// Orders whose policy or form says the price are not replaced, and none at the market. A repeat changes nothing.
+/// Orders whose policy or form says the price are not replaced, and none at the market. A repeat changes nothing. Before trading
+/// begins it is put off until it does; where nothing can be taken back any more on the order's day, it is refused with 409
+/// `too_late`.
 #[utoipa::path(tag = "orders", security(("access_token" = []), ("api_key" = [])), request_body = ReplaceBody,
     params(("id" = String, Path, example = "ord-1")),
     responses((status = 202, body = ReplaceAnswer, headers(("Idempotency-Replayed" = String))),
@@ -94,7 +100,7 @@ async fn replace_order(
         }
     }
     let wish = Replacement { order: order.into(), qty, limit_price, who: intake::who(principal.client()) };
-    let Replaces { qty, limit_price, repeated } =
+    let Replaces { qty, limit_price, repeated, put_off_until } =
         front.desk.replace(terms.strategy.clone(), wish).await?.map_err(refused)?;
     let mut response = HttpResponse::Accepted();
     if repeated {
@@ -106,12 +112,13 @@ async fn replace_order(
         quantity: qty.to_string(),
         limit_price: limit_price.to_string(),
         how: "cancel_and_new",
+        put_off_until: put_off_until.map(at),
     }))
 }
 
 fn refused(why: Irreplaceable) -> Problem {
     let code = match why {
-        Irreplaceable::Ended | Irreplaceable::Canceled => Code::TooLate,
+        Irreplaceable::Ended | Irreplaceable::Canceled | Irreplaceable::TooLate => Code::TooLate,
         Irreplaceable::InDoubt => Code::InDoubt,
         Irreplaceable::Subscription => Code::NotCancelable,
         Irreplaceable::Policy | Irreplaceable::Market => Code::Conflict,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use signalbox_domain::denial::{Denial, DenialCode};
 use signalbox_domain::execution::Policy;
 use signalbox_domain::ids::InstallationTag;
-use signalbox_domain::order::{Order, OrderTerms, ReportedStatus, Side};
+use signalbox_domain::order::{OrdStatus, Order, OrderTerms, ReportedStatus, Side};
 use signalbox_domain::parent::Decided;
 use signalbox_domain::signal::{Signal, SignalStatus, Source, WaitingFor};
 use signalbox_domain::strategy::StrategyState;
@@ -70,6 +70,7 @@ pub struct OrderView {
     pub arrival_px: Option<String>,
     /// How much worse than that it was filled, in basis points.
     pub slippage_bp: Option<String>,
+    /// Nobody takes it back yet, and the exchange takes cancels at present.
     pub cancelable: bool,
     pub valid_until: String,
     /// It was not sent before: it would have traded with an order of another account of ours.
@@ -389,7 +390,7 @@ impl OrderView {
             held_until: order.approval.held_until.map(at),
             arrival_px: order.approval.arrival_px.map(|px| px.to_string()),
             slippage_bp: slippage_bp(order),
-            cancelable: !order.status.is_terminal() && !order.cancel_wanted,
+            cancelable: cancelable(order, front),
             created_at: at(order.created_at),
             sent_at: order.sent_at.map(at),
             acked_at: order.acked_at.map(at),
@@ -398,6 +399,13 @@ impl OrderView {
             ..Self::terms(&order.terms, front)
         }
     }
+}
+
+/// What the exchange has not seen yet is taken back at any time.
+fn cancelable(order: &Order, front: &Front) -> bool {
+    let unsent = order.status == OrdStatus::Initialized && order.in_flight.is_none();
+    let taken = || front.market.takes_cancels(order.terms.symbol, front.now());
+    !order.status.is_terminal() && !order.cancel_wanted && (unsent || taken())
 }
 
 fn client_order_id(order: &Order, installation: InstallationTag) -> String {

@@ -5,7 +5,7 @@ use signalbox_domain::calendar::Calendar;
 use signalbox_domain::corporate::CorporateActions;
 use signalbox_domain::instrument::{Instrument, Instruments};
 use signalbox_domain::issues::NewIssues;
-use signalbox_domain::market::{Elsewhere, Matching, is_elsewhere, issue_rules, matching};
+use signalbox_domain::market::{Elsewhere, Matching, is_elsewhere, issue_rules, matching, takes_cancels};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::{DayRules, NoRule, RuleBook};
 use signalbox_domain::symbol::Symbol;
@@ -104,6 +104,13 @@ impl MarketFacts {
         matching(&self.calendar, &self.elsewhere, symbol, at, closing)
     }
 
+    /// Whether the exchange takes cancels of the symbol's orders.
+    #[must_use]
+    pub fn takes_cancels(&self, symbol: Symbol, at: Timestamp) -> bool {
+        let closing = |date| self.day(symbol, date).is_ok_and(|rules| rules.closing_auction);
+        takes_cancels(&self.calendar, symbol, at, closing)
+    }
+
     /// What holds for the instrument on the day.
     ///
     /// # Errors
@@ -130,6 +137,10 @@ impl MarketFacts {
 impl Hours for MarketFacts {
     fn matching(&self, symbol: Symbol, at: Timestamp) -> Matching {
         self.matching(symbol, at)
+    }
+
+    fn takes_cancels(&self, symbol: Symbol, at: Timestamp) -> bool {
+        self.takes_cancels(symbol, at)
     }
 
     fn day_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {

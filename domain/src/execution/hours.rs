@@ -64,8 +64,9 @@ impl Hours {
         self.phase == Phase::Continuous
     }
 
-    /// Whether a cancel of ours may leave now. In the opening auction the exchange refuses some of them, and one that is
-    /// refused leaves an order that we think little of.
+    /// Whether a cancel of ours may leave now, which is for less long than the exchange takes them
+    /// ([`Market::takes_cancels`]): in the opening auction it refuses some of them, and one that is refused leaves an order
+    /// that we think little of.
     #[must_use]
     pub fn takes_cancels(&self, at: Timestamp) -> bool {
         let refused = matches!(self.phase, Phase::OpeningAuction | Phase::PreContinuous | Phase::ClosingAuction);

@@ -92,6 +92,8 @@ pub struct Child {
     pub ended_at: Timestamp,
     /// Its policy takes it back.
     pub withdrawn: bool,
+    /// Its signal is canceled, and the exchange would not let it go.
+    pub kept: bool,
 }
 
 impl Child {
@@ -150,6 +152,7 @@ impl Pursuit {
             fate: None,
             ended_at: at,
             withdrawn: false,
+            kept: false,
         });
     }
 
@@ -197,6 +200,18 @@ impl Pursuit {
     }
 
     #[must_use]
+    pub fn is_withdrawn(&self, attempt: u8) -> bool {
+        self.children.get(&attempt).is_some_and(|child| child.withdrawn)
+    }
+
+    /// The exchange took no cancels when its signal was canceled.
+    pub fn kept(&mut self, attempt: u8) {
+        if let Some(child) = self.children.get_mut(&attempt) {
+            child.kept = true;
+        }
+    }
+
+    #[must_use]
     pub fn next_attempt(&self) -> u8 {
         self.children.last_key_value().map_or(1, |(attempt, _)| attempt.saturating_add(1))
     }
@@ -234,7 +249,7 @@ impl Pursuit {
             return Decision::ending(Ending::Filled);
         }
         if now.stopped {
-            return if any_live { Decision::default() } else { Decision::ending(Ending::Canceled) };
+            return if any_live { self.ask_again(at, now) } else { Decision::ending(Ending::Canceled) };
         }
         if at >= now.deadline {
             return self.time_out(at, now, any_live);
@@ -254,6 +269,23 @@ impl Pursuit {
         }
         if decision.end.is_none() {
             decision.wake(now.deadline);
+        }
+        decision
+    }
+
+    /// What the exchange would not let go before trading began is asked back once more when it does. In the closing auction it
+    /// stays, and its day ends it.
+    fn ask_again(&self, at: Timestamp, now: &Now<'_>) -> Decision {
+        let mut decision = Decision::default();
+        let kept = self.live().filter(|(_, child)| child.kept && !child.withdrawn).map(|(attempt, _)| attempt);
+        let kept: Vec<u8> = kept.collect();
+        if kept.is_empty() {
+            return decision;
+        }
+        if now.hours.takes_cancels(at) {
+            (decision.withdraw, decision.why) = (kept, Some(Why::Canceled));
+        } else if at < now.hours.cancels_end {
+            wake_at_open(at, now, &mut decision);
         }
         decision
     }

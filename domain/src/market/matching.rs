@@ -1,4 +1,4 @@
-//! Whether orders trade as they come, or are collected for a call auction.
+//! Whether orders trade as they come, or are collected for a call auction; and whether they may be taken back.
 
 use super::{Elsewhere, is_elsewhere};
 use crate::calendar::sessions::Part;
@@ -39,4 +39,18 @@ pub fn matching(
         Phase::ClosingAuction | Phase::AfterClose if closing_auction(china_date_time(at).0) => Matching::Collecting,
         _ => Matching::Continuous,
     }
+}
+
+/// Whether the exchange takes cancels of the symbol's orders at the instant. `closing_auction` tells whether the day of the
+/// instrument ends with one; asked only when that matters. When futures and shares abroad are not taken back is in no data
+/// here, so nothing is refused there.
+pub fn takes_cancels(
+    calendar: &Calendar,
+    symbol: Symbol,
+    at: Timestamp,
+    closing_auction: impl Fn(TradeDate) -> bool,
+) -> bool {
+    is_elsewhere(symbol)
+        || calendar.takes_cancels(at, true)
+        || (calendar.takes_cancels(at, false) && !closing_auction(china_date_time(at).0))
 }

@@ -153,11 +153,14 @@ impl Oracle {
     pub(super) fn handle(&mut self, at: Timestamp, input: VenueInput<'_>, out: &mut Vec<VenueEvent>) {
         match input {
             VenueInput::New(order) => self.new_order(at, order, out),
-            VenueInput::Cancel { account, order } => {
+            VenueInput::Cancel { account, order, taken } => {
                 let found = self.orders.iter_mut().find(|o| o.terms.account == account && o.terms.order == order);
                 out.push(match found {
                     Some(o) if o.status == VenueStatus::Working && o.terms.subscription => {
                         VenueEvent::CancelRejected { account, order, reason: CancelRejection::Subscription }
+                    }
+                    Some(o) if o.status == VenueStatus::Working && !taken => {
+                        VenueEvent::CancelRejected { account, order, reason: CancelRejection::NotNow }
                     }
                     Some(o) if o.status == VenueStatus::Working => {
                         o.status = VenueStatus::Canceled;

@@ -13,7 +13,8 @@ use crate::quote::Aggressor;
 #[derive(Debug, Clone)]
 enum Step {
     New(VenueOrder),
-    Cancel(AccountId, OrderId),
+    /// The last: whether the exchange takes cancels then.
+    Cancel(AccountId, OrderId, bool),
     Quote(Quote),
     Print(Print),
     Bar(Bar),
@@ -26,7 +27,9 @@ impl Step {
     fn input(&self) -> VenueInput<'_> {
         match self {
             Self::New(order) => VenueInput::New(order.clone()),
-            Self::Cancel(account, order) => VenueInput::Cancel { account: account.clone(), order: *order },
+            Self::Cancel(account, order, taken) => {
+                VenueInput::Cancel { account: account.clone(), order: *order, taken: *taken }
+            }
             Self::Quote(quote) => VenueInput::Quote(quote),
             Self::Print(print) => VenueInput::Print(print),
             Self::Bar(bar) => VenueInput::Bar(bar),
@@ -71,7 +74,7 @@ impl Draw {
     fn step(&mut self) -> Step {
         match self.below(24) {
             0..=6 => Step::New(self.order()),
-            7..=8 => Step::Cancel(self.account(), OrderId::new(1 + self.below(12))),
+            7..=8 => Step::Cancel(self.account(), OrderId::new(1 + self.below(12)), !self.in_ten(3)),
             9..=13 => Step::Quote(self.quote()),
             14..=18 => {
                 let aggressor = [Aggressor::Sell, Aggressor::Buy, Aggressor::Auction];
@@ -225,7 +228,7 @@ proptest! {
         for mut step in fresh.into_iter().chain(after) {
             match &mut step {
                 Step::New(terms) => terms.order = old_or_new(&terms.account, terms.order),
-                Step::Cancel(account, order) => *order = old_or_new(account, *order),
+                Step::Cancel(account, order, _) => *order = old_or_new(account, *order),
                 Step::Quote(quote) => quote.volume = None,
                 _ => {}
             }
@@ -375,9 +378,19 @@ impl Watch {
                     let seen = self.end(account, *order)?;
                     let taken_back = matches!(event, VenueEvent::Canceled { .. });
                     prop_assert!(!(taken_back && seen.terms.subscription), "a subscription is not taken back");
+                    let refused = matches!(step, Step::Cancel(_, _, false));
+                    prop_assert!(!(taken_back && refused), "nothing is taken back while the exchange takes no cancels");
                     prop_assert_eq!(seen.cum, *cum_qty);
                 }
                 VenueEvent::Rejected { account, order, .. } => _ = self.end(account, *order)?,
+                VenueEvent::CancelRejected { account, order, reason: CancelRejection::NotNow } => {
+                    let working = self.orders.get(&(account.clone(), *order)).is_some_and(|seen| !seen.ended);
+                    let refused = matches!(step, Step::Cancel(_, _, false));
+                    prop_assert!(
+                        working && refused,
+                        "'not now' is said of what works, and only while no cancels are taken"
+                    );
+                }
                 VenueEvent::Accepted { .. } | VenueEvent::CancelRejected { .. } => {}
             }
         }

@@ -513,6 +513,35 @@ fn a_bar_fills_what_its_extremes_went_through_and_takers_get_the_worse_of_open_a
 }
 
 #[test]
+fn while_no_cancels_are_taken_an_order_works_on_and_is_taken_back_later() {
+    check(
+        QUEUED,
+        "buy a 1 100 10.00
+         -> a P1 accepted
+         cancel a 1 unheard
+         -> a 1 cancel rejected NotNow
+         print 9.99 400 sell
+         -> a P1-1 filled 100 at 9.99
+         cancel a 1 unheard
+         -> a 1 cancel rejected TooLate(Filled)
+         cancel a 7 unheard
+         -> a 7 cancel rejected UnknownOrder
+         buy b 2 100 10.00
+         -> b P2 accepted
+         cancel b 2 unheard
+         -> b 2 cancel rejected NotNow
+         cancel b 2
+         -> b 2 canceled 0
+         buy c 3 100 10.00
+         -> c P3 accepted
+         cancel c 3 unheard
+         -> c 3 cancel rejected NotNow
+         end
+         -> c 3 expired 0",
+    );
+}
+
+#[test]
 fn bars_share_their_volume_once() {
     check(
         QUEUED,
@@ -618,7 +647,7 @@ fn the_mainlands_day_ends_without_the_others_and_an_order_abroad_works_through_t
     };
     assert_eq!(told(VenueInput::Print(&print)), ["-> a P2-1 filled 100 at 9.99"]);
     assert_eq!(
-        told(VenueInput::Cancel { account: account("a"), order: OrderId::new(2) }),
+        told(VenueInput::Cancel { account: account("a"), order: OrderId::new(2), taken: true }),
         ["-> a 2 cancel rejected TooLate(Filled)"]
     );
 }
@@ -736,7 +765,8 @@ fn play(venue: &mut PaperVenue, story: &str) -> Vec<String> {
             "continue" => venue.handle(at, VenueInput::Continue { symbol: symbol() }, &mut out),
             "cancel" => {
                 let order = OrderId::new(words[2].parse().expect("a number"));
-                venue.handle(at, VenueInput::Cancel { account: account(words[1]), order }, &mut out);
+                let taken = !words.contains(&"unheard");
+                venue.handle(at, VenueInput::Cancel { account: account(words[1]), order, taken }, &mut out);
             }
             "end" => venue.handle(at, VenueInput::EndOfDay, &mut out),
             _ => venue.handle(at, VenueInput::New(order(&line, Qty::ZERO)), &mut out),

@@ -84,6 +84,18 @@ impl Strategy {
         }
     }
 
+    /// An order of a canceled signal that nobody takes back any more: the exchange takes no cancels now.
+    pub(super) fn keep(&mut self, at: Timestamp, view: View<'_>, order: &Order) {
+        let works = !order.status.is_terminal() && !order.cancel_wanted && order.in_flight.is_none();
+        let canceled = self.active.get_mut(&order.id().signal()).filter(|active| active.row.cancel_requested);
+        if let Some(pursuit) = canceled.and_then(|active| active.pursuits.get_mut(&order.parent()))
+            && works
+            && !view.market.takes_cancels(order.terms.symbol, at)
+        {
+            pursuit.kept(order.id().attempt());
+        }
+    }
+
     fn follows(&self, step: &Step<'_>, id: SignalId) -> Option<Decision> {
         let Step { at, view, parent } = *step;
         let active = self.active.get(&id)?;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Strategy, StrategyEffects};
-use crate::execution::{ParentStep, Pursuit};
+use super::{Active, Strategy, StrategyEffects};
+use crate::execution::{Hours, ParentStep, Pursuit};
 use crate::order::{OrdType, Order};
 use crate::units::{Price, Qty, Timestamp};
 use crate::view::View;
@@ -41,6 +41,9 @@ pub enum Irreplaceable {
     More { asked: Qty, leg: Qty },
     #[error("{filled} is filled already: cancel the rest")]
     Filled { filled: Qty },
+    /// Nothing is recorded that could not be done any more: in the closing auction the order is in until its day ends.
+    #[error("it is too late to take the order back on its day: it works until the day ends")]
+    TooLate,
 }
 
 /// What became of the wish.
@@ -50,6 +53,8 @@ pub struct Replaces {
     pub limit_price: Price,
     /// It was wanted so before, and nothing is done twice.
     pub repeated: bool,
+    /// Until when the order stays as it is, because nothing is taken back before trading begins.
+    pub put_off_until: Option<Timestamp>,
 }
 
 impl Strategy {
@@ -95,6 +100,9 @@ impl Strategy {
             return Err(Irreplaceable::Filled { filled });
         }
         let repeated = (qty, limit_price) == (leg, said);
+        let waits =
+            known.live().any(|live| active.pursuits.get(&parent).is_none_or(|it| !it.is_withdrawn(live.attempt())));
+        let put_off_until = if waits { put_off(at, view, active)? } else { None };
         if !repeated {
             let pursuit = active.pursuits.entry(parent).or_insert_with(Pursuit::default);
             pursuit.observe(&order);
@@ -102,6 +110,21 @@ impl Strategy {
             self.step_parent(at, parent, step, fx);
             self.pursue(at, view, id, Some(parent), fx);
         }
-        Ok(Replaces { qty, limit_price, repeated })
+        Ok(Replaces { qty, limit_price, repeated, put_off_until })
     }
+}
+
+/// When what works can be taken back; none where it can be now. What follows it has to have a session in which to follow.
+fn put_off(at: Timestamp, view: View<'_>, active: &Active) -> Result<Option<Timestamp>, Irreplaceable> {
+    let execution = active.signal.execution.as_deref();
+    let auction = execution.is_some_and(|it| it.opening_auction);
+    let hours = Hours::of(view.market, active.signal.symbol, at, auction).ok_or(Irreplaceable::TooLate)?;
+    if hours.takes_cancels(at) {
+        return Ok(None);
+    }
+    // What is placed anew on the next day is placed as it is wanted then.
+    let lasts = |open: &Timestamp| *open < hours.session_end || execution.is_some_and(|it| it.renew);
+    let in_time = |open: &Timestamp| active.row.until.is_none_or(|until| *open < until);
+    let open = hours.next_open.filter(|open| *open > at && lasts(open) && in_time(open));
+    open.map(Some).ok_or(Irreplaceable::TooLate)
 }

@@ -113,6 +113,10 @@ impl Hours for Calendars {
         self.0.lock().expect("nobody panicked").matching(symbol, at)
     }
 
+    fn takes_cancels(&self, symbol: Symbol, at: Timestamp) -> bool {
+        self.0.lock().expect("nobody panicked").takes_cancels(symbol, at)
+    }
+
     fn day_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
         self.0.lock().expect("nobody panicked").session_end(symbol, at)
     }

@@ -148,7 +148,7 @@ stories! {
         09:32 cancel S1
            -> a: cancel S1.1
         09:32 broker S1.1 cancel rejected
-           -> S1.1 cannot be canceled
+           -> S1.1 cannot be canceled: too late
         09:32 broker S1.1 filled E1 100 at 10.00
            -> S1.1 filled 100 at 10.00, fee 5.01
            -> S1 done

@@ -17,6 +17,7 @@ macro_rules! stories {
 mod abroad_stories;
 mod book_stories;
 mod broker_stories;
+mod cancel_stories;
 mod contract_stories;
 mod ex_stories;
 mod execution_stories;
@@ -42,6 +43,7 @@ fn every_denial_has_a_story() {
     let all = stories::ALL
         .iter()
         .chain(broker_stories::ALL)
+        .chain(cancel_stories::ALL)
         .chain(signal_stories::ALL)
         .chain(people_stories::ALL)
         .chain(risk_stories::ALL)

@@ -194,4 +194,89 @@ stories! {
         09:31:03 replace S2.1 for 100
            -> refused: an order at the market has no limit
     ";
+
+    in_the_closing_auction_an_order_is_not_replaced_any_more: "
+        given paper
+        14:50 S1 buy 500 600000.SH @ 9.90
+           -> a: submit S1.1 buy 500 @ 9.90
+           -> S1.1 accepted
+        14:56:29 S2 buy 500 600000.SH @ 9.91
+           -> a: submit S2.1 buy 500 @ 9.91
+           -> S2.1 accepted
+        14:56:29 replace S2.1 @ 9.92
+           -> S2.1 shall be 500 @ 9.92
+           -> S2.1 is taken back: replaced
+           -> a: cancel S2.1
+           -> S2.1 canceled
+        14:56:39
+           -> a: submit S2.1#2 buy 500 @ 9.92
+           -> S2.1#2 accepted
+        14:56:45 replace S2.1#2 @ 9.93
+           -> refused: it is too late to take the order back on its day: it works until the day ends
+        14:57:30 replace S1.1 @ 9.95
+           -> refused: it is too late to take the order back on its day: it works until the day ends
+        14:57:31 replace S1.1 for 300
+           -> refused: it is too late to take the order back on its day: it works until the day ends
+        15:01
+           -> S1.1 expired
+           -> S1 expired
+           -> S2.1#2 expired
+           -> S2.1 ends: expired
+           -> S2 expired
+    ";
+
+    in_the_opening_auction_it_is_put_off_until_trading_begins: "
+        given account a cash 1000000
+        given paper
+        09:16 S1 buy 500 600000.SH @ 9.90 auction
+           -> a: submit S1.1 buy 500 @ 9.90
+           -> S1.1 accepted
+        09:21 replace S1.1 @ 9.95
+           -> S1.1 shall be 500 @ 9.95
+           -> put off until 09:30
+        09:26 replace S1.1 @ 9.95
+           -> put off until 09:30
+        09:27 replace S1.1 @ 9.96
+           -> S1.1 shall be 500 @ 9.96
+           -> put off until 09:30
+        09:30
+           -> S1.1 is taken back: replaced
+           -> a: cancel S1.1
+           -> S1.1 canceled
+        09:30:10
+           -> a: submit S1.1#2 buy 500 @ 9.96
+           -> S1.1#2 accepted
+    ";
+
+    what_has_no_time_left_after_the_opening_auction_is_not_put_off: "
+        given account a cash 1000000
+        given paper
+        09:16 S1 buy 500 600000.SH @ 9.90 auction until 09:28
+           -> a: submit S1.1 buy 500 @ 9.90
+           -> S1.1 accepted
+        09:21 replace S1.1 @ 9.95
+           -> refused: it is too late to take the order back on its day: it works until the day ends
+        09:30
+           -> S1.1 is taken back: time_out
+           -> a: cancel S1.1
+           -> S1.1 canceled
+           -> S1.1 ends: expired
+           -> S1 expired
+    ";
+
+    what_is_placed_anew_tomorrow_is_placed_as_it_is_wanted_then: "
+        given account a cash 1000000
+        given paper
+        14:50 S1 buy 500 600000.SH @ 9.90 renew until Tue,14:00
+           -> a: submit S1.1 buy 500 @ 9.90
+           -> S1.1 accepted
+        14:58 replace S1.1 @ 9.95
+           -> S1.1 shall be 500 @ 9.95
+           -> put off until 09:30
+        15:01
+           -> S1.1 expired
+        Tue 09:30
+           -> a: submit S1.1#2 buy 500 @ 9.95
+           -> S1.1#2 accepted
+    ";
 }

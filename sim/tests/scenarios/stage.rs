@@ -6,6 +6,7 @@
 //! part the story speaks (`broker S1.1 accepted`), or with `given paper` to the paper venue.
 
 mod issues;
+mod paper;
 mod people;
 mod shows;
 
@@ -364,55 +365,8 @@ impl Stage {
             BrokerRequest::Cancel { .. } => said.push(format!("{account}: cancel {order}")),
             BrokerRequest::Find { .. } => said.push(format!("{account}: find {order}")),
         }
-        if self.venue.is_none() {
-            return;
-        }
-        match request {
-            BrokerRequest::Submit { terms, band, subscription, .. } => self.venue(VenueInput::New(VenueOrder {
-                account: account.clone(),
-                order: terms.id,
-                symbol: terms.symbol,
-                side: terms.side,
-                ord_type: terms.ord_type,
-                limit_price: terms.limit_price,
-                qty: terms.qty,
-                tif: terms.time_in_force,
-                cum_qty: Qty::ZERO,
-                band: *band,
-                subscription: *subscription,
-            })),
-            BrokerRequest::Cancel { order, .. } => {
-                self.venue(VenueInput::Cancel { account: account.clone(), order: *order });
-            }
-            BrokerRequest::Find { .. } => {}
-        }
-    }
-
-    fn venue(&mut self, input: VenueInput<'_>) {
-        let mut events = Vec::new();
-        if let Some(venue) = &mut self.venue {
-            venue.handle(self.desk.at, input, &mut events);
-        }
-        for event in events {
-            let (account, order, what) = match event {
-                VenueEvent::Accepted { account, order, broker_order_id } => {
-                    (account, order, Report::Accepted { broker_order_id })
-                }
-                VenueEvent::Rejected { account, order, reason } => {
-                    (account, order, Report::Rejected { text: <&str>::from(reason).into() })
-                }
-                VenueEvent::Filled { account, order, exec_id, qty, px, at } => {
-                    (account, order, Report::Filled { exec_id, qty, px, at })
-                }
-                VenueEvent::Canceled { account, order, .. } => {
-                    (account, order, Report::Canceled { text: "canceled".into() })
-                }
-                VenueEvent::CancelRejected { account, order, reason } => {
-                    (account, order, Report::CancelRejected { text: <&str>::from(reason).into() })
-                }
-                VenueEvent::Expired { account, order, .. } => (account, order, Report::Expired),
-            };
-            self.desk.tell_account(&account, AccountInput::Broker(BrokerReport { order, what }));
+        if self.venue.is_some() {
+            self.ask_venue(account, request);
         }
     }
 
@@ -862,7 +816,7 @@ fn event_line(event: &Event) -> Option<String> {
                 OrderFact::Filled { qty, px, fee, .. } => format!("filled {qty} at {px}, fee {fee}"),
                 OrderFact::Netted { with, qty, px, .. } => format!("netted {qty} with {} at {px}", name(*with)),
                 OrderFact::Canceled { .. } => "canceled".to_owned(),
-                OrderFact::CancelRejected { .. } => "cannot be canceled".to_owned(),
+                OrderFact::CancelRejected { text } => format!("cannot be canceled: {text}"),
                 OrderFact::Expired => "expired".to_owned(),
                 OrderFact::InDoubt { .. } => "in doubt".to_owned(),
                 OrderFact::NeverSent { .. } => "never sent".to_owned(),

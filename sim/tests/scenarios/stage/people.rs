@@ -24,7 +24,10 @@ impl Stage {
         self.desk.tell_strategy(&wish.order.terms.strategy.clone(), StrategyInput::Replace(wish.clone()));
         let mut said = Vec::new();
         self.quiet(&mut said);
-        said.extend(self.desk.replaced.drain(..).filter_map(Result::err).map(|no| format!("refused: {no}")));
+        said.extend(self.desk.replaced.drain(..).filter_map(|answer| match answer {
+            Ok(replaces) => replaces.put_off_until.map(|at| format!("put off until {}", minute(at))),
+            Err(no) => Some(format!("refused: {no}")),
+        }));
         said
     }
 }
