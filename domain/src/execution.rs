@@ -44,7 +44,7 @@ pub struct Execution {
     /// Nothing is planned before one of them comes true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Conditions>,
-    /// What was bought is sold when one of them comes true.
+    /// What was bought is sold when one of them comes true, and lots that were opened are closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exits: Option<Conditions>,
 }
@@ -66,7 +66,7 @@ pub enum Policy {
     Once,
     /// A buy is tried, waited for and taken back, so often; then it is given up.
     BuyThenGiveUp { wait: Span, attempts: u8 },
-    /// A sell is priced anew until it is out, within the day's attempts; then a person is asked and the order stays.
+    /// A sell, or a way out, is priced anew until it is out, within the day's attempts; then a person is asked and the order stays.
     SellUntilDone {
         reprice_every: Span,
         /// A person is told when it takes so long.
