@@ -5,6 +5,7 @@
 
 mod conditions;
 mod hours;
+mod named;
 mod price;
 mod pursuit;
 mod split;
@@ -12,6 +13,7 @@ mod split;
 pub use conditions::{Condition, Conditions, Traded, Trail};
 pub(crate) use hours::CANCELS_END_BEFORE_CLOSE;
 pub use hours::Hours;
+pub use named::{HeldFor, Misnamed, Named, NamedFor};
 pub use price::{PriceForm, Seen};
 pub(crate) use pursuit::BEFORE_LAST;
 pub use pursuit::{Child, Decision, Fate, Goal, Now, Piece, Pursuit};

@@ -284,4 +284,89 @@ stories! {
            -> f: exception asked, done
            -> S1 done
     ";
+
+    what_opens_short_lots_goes_out_at_once_and_its_stop_is_above_the_market: "
+        given account f cash 200000
+        given route s f
+        09:31 quote m2509.DCE 2900
+        09:31 S1 sell 1 m2509.DCE @ 2900 effect open stop_loss 2920 take_profit 2870
+           -> f: submit S1.1 sell open 1 @ 2900.00
+        09:31 broker S1.1 filled e1 1 at 2900
+           -> S1.1 filled 1 at 2900.00, fee 2.90
+           -> S1 waits for trigger, looks again at 09:31
+        09:35 quote m2509.DCE 2880
+        09:36 restart
+        09:40 quote m2509.DCE 2921
+           -> S1 comes true: stop at 2921.00
+           -> S1 goes out: f buy close 1
+           -> f: submit S1.2 buy close 1 market
+        09:40 broker S1.2 filled e2 1 at 2921
+           -> S1.2 filled 1 at 2921.00, fee 2.92
+           -> S1 done
+    ";
+
+    what_closes_short_lots_is_held_for_its_prices: "
+        given account f cash 200000
+        given route s f
+        09:31 quote m2509.DCE 2900
+        09:31 S1 sell 2 m2509.DCE @ 2900 effect open
+           -> f: submit S1.1 sell open 2 @ 2900.00
+        09:31 broker S1.1 filled e1 2 at 2900
+           -> S1.1 filled 2 at 2900.00, fee 5.80
+           -> S1 done
+        09:32 S2 buy 1 m2509.DCE market effect close stop_loss 2920 take_profit 2870
+           -> S2 waits for trigger, looks again at 15:00
+        09:32 S3 buy 1 m2509.DCE market effect close trailing 10
+           -> S3 waits for trigger, looks again at 15:00
+        09:33 quote m2509.DCE 2880
+           -> S3 hangs on 2880.00
+        09:34 restart
+        09:35 quote m2509.DCE 2889
+        09:36 quote m2509.DCE 2890
+           -> S3 comes true: trailing at 2890.00
+           -> f: submit S3.1 buy close 1 market
+        09:36 broker S3.1 filled e2 1 at 2890
+           -> S3.1 filled 1 at 2890.00, fee 2.89
+           -> S3 done
+        09:40 quote m2509.DCE 2920
+           -> S2 comes true: stop at 2920.00
+           -> f: submit S2.1 buy close 1 market
+        09:40 broker S2.1 filled e3 1 at 2920
+           -> S2.1 filled 1 at 2920.00, fee 2.92
+           -> S2 done
+    ";
+
+    where_no_market_order_is_taken_what_was_held_goes_out_through_the_last_price: "
+        given account f cash 200000
+        given route s f
+        09:31 quote rb2505.SHFE 3500
+        09:31 S1 buy 1 rb2505.SHFE @ 3500 effect open
+           -> f: submit S1.1 buy open 1 @ 3500.00
+        09:31 broker S1.1 filled e1 1 at 3500
+           -> S1.1 filled 1 at 3500.00, fee 3.50
+           -> S1 done
+        09:32 S2 sell 1 rb2505.SHFE market effect close stop_loss 3480 take_profit 3540
+           -> S2 waits for trigger, looks again at 15:00
+        09:33 quote rb2505.SHFE 3479
+           -> S2 comes true: stop at 3479.00
+           -> f: submit S2.1 sell close_today 1 @ 3459.00
+    ";
+
+    lots_are_opened_at_a_stop_price_and_closed_at_a_stop_loss: "
+        given account f cash 200000
+        given route s f
+        09:31 quote m2509.DCE 2900
+        09:31 S1 sell 1 m2509.DCE market effect open stop_price 2890 stop_loss 2905
+           -> S1 waits for trigger, looks again at 15:00
+        09:32 quote m2509.DCE 2889
+           -> S1 comes true: stop at 2889.00
+           -> f: submit S1.1 sell open 1 market
+        09:32 broker S1.1 filled e1 1 at 2889
+           -> S1.1 filled 1 at 2889.00, fee 2.89
+           -> S1 waits for trigger, looks again at 09:32
+        09:33 quote m2509.DCE 2906
+           -> S1 comes true: stop at 2906.00
+           -> S1 goes out: f buy close 1
+           -> f: submit S1.2 buy close 1 market
+    ";
 }
