@@ -182,6 +182,22 @@ impl Strategy {
         }
     }
 
+    /// A stop that the price has passed already when it comes does not wait for the next trade. A trail begins with that
+    /// one; so does every way out, since what is shown may be of before the fill.
+    pub(super) fn look_at_shown(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
+        let Some((side, conditions)) = self.conditions(id) else { return };
+        let Some(signal) = self.active.get(&id).filter(|active| active.parents.is_empty()).map(|a| &a.signal) else {
+            return;
+        };
+        let Some(quote) = view.quotes.get(signal.symbol).filter(|quote| counts(at, view, quote)) else { return };
+        let alone = Traded { high: quote.last, low: quote.last, last: quote.last };
+        let ex = Ex::since(view, signal.symbol, signal.received_at, at);
+        let traded = ex.map_or(alone, |ex| ex.traded(view, alone));
+        if let (Some(condition), _) = (Conditions { trail: None, ..conditions }).look(side, None, traded) {
+            self.fire(at, view, id, condition, quote.last, fx);
+        }
+    }
+
     /// Journals what the trail hangs on, unless it was done a moment ago: then later.
     pub(super) fn mark_best(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
         let hangs = self.conditions(id).is_some_and(|(_, conditions)| conditions.trail.is_some());

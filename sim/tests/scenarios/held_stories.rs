@@ -369,4 +369,33 @@ stories! {
            -> S1 goes out: f buy close 1
            -> f: submit S1.2 buy close 1 market
     ";
+
+    a_stop_that_the_price_has_passed_when_it_comes_does_not_wait_for_the_next_trade: "
+        given account a cash 100000 s 600000.SH 500
+        09:32 quote 600000.SH 9.70
+        09:33 S1 sell 200 600000.SH market stop 9.80 take 10.50
+           -> S1 waits for trigger, looks again at 15:00
+           -> S1 comes true: stop at 9.70
+           -> a: submit S1.1 sell 200 market
+        09:34 S2 buy 100 000001.SZ @ 10.00 stop 9.90
+           -> S2 waits for trigger, looks again at 15:00
+           -> S2 comes true: stop at 10.00
+           -> a: submit S2.1 buy 100 @ 10.00
+        12:00 S3 sell 100 600000.SH market stop 9.80
+           -> S3 waits for trigger, looks again at 15:00
+        13:00:01 quote 600000.SH 9.71
+           -> S3 comes true: stop at 9.71
+           -> a: submit S3.1 sell 100 market
+    ";
+
+    a_stop_does_not_come_true_by_an_old_price: "
+        given account a cash 100000 s 600000.SH 500
+        given stale quotes
+        09:32 quote 600000.SH 9.70
+        09:34 S1 sell 200 600000.SH market stop 9.80
+           -> S1 waits for trigger, looks again at 15:00
+        09:35 quote 600000.SH 9.75
+           -> S1 comes true: stop at 9.75
+           -> a: submit S1.1 sell 200 market
+    ";
 }
