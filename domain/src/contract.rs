@@ -147,6 +147,16 @@ impl Contract {
         self.fees.open.of(self.value(price, lots), lots)
     }
 
+    /// The orders that closing so many lots takes, while so many of earlier days are free: those go first.
+    #[must_use]
+    pub fn closes(&self, lots: Qty, before: Qty) -> [(Effect, Qty); 2] {
+        if self.close == CloseFlags::One {
+            return [(Effect::Close, lots), (Effect::CloseToday, Qty::ZERO)];
+        }
+        let before = before.max(Qty::ZERO).min(lots);
+        [(Effect::CloseYesterday, before), (Effect::CloseToday, lots - before)]
+    }
+
     /// What closing costs that takes so many lots of earlier days and so many of today.
     #[must_use]
     pub fn close_fee(&self, price: Price, yesterday: Qty, today: Qty) -> Money {

@@ -5,6 +5,7 @@
 
 mod conditions;
 mod hours;
+mod named;
 mod price;
 mod pursuit;
 mod split;
@@ -12,6 +13,7 @@ mod split;
 pub use conditions::{Condition, Conditions, Traded, Trail};
 pub(crate) use hours::CANCELS_END_BEFORE_CLOSE;
 pub use hours::Hours;
+pub use named::{HeldFor, Misnamed, Named, NamedFor};
 pub use price::{PriceForm, Seen};
 pub(crate) use pursuit::BEFORE_LAST;
 pub use pursuit::{Child, Decision, Fate, Goal, Now, Piece, Pursuit};
@@ -44,7 +46,7 @@ pub struct Execution {
     /// Nothing is planned before one of them comes true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Conditions>,
-    /// What was bought is sold when one of them comes true.
+    /// What was bought is sold when one of them comes true, and lots that were opened are closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exits: Option<Conditions>,
 }
@@ -66,7 +68,7 @@ pub enum Policy {
     Once,
     /// A buy is tried, waited for and taken back, so often; then it is given up.
     BuyThenGiveUp { wait: Span, attempts: u8 },
-    /// A sell is priced anew until it is out, within the day's attempts; then a person is asked and the order stays.
+    /// A sell, or a way out, is priced anew until it is out, within the day's attempts; then a person is asked and the order stays.
     SellUntilDone {
         reprice_every: Span,
         /// A person is told when it takes so long.

@@ -42,6 +42,16 @@ pub enum Side {
     Sell,
 }
 
+impl Side {
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+}
+
 /// FIX OrdType 40 (限价, 市价).
 #[derive(
     Debug,

@@ -39,6 +39,12 @@ impl Leg {
         let (mode, short_of_cash) = (RouteMode::Auto, ShortOfCash::default());
         Self { parent, account, side, effect: None, qty, mode, short_of_cash, pursued: false }
     }
+
+    /// Whether it gives up what is held: a sale, or a close of short lots.
+    #[must_use]
+    pub fn gives_up(&self) -> bool {
+        self.effect.map_or(self.side == Side::Sell, Effect::closes)
+    }
 }
 
 /// What keeps a leg, and until when at most; without a time as long as its signal is valid.

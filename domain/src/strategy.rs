@@ -379,7 +379,12 @@ impl Strategy {
             return self.deny_stopped(at, id, fx); // stopped while the signal waited
         }
         if let Some(what) = holds {
-            return self.hold(at, id, what, fx);
+            let first = active.watch.is_none();
+            self.hold(at, id, what, fx);
+            if what == WaitingFor::Trigger && first {
+                self.look_at_shown(at, view, id, fx);
+            }
+            return;
         }
         let waits = if self.state == StrategyState::Paused {
             Some((WaitingFor::Strategy, until))

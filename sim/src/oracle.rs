@@ -181,7 +181,7 @@ impl Oracle {
             Event::ExitPlanned { strategy, signal, legs } => {
                 let symbol = self.signals[signal].symbol;
                 for leg in legs.iter() {
-                    must!(leg.side == Side::Sell, "a way out that buys");
+                    must!(leg.gives_up(), "a way out that takes more");
                     self.planned(strategy, *signal, symbol, leg, true)?;
                 }
             }

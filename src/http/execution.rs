@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use signalbox_domain::execution::{Conditions, Execution, Policy, PriceForm, Trail};
+use signalbox_domain::execution::{Execution, HeldFor, Misnamed, Named, NamedFor, Policy, PriceForm, Trail};
 use signalbox_domain::order::Side;
 use signalbox_domain::strategy::Held;
 use signalbox_domain::units::{Price, Qty, Ratio, Span};
@@ -84,16 +84,11 @@ pub struct HeldIn<'a> {
 }
 
 impl HeldIn<'_> {
-    /// Adds to the execution what is held. A sell waits for any of its conditions; a buy waits for its stop price, and the
-    /// others are its way out.
+    /// Adds to the execution what is held: the order itself, or what it takes.
     ///
     /// # Errors
     /// 422 with the field, the first that is wrong.
-    pub fn read(
-        self,
-        side: Option<SideIn>,
-        execution: Option<Arc<Execution>>,
-    ) -> Result<Option<Arc<Execution>>, Problem> {
+    pub fn read(self, order: &NamedFor, execution: Option<Arc<Execution>>) -> Result<Option<Arc<Execution>>, Problem> {
         let stop_price = self.stop_price.map(|px| px.get("stop_price")).transpose()?;
         let stop_loss = self.stop_loss.map(|px| px.get("stop_loss")).transpose()?;
         let take_profit = self.take_profit.map(|px| px.get("take_profit")).transpose()?;
@@ -106,30 +101,27 @@ impl HeldIn<'_> {
             }
             (amount, percent) => amount.map(Trail::Amount).or(percent.map(Trail::Percent)),
         };
-        let way = Conditions { stop: stop_loss, take_profit, trail };
-        let (conditions, exits) = match side {
-            None if stop_price.is_some() || !way.is_empty() => {
-                return Err(Problem::invalid("side", "what is held for a price needs a side"));
-            }
-            Some(SideIn::Sell) if stop_price.is_some() && stop_loss.is_some() => {
-                return Err(Problem::invalid("stop_loss", "of a sell it is the same as stop_price"));
-            }
-            Some(SideIn::Sell) => (Conditions { stop: stop_price.or(stop_loss), ..way }, Conditions::default()),
-            Some(SideIn::Buy) => (Conditions { stop: stop_price, ..Conditions::default() }, way),
-            None => (Conditions::default(), Conditions::default()),
-        };
-        let sold_by = if side == Some(SideIn::Sell) { conditions } else { exits };
-        if sold_by.stop.zip(sold_by.take_profit).is_some_and(|(stop, take)| stop >= take) {
-            return Err(Problem::invalid("take_profit", "above the stop, please"));
-        }
-        let some = |held: Conditions| (!held.is_empty()).then_some(held);
-        let (conditions, exits) = (some(conditions), some(exits));
+        let named = Named { stop_price, stop_loss, take_profit, trail };
+        let HeldFor { conditions, exits } = named.held_for(order).map_err(misnamed)?;
         if conditions.is_none() && exits.is_none() && not_before.is_none() {
             return Ok(execution);
         }
         let execution = execution.map_or_else(Execution::default, |it| (*it).clone());
         Ok(Some(Arc::new(Execution { not_before, conditions, exits, ..execution })))
     }
+}
+
+fn misnamed(why: Misnamed) -> Problem {
+    let (field, detail) = match why {
+        Misnamed::NoSide => ("side", "what is held for a price needs a side"),
+        Misnamed::NoEffect => ("position_effect", "open or close: it decides what the prices are for"),
+        Misnamed::Twice => ("stop_loss", "of what gives a position up it is the same as stop_price"),
+        Misnamed::Crossed { out: Side::Sell } => ("take_profit", "above the stop, please"),
+        Misnamed::Crossed { out: Side::Buy } => ("take_profit", "below the stop, please: it is bought back"),
+        Misnamed::BeyondLimit { out: Side::Sell } => ("stop_loss", "below the limit price, please"),
+        Misnamed::BeyondLimit { out: Side::Buy } => ("stop_loss", "above the limit price, please: it is bought back"),
+    };
+    Problem::invalid(field, detail)
 }
 
 /// The held conditions of a signal, as they were sent. What was not is null.
@@ -360,6 +352,11 @@ impl ExecutionView {
 
 #[cfg(test)]
 mod tests {
+    use signalbox_domain::contract::Effect;
+    use signalbox_domain::execution::Conditions;
+    use signalbox_domain::signal::Size;
+    use signalbox_domain::symbol::Symbol;
+
     use super::*;
 
     fn read(json: &str, side: SideIn, own_price: bool) -> Result<Option<Execution>, &'static str> {
@@ -392,27 +389,31 @@ mod tests {
         assert_eq!(read(r#"{"policy": "later"}"#, SideIn::Buy, true), Err("unreadable"));
     }
 
-    fn held(side: Option<SideIn>, held: HeldIn<'_>) -> Result<Option<Execution>, &'static str> {
-        held.read(side, None).map(|it| it.map(|it| (*it).clone())).map_err(|problem| problem.code().into())
-    }
-
     #[test]
-    fn a_sell_waits_for_its_conditions_and_a_buy_goes_out_by_them() {
+    fn what_is_held_is_read_and_what_makes_no_sense_is_named() {
         let price = |text: &str| serde_json::from_str::<PriceIn>(text).ok();
+        let order = |symbol: &str, effect| NamedFor {
+            symbol: Symbol::parse(symbol).expect("a symbol"),
+            side: Some(Side::Sell),
+            effect,
+            size: Size::Quantity(Qty::new(100)),
+            limit_price: None,
+        };
+        let field = |problem: Problem| serde_json::to_value(problem.body()).expect("a body")["field"].clone();
+        let read = |held: HeldIn<'_>, order: &NamedFor| held.read(order, None).map_err(field);
         let both = || HeldIn { stop_loss: price("9.5"), take_profit: price("11"), ..HeldIn::default() };
         let way =
             Conditions { stop: Some(Price::from_e4(95_000)), take_profit: Some(Price::from_e4(110_000)), trail: None };
-        let sell = Execution { conditions: Some(way), ..Execution::default() };
-        assert_eq!(held(Some(SideIn::Sell), both()), Ok(Some(sell)));
-        let buy = Execution { exits: Some(way), ..Execution::default() };
-        assert_eq!(held(Some(SideIn::Buy), both()), Ok(Some(buy)));
-        assert_eq!(held(None, both()), Err("validation_failed"));
-        let crossed = || HeldIn { stop_loss: price("11"), take_profit: price("9.5"), ..HeldIn::default() };
-        assert_eq!(held(Some(SideIn::Sell), crossed()), Err("validation_failed"));
-        assert_eq!(held(Some(SideIn::Buy), crossed()), Err("validation_failed"));
-        let twice = HeldIn { stop_loss: price("9"), stop_price: price("9"), ..HeldIn::default() };
-        assert_eq!(held(Some(SideIn::Sell), twice), Err("validation_failed"));
-        assert_eq!(held(Some(SideIn::Buy), HeldIn::default()), Ok(None));
+        let share = order("600000.SH", None);
+        let held = Execution { conditions: Some(way), ..Execution::default() };
+        assert_eq!(read(both(), &share), Ok(Some(Arc::new(held))));
+        assert_eq!(read(HeldIn::default(), &share), Ok(None));
+        let short = HeldIn { stop_loss: price("11"), take_profit: price("9.5"), ..HeldIn::default() };
+        let back = Conditions { stop: way.take_profit, take_profit: way.stop, trail: None };
+        let bracket = Execution { exits: Some(back), ..Execution::default() };
+        assert_eq!(read(short, &order("m2509.DCE", Some(Effect::Open))), Ok(Some(Arc::new(bracket))));
+        assert_eq!(read(both(), &order("m2509.DCE", Some(Effect::Open))), Err("take_profit".into()));
+        assert_eq!(read(both(), &order("m2509.DCE", None)), Err("position_effect".into()));
     }
 
     #[test]

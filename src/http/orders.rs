@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::denial::{Denial, DenialCode, Measure};
-use signalbox_domain::execution::PriceForm;
+use signalbox_domain::execution::{NamedFor, PriceForm};
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
 use signalbox_domain::order::{OrdType, OrderTerms, ReportedStatus, Side};
 use signalbox_domain::parent::Parent;
@@ -190,10 +190,12 @@ struct OrderBody<'a> {
     /// Held until the price comes to it: a sell when it falls to it, a buy when it rises to it.
     #[serde(default)]
     stop_price: Option<PriceIn>,
-    /// Of a sell the same; of a buy, what was bought is sold when the price falls to it.
+    /// Of a sell the same; of a buy, what was bought is sold when the price falls to it. A close of contracts is held like
+    /// a sell, and lots that were opened are closed: short ones when the price rises to it.
     #[serde(default)]
     stop_loss: Option<PriceIn>,
-    /// A sell is held until the price rises to it; what a buy bought is sold then. The first condition ends the others.
+    /// A sell is held until the price rises to it; what a buy bought is sold then. Short lots are closed when the price falls
+    /// to it. The first condition ends the others.
     #[serde(default)]
     take_profit: Option<PriceIn>,
     /// The same when the price has come so far back from its best.
@@ -233,7 +235,14 @@ impl OrderBody<'_> {
             trailing_percent: self.trailing_percent,
             not_before: self.not_before.as_ref().map(|text| &*text.0),
         };
-        let execution = held.read(Some(self.side), execution)?;
+        let order = NamedFor {
+            symbol,
+            side: Some(self.side.into()),
+            effect: self.position_effect.map(Into::into),
+            size: Size::Quantity(quantity),
+            limit_price,
+        };
+        let execution = held.read(&order, execution)?;
         let valid_until = self.valid_until.map(|text| dto::instant(&text.0, "valid_until")).transpose()?;
         Ok(Signal {
             id: SignalId::new(0),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_actors::crash::crash_point;
-use signalbox_domain::execution::PriceForm;
+use signalbox_domain::execution::{NamedFor, PriceForm};
 use signalbox_domain::ids::{AccountId, ClientId, SignalId, StrategyId};
 use signalbox_domain::order::OrdType;
 use signalbox_domain::signal::{Notes, Signal, SignalStatus, Source};
@@ -107,10 +107,12 @@ struct SignalBody<'a> {
     /// Held until the price comes to it: a sell when it falls to it, a buy when it rises to it.
     #[serde(default)]
     stop_price: Option<PriceIn>,
-    /// Of a sell the same; of a buy, what was bought is sold when the price falls to it.
+    /// Of a sell the same; of a buy, what was bought is sold when the price falls to it. A close of contracts is held like
+    /// a sell, and lots that were opened are closed: short ones when the price rises to it.
     #[serde(default)]
     stop_loss: Option<PriceIn>,
-    /// A sell is held until the price rises to it; what a buy bought is sold then. The first condition ends the others.
+    /// A sell is held until the price rises to it; what a buy bought is sold then. Short lots are closed when the price falls
+    /// to it. The first condition ends the others.
     #[serde(default)]
     take_profit: Option<PriceIn>,
     /// The same when the price has come so far back from its best.
@@ -218,7 +220,14 @@ impl SignalBody<'_> {
             trailing_percent: self.trailing_percent,
             not_before: self.not_before.as_ref().map(|text| &*text.0),
         };
-        let execution = held.read(self.side, execution)?;
+        let order = NamedFor {
+            symbol,
+            side: self.side.map(Into::into),
+            effect: self.position_effect.map(Into::into),
+            size,
+            limit_price,
+        };
+        let execution = held.read(&order, execution)?;
         let valid_until = self.valid_until.map(|text| dto::instant(&text.0, "valid_until")).transpose()?;
         if self.tag.as_ref().is_some_and(|tag| tag.0.len() > TAG_MAX) {
             return Err(Problem::invalid("tag", "a tag has at most 256 bytes"));

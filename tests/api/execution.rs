@@ -53,6 +53,11 @@ async fn what_no_policy_takes_is_refused_and_a_key_is_of_one_execution() {
         (json!({ "execution": { "price": "last" }, "limit_price": "10" }), "execution.price"),
         (json!({ "stop_loss": "11", "take_profit": "9" }), "take_profit"),
         (json!({ "trailing_amount": "1", "trailing_percent": 5 }), "trailing_percent"),
+        (json!({ "symbol": "rb2505.SHFE", "stop_loss": "9" }), "position_effect"),
+        (
+            json!({ "symbol": "rb2505.SHFE", "stop_loss": "9", "take_profit": "8", "position_effect": "open" }),
+            "take_profit",
+        ),
         (json!({ "not_before": "soon" }), "not_before"),
     ] {
         let mut body = signal(more);

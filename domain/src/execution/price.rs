@@ -31,6 +31,9 @@ pub enum PriceForm {
 
 /// A price to place a limit order on is not older than this.
 const QUOTE_AGE_MAX: Span = Span::from_secs(60);
+/// So far through the last price lies the limit of an order that shall trade at once: under one per cent of all contracts for
+/// which it is needed, well within the collar.
+const THROUGH_TICKS: i16 = 20;
 
 /// What the market shows of one instrument.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +111,18 @@ impl<'a> Seen<'a> {
             (Side::Buy, Some(end)) => px.min(end),
             (Side::Sell, Some(end)) => px.max(end),
             (_, None) => px,
+        }
+    }
+
+    /// The form of an order that shall trade at once: at the market. Where the exchange takes no such order of contracts
+    /// (SHFE, INE), a limit that the market meets.
+    #[must_use]
+    pub fn at_once(&self, side: Side) -> PriceForm {
+        let none_taken = self.rules.contract.is_some() && self.rules.order_max_market.is_zero();
+        match side {
+            _ if !none_taken => PriceForm::Market,
+            Side::Buy => PriceForm::Last { ticks: THROUGH_TICKS },
+            Side::Sell => PriceForm::Last { ticks: -THROUGH_TICKS },
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Goal {
     pub limit: Option<Price>,
     pub tif: TimeInForce,
     pub renew: bool,
+    /// It gets rid of something: a sell, or the way out of a short position.
+    pub out: bool,
     /// Orders up to this attempt are replaced: a person wants this goal instead of the one that they were placed for.
     pub replaced: Option<u8>,
 }
@@ -359,13 +361,13 @@ impl Pursuit {
                 }
                 return;
             }
-            Policy::SellUntilDone { reprice_every, .. } if goal.side == Side::Sell => (reprice_every, usize::MAX),
+            Policy::SellUntilDone { reprice_every, .. } if goal.out => (reprice_every, usize::MAX),
             Policy::Reprice { every, max } => (every, usize::from(max)),
             _ => return,
         };
         self.ask_when_late(at, goal, now, decision);
         let mut due = placed_at.plus(every);
-        if goal.side == Side::Sell {
+        if goal.out {
             due = due.min(last_moment(now, placed_at, LAST_CALL));
         }
         let market_at = self.market_at(goal).filter(|_| self.live().any(|(_, child)| child.price.is_some()));
@@ -401,7 +403,7 @@ impl Pursuit {
         let Some((_, last)) = self.children.last_key_value() else {
             return self.place(at, goal, now, goal.qty, decision);
         };
-        let until_done = matches!(goal.policy, Policy::SellUntilDone { .. }) && goal.side == Side::Sell;
+        let until_done = matches!(goal.policy, Policy::SellUntilDone { .. }) && goal.out;
         self.ask_when_late(at, goal, now, decision);
         let of_last_round = || self.last_round();
         let any = |fate: Fate| of_last_round().any(|child| child.fate == Some(fate));
@@ -423,7 +425,7 @@ impl Pursuit {
         let once = match goal.policy {
             Policy::Once => true,
             Policy::BuyThenGiveUp { .. } => goal.side == Side::Sell,
-            Policy::SellUntilDone { .. } => goal.side == Side::Buy,
+            Policy::SellUntilDone { .. } => !goal.out,
             _ => false,
         };
         let expired = (!any(Fate::Canceled) && !any(Fate::Failed)) || last.date < Some(today);
@@ -582,9 +584,7 @@ impl Pursuit {
 
     fn market_at(&self, goal: &Goal) -> Option<Timestamp> {
         match goal.policy {
-            Policy::SellUntilDone { market_after, .. } if goal.side == Side::Sell => {
-                Some(self.started()?.plus(market_after?))
-            }
+            Policy::SellUntilDone { market_after, .. } if goal.out => Some(self.started()?.plus(market_after?)),
             _ => None,
         }
     }

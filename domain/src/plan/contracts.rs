@@ -7,7 +7,7 @@ use std::slice;
 
 use super::{Ask, Planner};
 use crate::allocation::{by_weight, follow};
-use crate::contract::{CloseFlags, Contract, Effect};
+use crate::contract::{Contract, Effect};
 use crate::denial::Denial;
 use crate::ids::AccountId;
 use crate::order::Side;
@@ -115,14 +115,11 @@ impl Planner<'_> {
     }
 
     fn close(&mut self, account: &AccountId, side: Side, qty: Qty, contract: &Contract) {
-        if contract.close == CloseFlags::One {
-            return self.push_lots(account, side, qty, Effect::Close);
-        }
         let (yesterday, _) = self.split(account, side);
         // What is being closed already took those of earlier days first.
-        let before = (yesterday - self.closing(account, side)).max(Qty::ZERO).min(qty);
-        self.push_lots(account, side, before, Effect::CloseYesterday);
-        self.push_lots(account, side, qty - before, Effect::CloseToday);
+        for (effect, lots) in contract.closes(qty, yesterday - self.closing(account, side)) {
+            self.push_lots(account, side, lots, effect);
+        }
     }
 
     /// Lots of the strategy's own book that an order of this side closes: of earlier days, and of today.

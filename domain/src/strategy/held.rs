@@ -7,19 +7,21 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::{Contract, Effect};
 use crate::event::Event;
 use crate::execution::{Condition, Conditions, Execution, Policy, Pursuit, Traded};
-use crate::ids::SignalId;
+use crate::ids::{AccountId, SignalId};
 use crate::order::Side;
 use crate::parent::{Leg, Parent, fold};
+use crate::quote::Quote;
 use crate::row::Row;
-use crate::signal::{SignalStatus, WaitingFor};
+use crate::signal::{Signal, SignalStatus, WaitingFor};
 use crate::symbol::Symbol;
-use crate::units::{Price, Qty, Span, Timestamp};
+use crate::units::{Price, Qty, Span, Timestamp, TradeDate};
 use crate::view::View;
 
 use super::ex::Ex;
-use super::{Strategy, StrategyEffects, parent_row};
+use super::{Active, Strategy, StrategyEffects, parent_row};
 
 /// What is known of a signal that was held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,17 @@ const QUOTE_AGE_MAX: Span = Span::from_secs(60);
 /// An exit that came true is tried so long.
 pub(crate) const EXIT_FOR: Span = Span::from_secs(10 * 86_400);
 const EXIT_EVERY: Span = Span::from_secs(30);
+
+/// Whether what is shown may make a condition true. What an auction shows is no trade, and yesterday's is none of today.
+fn counts(at: Timestamp, view: View<'_>, quote: &Quote) -> bool {
+    let continuous = |at: Timestamp| view.market.is_continuous(quote.symbol, at, true);
+    continuous(at) && continuous(quote.at) && view.market.price_age(quote.symbol, quote.at, at, true) <= QUOTE_AGE_MAX
+}
+
+/// The side of a signal's way out: it sells what was bought, and buys back what was sold short.
+pub(super) fn way_out(signal: &Signal) -> Side {
+    signal.side.map_or(Side::Sell, Side::opposite)
+}
 
 /// How an exit goes out once its condition came true: at the market, again and again until it is out.
 #[must_use]
@@ -146,14 +159,11 @@ impl Strategy {
             return;
         }
         watch.from = quote.at.plus(Span::from_us(1));
-        // What an auction shows is no trade, and yesterday's is none of today.
-        let continuous = |at: Timestamp| view.market.is_continuous(symbol, at, true);
-        let age = view.market.price_age(symbol, quote.at, at, true);
-        if !continuous(at) || !continuous(quote.at) || age > QUOTE_AGE_MAX {
+        if !counts(at, view, quote) {
             return;
         }
         let alone = Traded { high: quote.last, low: quote.last, last: quote.last };
-        let seen = view.quotes.seen_since(symbol, from).filter(|_| continuous(from));
+        let seen = view.quotes.seen_since(symbol, from).filter(|_| view.market.is_continuous(symbol, from, true));
         let traded = seen.map_or(alone, |(high, low, last)| Traded { high, low, last });
         // Conditions and the best price stay those of the signal's day.
         let ex = Ex::since(view, symbol, active.signal.received_at, at);
@@ -162,13 +172,29 @@ impl Strategy {
         let moved = conditions.trail.is_some() && watch.best != Some(best);
         watch.best = Some(best);
         if let Some(condition) = met {
-            if active.parents.is_empty() || self.any_to_exit(view, id) {
+            if active.parents.is_empty() || self.any_to_exit(at, view, id) {
                 return self.fire(at, view, id, condition, quote.last, fx);
             }
             return;
         }
         if moved {
             self.mark_best(at, id, fx);
+        }
+    }
+
+    /// A stop that the price has passed already when it comes does not wait for the next trade. A trail begins with that
+    /// one; so does every way out, since what is shown may be of before the fill.
+    pub(super) fn look_at_shown(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
+        let Some((side, conditions)) = self.conditions(id) else { return };
+        let Some(signal) = self.active.get(&id).filter(|active| active.parents.is_empty()).map(|a| &a.signal) else {
+            return;
+        };
+        let Some(quote) = view.quotes.get(signal.symbol).filter(|quote| counts(at, view, quote)) else { return };
+        let alone = Traded { high: quote.last, low: quote.last, last: quote.last };
+        let ex = Ex::since(view, signal.symbol, signal.received_at, at);
+        let traded = ex.map_or(alone, |ex| ex.traded(view, alone));
+        if let (Some(condition), _) = (Conditions { trail: None, ..conditions }).look(side, None, traded) {
+            self.fire(at, view, id, condition, quote.last, fx);
         }
     }
 
@@ -232,17 +258,18 @@ impl Strategy {
             // A target that is held is a way out: what it buys is bought at once.
             Some((active.signal.side.unwrap_or(Side::Sell), execution.conditions?))
         } else {
-            Some((Side::Sell, execution.exits?))
+            Some((way_out(&active.signal), execution.exits?))
         }
     }
 
-    /// All legs have ended: whether what they bought is held for a way out, instead of being final.
+    /// All legs have ended: whether what they bought or opened is held for a way out, instead of being final.
     pub(super) fn holds_exits(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) -> bool {
         let Some(active) = self.active.get_mut(&id) else { return false };
         let exits = active.signal.execution.as_ref().is_some_and(|execution| execution.exits.is_some());
-        let bought = |p: &Parent| p.leg.side == Side::Buy && p.cum_qty.is_positive();
-        let sold = active.parents.iter().any(|p| p.leg.side == Side::Sell);
-        if !exits || sold || active.row.cancel_requested || !active.parents.iter().any(bought) {
+        let taken = |p: &Parent| !p.leg.gives_up() && p.cum_qty.is_positive();
+        let way_out = way_out(&active.signal);
+        let out = active.parents.iter().any(|p| p.leg.side == way_out);
+        if !exits || out || active.row.cancel_requested || !active.parents.iter().any(taken) {
             return false;
         }
         if active.row.waiting_for == Some(WaitingFor::Trigger) {
@@ -255,24 +282,64 @@ impl Strategy {
         true
     }
 
-    /// Whether anything of what was bought may be sold now (T+1).
-    fn any_to_exit(&self, view: View<'_>, id: SignalId) -> bool {
-        self.active
-            .get(&id)
-            .is_some_and(|active| active.parents.iter().any(|p| self.to_exit(view, p, id).is_positive()))
+    /// Whether anything of what was taken may be given up now (T+1).
+    fn any_to_exit(&self, at: Timestamp, view: View<'_>, id: SignalId) -> bool {
+        let Some(active) = self.active.get(&id) else { return false };
+        let any = |parent: &Parent| self.to_exit(at, view, parent, active).iter().any(|(_, qty)| qty.is_positive());
+        active.parents.iter().any(any)
     }
 
-    fn to_exit(&self, view: View<'_>, parent: &Parent, id: SignalId) -> Qty {
-        let Some(active) = self.active.get(&id) else { return Qty::ZERO };
+    /// What may be given up now of what the leg took, by the effect of the order that does it.
+    fn to_exit(&self, at: Timestamp, view: View<'_>, parent: &Parent, active: &Active) -> [(Option<Effect>, Qty); 2] {
+        let symbol = active.signal.symbol;
+        let date = view.market.trade_date(symbol, at);
+        let rules = date.and_then(|date| view.market.day(symbol, date).ok());
+        match (date, rules.and_then(|rules| rules.contract)) {
+            (Some(date), Some(contract)) => self.lots_to_exit(date, view, parent, active, &contract),
+            _ => {
+                let t0 = rules.is_some_and(|rules| rules.min_holding_days == 0);
+                [(None, self.shares_to_exit(t0, view, parent, active)), (None, Qty::ZERO)]
+            }
+        }
+    }
+
+    /// Lots may be closed on the day on which they were opened. As in every close those of earlier days go first.
+    fn lots_to_exit(
+        &self,
+        date: TradeDate,
+        view: View<'_>,
+        parent: &Parent,
+        active: &Active,
+        contract: &Contract,
+    ) -> [(Option<Effect>, Qty); 2] {
+        let (signal, leg) = (&active.signal, &parent.leg);
+        let opened = if leg.gives_up() { Qty::ZERO } else { parent.cum_qty };
+        let book = view
+            .ledgers
+            .get(&leg.account)
+            .and_then(|ledger| ledger.contract(signal.symbol, &signal.strategy, Effect::Open.direction(leg.side)));
+        let (before, today) = book.map_or((Qty::ZERO, Qty::ZERO), |book| book.on(date));
+        let closing = self.closing(&leg.account, signal.symbol, leg.side.opposite());
+        let lots = (before + today - closing).max(Qty::ZERO).min(opened);
+        contract.closes(lots, before - closing).map(|(effect, qty)| (Some(effect), qty))
+    }
+
+    /// Lots that the strategy's working orders of the side may still close.
+    fn closing(&self, account: &AccountId, symbol: Symbol, side: Side) -> Qty {
+        let of_symbol = self.active.values().filter(|active| active.signal.symbol == symbol);
+        let closes = |p: &Parent| {
+            let works = !p.status.is_final() && p.leg.mode.sends();
+            works && p.leg.account == *account && p.leg.side == side && p.leg.gives_up()
+        };
+        let legs = of_symbol.flat_map(|active| active.parents.iter().map(move |p| (active, p)));
+        legs.filter(|(_, p)| closes(p)).map(|(active, p)| active.leaves(p)).sum()
+    }
+
+    fn shares_to_exit(&self, t0: bool, view: View<'_>, parent: &Parent, active: &Active) -> Qty {
         let signal = &active.signal;
         let Some(ledger) = view.ledgers.get(&parent.leg.account) else { return Qty::ZERO };
         let Some(book) = ledger.book(signal.symbol, &signal.strategy) else { return Qty::ZERO };
         let promised = self.pending(&parent.leg.account, signal.symbol).sells;
-        let date = view
-            .market
-            .trade_date(signal.symbol, view.quotes.get(signal.symbol).map_or(Timestamp::default(), |q| q.at));
-        let rules = date.and_then(|date| view.market.day(signal.symbol, date).ok());
-        let t0 = rules.is_some_and(|rules| rules.min_holding_days == 0);
         let held = if t0 { book.qty } else { book.qty - book.bought_today };
         // What its shares have brought since goes out with them.
         let since = active.row.held.map_or(signal.received_at, |held| held.since);
@@ -282,17 +349,18 @@ impl Strategy {
         (held - promised).max(Qty::ZERO).min(bought)
     }
 
-    /// The way out: one leg for each account that bought.
+    /// The way out: one leg for each account that has something to give up, and for each flag of a close.
     fn exit(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
         let Some(active) = self.active.get(&id) else { return };
         let entered = active.parents.len();
+        let side = way_out(&active.signal);
         let mut legs = Vec::new();
-        for (n, parent) in active.parents.iter().enumerate() {
-            let qty = self.to_exit(view, parent, id);
-            let Ok(leg) = u16::try_from(entered + n) else { break };
-            if qty.is_positive() {
+        for parent in &active.parents {
+            let orders = self.to_exit(at, view, parent, active);
+            for (effect, qty) in orders.into_iter().filter(|(_, qty)| qty.is_positive()) {
+                let Ok(leg) = u16::try_from(entered + legs.len()) else { break };
                 let account = parent.leg.account.clone();
-                legs.push(Leg { pursued: true, ..Leg::plain(id.parent(leg), account, Side::Sell, qty) });
+                legs.push(Leg { effect, pursued: true, ..Leg::plain(id.parent(leg), account, side, qty) });
             }
         }
         let Some(active) = self.active.get_mut(&id) else { return };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::contract::Effect;
 use crate::denial::Denial;
 use crate::event::Event;
 use crate::execution::{
@@ -15,7 +16,7 @@ use crate::signal::{Signal, Source, WaitingFor};
 use crate::units::{Qty, Span, Timestamp, TradeDate};
 use crate::view::View;
 
-use super::held::exit_execution;
+use super::held::{exit_execution, way_out};
 use super::{Active, Strategy, StrategyEffects, StrategyState, ex, no_cancel_from, terms_of};
 
 /// The parts of one strategy step.
@@ -108,10 +109,11 @@ impl Strategy {
         }
         let signal = &*active.signal;
         let (plain, exit) = (Execution::default(), exit_execution());
-        // What sells again what the signal bought goes out in a way of its own.
-        let exits = active.row.held.is_some_and(|held| held.fired.is_some()) && signal.side == Some(Side::Buy);
+        // What gives up again what the signal took goes out in a way of its own.
+        let fired = active.row.held.is_some_and(|held| held.fired.is_some());
+        let exits = fired && known.leg.side == way_out(signal);
         let execution = match signal.execution.as_deref() {
-            Some(_) if exits && known.leg.side == Side::Sell => &exit,
+            Some(execution) if exits && execution.exits.is_some() => &exit,
             Some(execution) => execution,
             None => &plain,
         };
@@ -147,14 +149,21 @@ impl Strategy {
                 || (self.state == StrategyState::Stopped && signal.source != Source::Monitor),
             asked_on: known.progress.as_ref().and_then(|progress| progress.asked).map(|(day, _)| day),
         };
+        // What was held for its price does not fail for its kind of order.
+        let held = exits || execution.conditions.is_some();
+        let at_market = match execution.price {
+            Some(form) => form == PriceForm::Market,
+            None => signal.ord_type == OrdType::Market,
+        };
         let planned = Goal {
             side: known.leg.side,
             qty: known.leg.qty,
             policy: execution.policy,
-            form: execution.price,
+            form: if held && at_market { Some(seen.at_once(known.leg.side)) } else { execution.price },
             limit: ex::limit_of(at, view, signal, known.leg.side).filter(|_| signal.ord_type == OrdType::Limit),
             tif: signal.time_in_force,
             renew: execution.renew,
+            out: known.leg.side == Side::Sell || known.leg.gives_up(),
             replaced: None,
         };
         let goal = match known.progress.as_ref().and_then(|progress| progress.replaced) {
@@ -217,7 +226,7 @@ impl Strategy {
         }
         for piece in place {
             let Some(active) = self.active.get_mut(&id) else { return };
-            let Some(terms) = next_terms(active, parent, at, piece) else { return };
+            let Some(terms) = next_terms(active, step, piece) else { return };
             if let Some(pursuit) = active.pursuits.get_mut(&parent) {
                 pursuit.asked(at, &terms);
             }
@@ -242,18 +251,31 @@ impl Strategy {
 }
 
 /// The next attempt of the leg.
-fn next_terms(active: &Active, parent: ParentId, at: Timestamp, piece: Piece) -> Option<Arc<OrderTerms>> {
+fn next_terms(active: &Active, step: &Step<'_>, piece: Piece) -> Option<Arc<OrderTerms>> {
+    let Step { at, parent, .. } = *step;
     let attempt = active.pursuits.get(&parent)?.next_attempt();
     let leg = &active.parents.iter().find(|known| known.leg.parent == parent)?.leg;
     let first = terms_of(&active.signal, leg, active.row.until.unwrap_or(at));
     let ord_type = if piece.price.is_some() { OrdType::Limit } else { OrdType::Market };
     Some(Arc::new(OrderTerms {
         id: parent.order(attempt),
+        effect: effect_now(active, step, leg),
         ord_type,
         limit_price: piece.price,
         qty: piece.qty,
         ..(*first).clone()
     }))
+}
+
+/// Lots that were of the day when their close began are of an earlier one after it. A flag that the sender named stays.
+fn effect_now(active: &Active, step: &Step<'_>, leg: &Leg) -> Option<Effect> {
+    let (today, signal) = (Some(Effect::CloseToday), &active.signal);
+    if leg.effect != today || signal.position_effect == today {
+        return leg.effect;
+    }
+    let date = |at| step.view.market.trade_date(signal.symbol, at);
+    let began = active.pursuits.get(&step.parent).and_then(|pursuit| date(pursuit.started()?));
+    if began.is_some_and(|began| date(step.at) > Some(began)) { Some(Effect::CloseYesterday) } else { today }
 }
 
 /// Until when the signal has to wait for its session; `None` when it need not. The inner one is none beyond the calendar.

@@ -2,9 +2,12 @@
 
 use proptest::prelude::*;
 
-use signalbox_domain::execution::{Condition, Conditions, Traded, Trail};
+use signalbox_domain::contract::Effect;
+use signalbox_domain::execution::{Condition, Conditions, HeldFor, Misnamed, Named, NamedFor, Traded, Trail};
 use signalbox_domain::order::Side;
-use signalbox_domain::units::{Price, Ratio};
+use signalbox_domain::signal::Size;
+use signalbox_domain::symbol::Symbol;
+use signalbox_domain::units::{Price, Qty, Ratio};
 
 use crate::cases;
 
@@ -52,8 +55,71 @@ fn side(sell: bool) -> Side {
     if sell { Side::Sell } else { Side::Buy }
 }
 
+/// Prices under their names, and an order for lots that opens or closes at a limit.
+fn named() -> impl Strategy<Value = (Named, NamedFor)> {
+    let level = || prop::option::of((90_i64..110).prop_map(|n| Price::from_e4(n * 1_000)));
+    let effect = prop::sample::select(vec![Effect::Open, Effect::Close, Effect::CloseToday, Effect::CloseYesterday]);
+    let trail = prop::option::of((1_i64..80).prop_map(|ticks| Trail::Amount(Price::from_e4(ticks * 100))));
+    (level(), level(), level(), trail, level(), effect, any::<bool>()).prop_map(
+        |(stop_price, stop_loss, take_profit, trail, limit_price, effect, sell)| {
+            let symbol = Symbol::parse("m2509.DCE").expect("a symbol");
+            let (side, effect, size) = (Some(side(sell)), Some(effect), Size::Quantity(Qty::new(1)));
+            let order = NamedFor { symbol, side, effect, size, limit_price };
+            (Named { stop_price, stop_loss, take_profit, trail }, order)
+        },
+    )
+}
+
+fn mirrored(px: Option<Price>) -> Option<Price> {
+    px.map(|px| Price::from_e4(200_000 - px.e4()))
+}
+
 proptest! {
     #![proptest_config(cases())]
+
+    #[test]
+    fn short_lots_are_long_ones_in_the_mirror((named, order) in named()) {
+        let held = |held: Conditions| Conditions {
+            stop: mirrored(held.stop),
+            take_profit: mirrored(held.take_profit),
+            trail: held.trail,
+        };
+        let expected = match named.held_for(&order) {
+            Ok(HeldFor { conditions, exits }) => Ok(HeldFor { conditions: conditions.map(held), exits: exits.map(held) }),
+            Err(Misnamed::Crossed { out }) => Err(Misnamed::Crossed { out: out.opposite() }),
+            Err(Misnamed::BeyondLimit { out }) => Err(Misnamed::BeyondLimit { out: out.opposite() }),
+            Err(other) => Err(other),
+        };
+        let mirror = Named {
+            stop_price: mirrored(named.stop_price),
+            stop_loss: mirrored(named.stop_loss),
+            take_profit: mirrored(named.take_profit),
+            trail: named.trail,
+        };
+        let side = order.side.map(Side::opposite);
+        let found = mirror.held_for(&NamedFor { side, limit_price: mirrored(order.limit_price), ..order });
+        prop_assert_eq!(found, expected);
+    }
+
+    /// Lots are given up on the side that closes them, by what was named for it; no price is a loss and a profit at once, and
+    /// none that are opened at their limit are closed there as a loss.
+    #[test]
+    fn what_the_door_takes_is_held_for_the_side_that_closes((named, order) in named(), px in 90_i64..110) {
+        let Ok(HeldFor { conditions, exits }) = named.held_for(&order) else { return Ok(()) };
+        let (side, effect) = (order.side.expect("a side"), order.effect.expect("an effect"));
+        let out = effect.direction(side).closing_side();
+        prop_assert!(exits.is_none() || !effect.closes(), "what closes has no way out");
+        prop_assert_eq!(out == side, effect.closes());
+        let (way, px) = (if effect.closes() { conditions } else { exits }.unwrap_or_default(), Price::from_e4(px * 1_000));
+        prop_assert_eq!((way.take_profit, way.trail), (named.take_profit, named.trail));
+        let at = |held: Conditions, px: Price| held.look(out, None, Traded { high: px, low: px, last: px }).0;
+        let loss = at(Conditions { take_profit: None, trail: None, ..way }, px);
+        let profit = at(Conditions { stop: None, trail: None, ..way }, px);
+        prop_assert!(loss.is_none() || profit.is_none(), "{loss:?} and {profit:?} at {px}");
+        let limit = order.limit_price.filter(|_| !effect.closes());
+        let at_once = limit.and_then(|limit| at(Conditions { trail: None, take_profit: None, ..way }, limit));
+        prop_assert_eq!(at_once, None);
+    }
 
     #[test]
     fn trade_by_trade_the_first_that_comes_true_is_told_at_once((held, sell) in conditions(), trades in trades()) {

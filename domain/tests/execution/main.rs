@@ -48,8 +48,8 @@ fn script() -> impl Strategy<Value = Script> {
     ];
     let steps = prop::collection::vec(any::<u32>(), 1..80);
     let size = (1_i64..60, 0_i64..100, prop_oneof![3 => Just(1_000_000_i64), 1 => (2_i64..20).prop_map(|n| n * 100)]);
-    (policy(), form, any::<bool>(), size, any::<bool>(), 0_i64..330, 1_i64..3, steps).prop_map(
-        |(policy, form, buy, (lots, odd, max), renew, minute, days, steps)| Script {
+    (policy(), form, any::<bool>(), size, any::<[bool; 2]>(), 0_i64..330, 1_i64..3, steps).prop_map(
+        |(policy, form, buy, (lots, odd, max), [renew, out], minute, days, steps)| Script {
             policy,
             form,
             side: if buy { Side::Buy } else { Side::Sell },
@@ -57,6 +57,7 @@ fn script() -> impl Strategy<Value = Script> {
             order_max: Qty::new(max),
             limit: Price::from_e4(100_000),
             renew,
+            out,
             start_minute: minute,
             days,
             steps,
@@ -85,6 +86,7 @@ fn what_was_refused_three_times_is_not_placed_again_because_another_part_was_den
         order_max: Qty::new(700),
         limit: Price::from_e4(100_000),
         renew: false,
+        out: false,
         start_minute: 0,
         days: 1,
         steps: vec![

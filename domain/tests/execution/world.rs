@@ -25,6 +25,8 @@ pub(crate) struct Script {
     pub order_max: Qty,
     pub limit: Price,
     pub renew: bool,
+    /// A buy that closes what is short.
+    pub out: bool,
     pub start_minute: i64,
     /// Until the end of which day it may trade.
     pub days: i64,
@@ -156,6 +158,7 @@ impl<'a> World<'a> {
             limit: Some(script.limit),
             tif: TimeInForce::Day,
             renew: script.renew,
+            out: script.out || script.side == Side::Sell,
             replaced: None,
         };
         let mut world = Self {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use signalbox_domain::calendar::china_instant;
-use signalbox_domain::execution::{Conditions, Execution, Policy, PriceForm, Trail};
+use signalbox_domain::execution::{Conditions, Execution, HeldFor, Named, NamedFor, Policy, PriceForm, Trail};
+use signalbox_domain::order::Side;
+use signalbox_domain::signal::Size;
+use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Qty, Ratio, Span, TradeDate};
 
 use crate::stage::{WEEK, after, price};
@@ -13,7 +16,7 @@ use crate::stage::{WEEK, after, price};
 /// `show N`.
 ///
 /// Held: `stop PRICE`, `take PRICE`, `trail AMOUNT|N%`, `from HH:MM` of Monday; the way out of a buy `out_stop`, `out_take`,
-/// `out_trail`.
+/// `out_trail`. As a client names them: `stop_price`, `stop_loss`, `take_profit`, `trailing`.
 pub(crate) fn execution(words: &[&str]) -> Option<Arc<Execution>> {
     let number = |key: &str| after(words, key).map(|n| n.parse::<i64>().expect("a number"));
     let secs = |key: &str| number(key).map(Span::from_secs);
@@ -65,7 +68,31 @@ pub(crate) fn execution(words: &[&str]) -> Option<Arc<Execution>> {
         let day = TradeDate::from_yyyymmdd(WEEK[0].1).expect("a day");
         china_instant(day, hh.parse().expect("an hour"), mm.parse().expect("a minute"), 0)
     });
-    let (conditions, exits) = (held("stop", "take", "trail"), held("out_stop", "out_take", "out_trail"));
+    let named = named(words, after(words, "trailing").map(trail));
+    let conditions = held("stop", "take", "trail").or(named.conditions);
+    let exits = held("out_stop", "out_take", "out_trail").or(named.exits);
     let execution = Execution { policy, price: form, opening_auction, renew, not_before, conditions, exits };
     (execution != Execution::default()).then(|| execution.into())
+}
+
+/// What the door makes of a client's names.
+fn named(words: &[&str], trail: Option<Trail>) -> HeldFor {
+    let px = |key: &str| after(words, key).map(price);
+    let [stop_price, stop_loss, take_profit] = ["stop_price", "stop_loss", "take_profit"].map(px);
+    let named = Named { stop_price, stop_loss, take_profit, trail };
+    if named == Named::default() {
+        return HeldFor::default();
+    }
+    let (verb, side) = match words.iter().position(|word| *word == "buy") {
+        Some(verb) => (verb, Side::Buy),
+        None => (words.iter().position(|word| *word == "sell").expect("a side"), Side::Sell),
+    };
+    let order = NamedFor {
+        symbol: Symbol::parse(words[verb + 2]).expect("a symbol"),
+        side: Some(side),
+        effect: after(words, "effect").map(|effect| effect.parse().expect("an effect")),
+        size: words[verb + 1].parse().map_or(Size::All, |lots| Size::Quantity(Qty::new(lots))),
+        limit_price: px("@"),
+    };
+    named.held_for(&order).expect("names that make sense")
 }

@@ -747,8 +747,8 @@ fn event_line(event: &Event) -> Option<String> {
         }
         Event::TriggerMarked { signal, best, .. } => format!("S{} hangs on {best}", signal.get()),
         Event::ExitPlanned { signal, legs, .. } => {
-            let legs: Vec<String> = legs.iter().map(|leg| format!("{} sell {}", leg.account, leg.qty)).collect();
-            format!("S{} goes out: {}", signal.get(), legs.join(", "))
+            let legs = legs.iter().map(|leg| format!("{} {} {}", leg.account, side(leg.side, leg.effect), leg.qty));
+            format!("S{} goes out: {}", signal.get(), legs.collect::<Vec<_>>().join(", "))
         }
         Event::ParentStepped { parent, step, .. } => {
             let leg = format!("S{}.{}", parent.signal().get(), parent.leg() + 1);
