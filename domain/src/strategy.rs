@@ -587,7 +587,7 @@ impl Strategy {
     fn judged(&mut self, at: Timestamp, terms: Arc<OrderTerms>, denials: Arc<[Denial]>, fx: &mut StrategyEffects) {
         let (strategy, signal) = (self.conf.id.clone(), terms.id.signal());
         let Some(active) = self.active.get(&signal) else { return };
-        if !active.parent(terms.id.parent()).is_some_and(|parent| !parent.status.is_final()) {
+        if active.parent(terms.id.parent()).is_none_or(|parent| parent.status.is_final()) {
             return; // told again after a restart
         }
         let event = Event::LegShadowed { strategy, signal, terms: terms.clone(), denials: denials.clone() };

@@ -22,8 +22,6 @@ use crate::view::View;
 /// is traded at all has a price within minutes of the open; what has none then is halted or not in the feed, and its owner
 /// should hear of it while the morning is young.
 const QUOTE_WAIT: Span = Span::from_secs(180);
-/// An order is with risk a moment after it is decided here. A quote that would be too old there is too old here.
-const WAY_TO_RISK: Span = Span::from_ms(200);
 
 impl Strategy {
     /// Whether risk would find a quote of the symbol that is young enough for an order of this kind.
@@ -42,7 +40,7 @@ impl Strategy {
         let Some(rules) = date.and_then(|date| view.market.day(symbol, date).ok()) else { return true };
         let most = view.aside.quote_age(account, &self.conf.id).unwrap_or_else(|| Limits::default().quote_age());
         let age = view.quote_age(at, symbol, rules.closing_auction);
-        age.is_some_and(|age| age.us() + WAY_TO_RISK.us() <= most.most(ord_type).us())
+        age.is_some_and(|age| age <= most.most(ord_type))
     }
 
     /// The same for what a plan of the signal would send, or would reckon with.
