@@ -56,6 +56,7 @@ impl RiskActor {
             aside.put(account, cash);
             aside.put_sells(account, core.reserved_sells(account));
         }
+        core.tell_quote_ages(&mut board.aside.borrow_mut());
         Self { name: "risk".into(), core, board, door, later: VecDeque::new() }
     }
 
@@ -92,6 +93,9 @@ impl RiskActor {
         if !fx.events.is_empty() || !fx.rows.is_empty() {
             let (events, rows) = (fx.events, fx.rows);
             self.board.journal.append(Entry { at, actor: self.name.clone(), cause: cause.into(), events, rows });
+        }
+        if matches!(fx.limits, Some(Ok(_))) {
+            self.core.tell_quote_ages(&mut self.board.aside.borrow_mut());
         }
         for (account, pacing) in fx.paced {
             self.board.paces.borrow_mut().insert(account.clone(), pacing);
@@ -407,6 +411,7 @@ impl Handler<AddAccount> for RiskActor {
     fn handle(&mut self, message: AddAccount, _: &mut Self::Context) {
         let AddAccount { account, limits } = message;
         self.core.add_account(account.clone(), limits);
+        self.core.tell_quote_ages(&mut self.board.aside.borrow_mut());
         let Some(pacing) = self.core.limits(&account).map(|limits| limits.pacing()) else { return };
         self.board.paces.borrow_mut().insert(account.clone(), pacing);
         if let Some(account) = self.board.directory.account(&account) {

@@ -16,7 +16,7 @@ pub use hours::Hours;
 pub use named::{HeldFor, Misnamed, Named, NamedFor};
 pub use price::{PriceForm, Seen};
 pub(crate) use pursuit::BEFORE_LAST;
-pub use pursuit::{Child, Decision, Fate, Goal, Now, Piece, Pursuit};
+pub use pursuit::{Child, Decision, Fate, Goal, Now, Piece, Pursuit, Quoted};
 pub use split::pieces;
 
 use std::sync::Arc;
@@ -90,6 +90,13 @@ impl Policy {
     #[must_use]
     pub const fn is_once(&self) -> bool {
         matches!(self, Self::Once)
+    }
+
+    /// Whether an order that finds no fresh quote is put off for as long as there is none: the orders after it make it
+    /// good, and nobody is waiting for the one.
+    #[must_use]
+    pub const fn puts_off(&self) -> bool {
+        matches!(self, Self::Twap { .. } | Self::Iceberg { .. } | Self::Reprice { .. })
     }
 }
 

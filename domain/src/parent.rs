@@ -154,6 +154,7 @@ impl Parent {
     /// Risk has looked at the order that is not sent.
     pub fn shadow(&mut self, terms: Arc<OrderTerms>, denials: Arc<[Denial]>) {
         self.status = if denials.is_empty() { ParentStatus::Done } else { ParentStatus::Denied };
+        self.waits = None;
         self.decided = Some(Arc::new(Decided::Shadow { terms, denials }));
     }
 

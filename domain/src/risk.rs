@@ -38,7 +38,7 @@ use crate::row::Row;
 use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Span, Timestamp, TradeDate};
-use crate::view::{View, usable};
+use crate::view::{SetAside, View, usable};
 
 use counters::{Counted, Counters};
 use limits::LimitBook;
@@ -312,6 +312,12 @@ impl Risk {
         let mut checks = Vec::new();
         let _ = self.run(at, view, terms, &mut |check: &mut dyn FnMut() -> Check, _| checks.push(check()));
         checks
+    }
+
+    /// Tells planning how old quotes may be, so that it waits for those that an order would be refused without.
+    pub fn tell_quote_ages(&self, aside: &mut SetAside) {
+        let accounts = self.limits.accounts().map(|(account, limits)| (account.clone(), limits.quote_age()));
+        aside.put_quote_ages(accounts, self.limits.quote_ages_of_strategies());
     }
 
     /// What live orders of the account have set aside in cash.

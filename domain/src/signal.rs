@@ -233,4 +233,6 @@ pub enum WaitingFor {
     Trigger,
     /// The time before which it shall not trade.
     Time,
+    /// A fresh quote of its instrument.
+    Quote,
 }

@@ -9,6 +9,7 @@ mod decide;
 mod ex;
 pub(crate) mod held;
 mod pursue;
+mod quote;
 mod replace;
 mod routes;
 mod together;
@@ -150,8 +151,12 @@ struct Active {
     doubts: usize,
     /// and those that wait.
     waiting: usize,
-    /// Legs that wait for cash and are with risk now.
+    /// Legs that waited for cash or a quote and are with risk now.
     trying: BTreeSet<ParentId>,
+    /// Legs that an earlier life left to be sent, or to wait for a quote: this one begins with them.
+    unasked: BTreeSet<ParentId>,
+    /// Until when it waits for a quote before it is planned.
+    quote_until: Option<Timestamp>,
     /// When what still works is taken back.
     give_up: Option<Timestamp>,
     /// Of the legs that are pursued.
@@ -189,21 +194,39 @@ pub struct Strategy {
     short: BTreeSet<(AccountId, Reverse<i16>, ParentId)>,
     /// Buys for all the cash that wait for sells before they are planned, and until when.
     all_in: BTreeMap<SignalId, Timestamp>,
+    /// The accounts in which sells have changed in this step: perhaps there is cash for who waits.
+    freed: BTreeSet<AccountId>,
     /// The signals that wait for a price.
     held: BTreeMap<Symbol, BTreeSet<SignalId>>,
+    /// Those of which something waits for a fresh quote.
+    unquoted: BTreeMap<Symbol, BTreeSet<SignalId>>,
+    /// What came before was kept, by an end of the process or by a person, and is not taken as it comes.
+    since: Timestamp,
 }
 
 impl Strategy {
     #[must_use]
     pub fn new(conf: Arc<StrategyConf>, version: u32, state: StrategyState, groups: Arc<Groups>) -> Self {
-        let (active, timers, held) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        let (short, all_in) = (BTreeSet::new(), BTreeMap::new());
-        Self { conf, version, state, groups, active, timers, short, all_in, held }
+        Self {
+            conf,
+            version,
+            state,
+            groups,
+            active: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            short: BTreeSet::new(),
+            all_in: BTreeMap::new(),
+            freed: BTreeSet::new(),
+            held: BTreeMap::new(),
+            unquoted: BTreeMap::new(),
+            since: Timestamp::default(),
+        }
     }
 
     /// Takes up what an earlier life left unfinished, and says what that causes: legs that were planned and never
     /// reached risk are checked now.
     pub fn resume(&mut self, at: Timestamp, unfinished: Vec<Unfinished>, fx: &mut StrategyEffects) {
+        self.since = at;
         for Unfinished { signal, row, parents, orders, denied } in unfinished {
             let id = signal.id;
             if row.status.is_final() {
@@ -222,19 +245,17 @@ impl Strategy {
             for order in &orders {
                 self.observed(at, order, fx);
             }
-            let Some(active) = self.active.get(&id) else { continue };
+            let Some(active) = self.active.get_mut(&id) else { continue };
             let until = row.until.unwrap_or(at);
-            let unsent: Vec<Parent> = active
+            let unsent = active
                 .parents
                 .iter()
                 .filter(|_| !seeded(SeededBug::NoSweepAtStart))
-                .filter(|p| !p.status.is_final() && p.progress.is_none())
-                .filter(|p| !orders.iter().any(|o| o.parent() == p.leg.parent))
-                .cloned()
-                .collect();
-            for parent in &unsent {
-                send(&signal, parent, until, fx);
-            }
+                .filter(|p| !p.status.is_final() && p.progress.is_none() && p.waits.is_none())
+                .filter(|p| !orders.iter().any(|o| o.parent() == p.leg.parent));
+            let for_quote = active.parents.iter().filter(|p| p.waits_for() == Some(WaitingFor::Quote));
+            active.unasked = unsent.chain(for_quote).map(|p| p.leg.parent).collect();
+            let begins = pursued || !active.unasked.is_empty();
             if row.cancel_requested {
                 self.cancel_orders(id, &Arc::from("canceled before the restart"), fx);
             }
@@ -243,12 +264,11 @@ impl Strategy {
                 _ => self.give_up_at(id, until),
             }
             self.wait_again(id);
-            if pursued {
+            if begins {
                 self.set_timer(id, Some(at));
             }
         }
-        self.let_buys_wait(fx);
-        self.try_without_sells(at, fx);
+        self.try_without_sells(at);
     }
 
     #[must_use]
@@ -318,6 +338,7 @@ impl Strategy {
             StrategyInput::Replace(wish) => fx.replaced = Some(self.replace(at, view, wish, fx)),
             StrategyInput::SetState { state, who, reason } => {
                 self.state = state;
+                self.since = at;
                 self.take_up_again(at, view, fx);
                 fx.events.push(Event::StrategyStateSet { strategy: self.conf.id.clone(), state, who, reason });
                 fx.rows.push(self.own_row());
@@ -331,6 +352,7 @@ impl Strategy {
             StrategyInput::Quoted => self.look(at, view, fx),
             StrategyInput::Wake => self.wake(at, view, fx),
         }
+        self.try_freed(at, view, fx);
         self.let_buys_wait(fx);
     }
 
@@ -396,6 +418,13 @@ impl Strategy {
                 .map(|gathered_at| (WaitingFor::Basket, Some(gathered_at)))
                 .or(sells_until.map(|sold| (WaitingFor::Cash, until.into_iter().chain([sold]).min())))
         };
+        let waits = match waits {
+            None => self
+                .quote_is_missing(at, view, id)
+                .map(|last| (WaitingFor::Quote, until.into_iter().chain([last]).min())),
+            other => other,
+        };
+        let Some(active) = self.active.get_mut(&id) else { return };
         if let Some((waiting_for, look_again)) = waits {
             let look_again = look_again.unwrap_or(at);
             if active.row.waiting_for != Some(waiting_for) {
@@ -409,6 +438,9 @@ impl Strategy {
                 active.row.waiting_for = Some(waiting_for);
                 active.row.updated_at = at;
                 fx.rows.push(Row::Signal(active.row.clone()));
+            }
+            if waiting_for != WaitingFor::Quote {
+                active.quote_until = None; // what it waits for now has a beginning of its own
             }
             self.set_timer(id, Some(look_again));
             return;
@@ -470,7 +502,7 @@ impl Strategy {
         for leg in plan.legs {
             let parent = Parent::new(leg);
             if parent.leg.pursued {
-                active.pursuits.insert(parent.leg.parent, Pursuit::default());
+                active.pursuits.insert(parent.leg.parent, Pursuit { at_once: true, ..Pursuit::default() });
             } else {
                 send(&priced, &parent, until, fx);
             }
@@ -523,9 +555,11 @@ impl Strategy {
     }
 
     fn observed(&mut self, at: Timestamp, order: &Order, fx: &mut StrategyEffects) {
-        let active = self.active.get_mut(&order.id().signal());
-        if let Some(pursuit) = active.and_then(|active| active.pursuits.get_mut(&order.parent())) {
-            pursuit.observe(order);
+        if let Some(active) = self.active.get_mut(&order.id().signal()) {
+            match active.pursuits.get_mut(&order.parent()) {
+                Some(pursuit) => pursuit.observe(order),
+                None => drop(active.unasked.remove(&order.parent())),
+            }
         }
         self.update_parent(at, order.updated_at, order.parent(), fx, |_, parent| parent.observe(order));
     }
@@ -559,7 +593,7 @@ impl Strategy {
     fn judged(&mut self, at: Timestamp, terms: Arc<OrderTerms>, denials: Arc<[Denial]>, fx: &mut StrategyEffects) {
         let (strategy, signal) = (self.conf.id.clone(), terms.id.signal());
         let Some(active) = self.active.get(&signal) else { return };
-        if !active.parent(terms.id.parent()).is_some_and(|parent| parent.status == SignalStatus::Working) {
+        if active.parent(terms.id.parent()).is_none_or(|parent| parent.status.is_final()) {
             return; // told again after a restart
         }
         let event = Event::LegShadowed { strategy, signal, terms: terms.clone(), denials: denials.clone() };
@@ -571,9 +605,11 @@ impl Strategy {
     }
 
     fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &Arc<[Denial]>, fx: &mut StrategyEffects) {
-        let active = self.active.get_mut(&terms.id.signal());
-        if let Some(pursuit) = active.and_then(|active| active.pursuits.get_mut(&terms.id.parent())) {
-            pursuit.denied(at, terms);
+        if let Some(active) = self.active.get_mut(&terms.id.signal()) {
+            match active.pursuits.get_mut(&terms.id.parent()) {
+                Some(pursuit) => pursuit.denied(at, terms),
+                None => drop(active.unasked.remove(&terms.id.parent())),
+            }
         }
         let attempt = terms.id.attempt();
         // Told again after a night, it does not end the signal later than it did.
@@ -610,7 +646,7 @@ impl Strategy {
         ask::tell_people(at, &before, &leg, fx);
         active.trying.remove(&parent);
         if leg.leg.side == Side::Sell {
-            self.try_again(at, &leg.leg.account, fx);
+            self.try_again(&leg.leg.account);
         }
         let Some(active) = self.active.get_mut(&id) else { return };
         let denied = active.row.denials.len() != denials_before;
@@ -687,10 +723,12 @@ impl Strategy {
         let due: Vec<SignalId> = self.timers.iter().take_while(|(due, _)| *due <= at).map(|(_, id)| *id).collect();
         let planned = |id: &SignalId| self.active.get(id).is_some_and(|active| !active.parents.is_empty());
         let (planned, new): (Vec<SignalId>, Vec<SignalId>) = due.into_iter().partition(planned);
+        new.iter().chain(&planned).for_each(|id| self.unwatch(*id));
         self.start_together(at, view, new, fx);
         for id in planned {
             self.set_timer(id, None);
-            self.cash_is_due(at, id, fx);
+            self.cash_is_due(at, view, id, fx);
+            self.try_quoted(at, view, id, fx);
             let Some(active) = self.active.get(&id) else { continue };
             if active.row.waiting_for == Some(WaitingFor::Trigger) {
                 self.hold(at, id, WaitingFor::Trigger, fx);
@@ -731,6 +769,7 @@ impl Strategy {
         self.set_timer(id, None);
         if let Some(mut active) = self.active.remove(&id) {
             self.let_go(active.signal.symbol, id);
+            remove(&mut self.unquoted, active.signal.symbol, id);
             active.row.status = status;
             active.row.waiting_for = None;
             active.row.updated_at = at;
@@ -747,6 +786,15 @@ impl Strategy {
             if let Some(new) = timer {
                 self.timers.insert((new, id));
             }
+        }
+    }
+}
+
+fn remove(from: &mut BTreeMap<Symbol, BTreeSet<SignalId>>, symbol: Symbol, id: SignalId) {
+    if let Some(of_symbol) = from.get_mut(&symbol) {
+        of_symbol.remove(&id);
+        if of_symbol.is_empty() {
+            from.remove(&symbol);
         }
     }
 }

@@ -11,11 +11,11 @@ use crate::hash::QuickMap;
 use crate::ids::{AccountId, StrategyId};
 use crate::ledger::{Book, Ledger};
 use crate::market::Market;
-use crate::order::Side;
+use crate::order::{OrdType, Side};
 use crate::quote::{Bar, Print, Quote};
 use crate::standing::{AccountMode, Standing};
 use crate::symbol::Symbol;
-use crate::units::{Money, Price, Qty, Ratio, Timestamp};
+use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp};
 
 /// Everything a decision may look at. Borrowed for one step, never kept.
 #[derive(Debug, Clone, Copy)]
@@ -184,14 +184,55 @@ impl Ledgers {
     }
 }
 
-/// The cash and shares that live orders of each account have set aside, as risk told after its newest step.
+/// How old a quote may be for an order, by what kind of order it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuoteAge {
+    pub market: Span,
+    pub limit: Span,
+}
+
+impl QuoteAge {
+    #[must_use]
+    pub const fn most(&self, ord_type: OrdType) -> Span {
+        match ord_type {
+            OrdType::Market => self.market,
+            OrdType::Limit => self.limit,
+        }
+    }
+
+    fn tightened(self, by: Self) -> Self {
+        Self { market: self.market.min(by.market), limit: self.limit.min(by.limit) }
+    }
+}
+
+/// The cash and shares that live orders of each account have set aside, and how old quotes may be, as risk told after its
+/// newest step.
 #[derive(Debug, Default)]
 pub struct SetAside {
     by_account: QuickMap<AccountId, Money>,
     sells: QuickMap<AccountId, Vec<(Symbol, StrategyId, Qty)>>,
+    ages: QuickMap<AccountId, QuoteAge>,
+    ages_of_strategies: QuickMap<StrategyId, QuoteAge>,
 }
 
 impl SetAside {
+    /// The accounts' limits, and those of strategies, which only tighten them.
+    pub fn put_quote_ages(
+        &mut self,
+        accounts: impl Iterator<Item = (AccountId, QuoteAge)>,
+        strategies: impl Iterator<Item = (StrategyId, QuoteAge)>,
+    ) {
+        self.ages = accounts.collect();
+        self.ages_of_strategies = strategies.collect();
+    }
+
+    /// What risk holds quotes to for the strategy's orders in the account; none where it has said nothing of it.
+    #[must_use]
+    pub fn quote_age(&self, account: &AccountId, strategy: &StrategyId) -> Option<QuoteAge> {
+        let of_account = *self.ages.get(account)?;
+        Some(self.ages_of_strategies.get(strategy).map_or(of_account, |age| of_account.tightened(*age)))
+    }
+
     pub fn put(&mut self, account: &AccountId, cash: Money) {
         match self.by_account.get_mut(account) {
             Some(slot) => *slot = cash,
@@ -295,6 +336,13 @@ impl View<'_> {
     pub fn available_cash(&self, account: &AccountId) -> Money {
         let cash = self.ledgers.get(account).map_or(Money::ZERO, |ledger| usable(ledger, self.quotes));
         (cash - self.aside.cash(account)).max(Money::ZERO)
+    }
+
+    /// How old the newest quote of the symbol is for an order: time in which no price is made does not count.
+    #[must_use]
+    pub fn quote_age(&self, at: Timestamp, symbol: Symbol, closing_auction: bool) -> Option<Span> {
+        let quote = self.quotes.get(symbol)?;
+        Some(self.market.price_age(symbol, quote.at, at, closing_auction).max(Span::ZERO))
     }
 
     /// How long ago the newest quote of the symbol was seen by its source.

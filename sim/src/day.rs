@@ -401,6 +401,7 @@ impl Day {
                 at,
             });
         }
+        self.desk.quoted();
         // Whoever listens hears what is new.
         let life = self.life;
         for account in 0..self.sessions.len() {

@@ -191,6 +191,7 @@ impl Desk {
             limits: Vec::new(),
             booked: Vec::new(),
         };
+        desk.risk.tell_quote_ages(&mut desk.aside);
         for setup in desk.setups.clone().into_values() {
             let id = setup.conf.id.clone();
             desk.ledgers.put(Ledger::new(id.clone()));
@@ -423,8 +424,9 @@ impl Desk {
         replay
     }
 
-    /// The process ends here and starts anew from what was durable.
+    /// The process ends here and starts anew from what was durable. Prices are not: the feed shows them again.
     pub fn restart(&mut self) {
+        self.quotes = Quotes::default();
         self.journal.truncate(self.durable);
         let tables = self.tables();
         if seeded(SeededBug::AcceptBeforeCommit) {
@@ -447,6 +449,7 @@ impl Desk {
         let orders = live.values().flat_map(|rest| rest.live.iter().chain(&rest.ended));
         self.risk.restore_orders(&self.market, orders);
         self.risk.restore_limits(tables.newest_limits());
+        self.risk.tell_quote_ages(&mut self.aside);
         self.risk.restore_warnings(tables.warnings.values().map(|warning| &**warning));
         self.risk.restore_marks(tables.marks.values().cloned());
         let mut started = Vec::new();
@@ -525,6 +528,9 @@ impl Desk {
         self.append(fx.events, fx.rows);
         for (account, pacing) in fx.paced {
             self.tell_account(&account, AccountInput::SetPacing(pacing));
+        }
+        if fx.limits.is_some() {
+            self.risk.tell_quote_ages(&mut self.aside);
         }
         self.limits.extend(fx.limits);
         for approved in fx.approved {

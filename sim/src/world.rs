@@ -168,6 +168,7 @@ impl World {
                 at: self.desk.at,
             });
         }
+        self.desk.quoted();
     }
 
     pub fn act(&mut self, op: Op) -> Result<(), String> {

@@ -179,6 +179,7 @@ impl Day {
                 at: self.desk.at,
             });
         }
+        self.desk.quoted();
     }
 
     /// One to four signals at the same moment.

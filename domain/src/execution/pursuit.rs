@@ -50,6 +50,22 @@ pub struct Goal {
     pub replaced: Option<u8>,
 }
 
+/// Whether an order of each kind need not wait for a quote now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoted {
+    pub market: bool,
+    pub limit: bool,
+}
+
+impl Quoted {
+    const fn takes(self, ord_type: OrdType) -> bool {
+        match ord_type {
+            OrdType::Market => self.market,
+            OrdType::Limit => self.limit,
+        }
+    }
+}
+
 /// What may be known when it is decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Now<'a> {
@@ -67,6 +83,7 @@ pub struct Now<'a> {
     pub stopped: bool,
     /// The last day on which a person was asked.
     pub asked_on: Option<TradeDate>,
+    pub quoted: Quoted,
 }
 
 /// How an order of the parent ended.
@@ -120,6 +137,8 @@ pub struct Decision {
     pub why: Option<Why>,
     pub ask: Option<Why>,
     pub end: Option<Ending>,
+    /// An order is due, and waits for a quote.
+    pub unquoted: bool,
     pub wake_at: Option<Timestamp>,
 }
 
@@ -139,6 +158,9 @@ pub struct Pursuit {
     pub children: BTreeMap<u8, Child>,
     /// When it is looked at again unless something happens before.
     pub wake_at: Option<Timestamp>,
+    /// Its first order goes to risk now, whatever quotes there are: somebody is there to be told. What follows acts by our
+    /// own clock.
+    pub at_once: bool,
 }
 
 impl Pursuit {
@@ -394,6 +416,9 @@ impl Pursuit {
         if self.canceled_on(now.hours.trade_date) + self.live().count() >= canceled_max(goal.side) {
             return self.ask(Why::AttemptsUsed, now, decision);
         }
+        if !now.quoted.takes(ord_type(price)) {
+            return decision.wake(at.plus(PRICE_AGAIN)); // nothing could follow it
+        }
         self.withdraw_all(Why::Repriced, decision);
     }
 
@@ -551,10 +576,17 @@ impl Pursuit {
     }
 
     fn place(&self, at: Timestamp, goal: &Goal, now: &Now<'_>, qty: Qty, decision: &mut Decision) {
-        let Ok(price) = self.price(at, goal, now) else { return decision.wake(at.plus(PRICE_AGAIN)) };
+        let Ok(price) = self.price(at, goal, now) else {
+            decision.unquoted = now.hours.open && !now.quoted.limit;
+            return decision.wake(at.plus(PRICE_AGAIN));
+        };
         let kind = ord_type(price);
         if !now.hours.takes(kind) {
             return wake_at_open(at, now, decision);
+        }
+        if !now.quoted.takes(kind) {
+            decision.unquoted = true;
+            return;
         }
         if self.next_attempt() > ATTEMPTS_MAX {
             decision.end = Some(Ending::GaveUp);

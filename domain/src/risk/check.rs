@@ -434,14 +434,10 @@ impl Risk {
         }
 
         let quote = view.quotes.get(terms.symbol);
-        let age_max = match terms.ord_type {
-            OrdType::Market => limits.quote_age_market,
-            OrdType::Limit => limits.quote_age_limit,
-        };
-        // Where no price is made, none grows old.
-        let age = quote.map(|q| view.market.price_age(terms.symbol, q.at, at, rules.closing_auction).us().max(0));
-        tell(sink, DenialCode::QuoteStale, age.is_some_and(|age| age <= age_max.us()), || {
-            let found = age.map_or(word("no quote"), |us| Measure::Millis(us / 1_000));
+        let age_max = limits.quote_age().most(terms.ord_type);
+        let age = view.quote_age(at, terms.symbol, rules.closing_auction);
+        tell(sink, DenialCode::QuoteStale, age.is_some_and(|age| age <= age_max), || {
+            let found = age.map_or(word("no quote"), |age| Measure::Millis(age.us() / 1_000));
             (found, Measure::Millis(age_max.us() / 1_000))
         });
 

@@ -18,6 +18,7 @@ use crate::instrument::Currency;
 use crate::symbol::Symbol;
 use crate::symbols;
 use crate::units::{Money, Qty, Ratio, Span, Timestamp};
+use crate::view::QuoteAge;
 
 /// A kind of number that one of two can be stricter of, and that people write as text.
 trait LimitValue: Clone + PartialEq {
@@ -291,6 +292,11 @@ impl Limits {
     }
 
     #[must_use]
+    pub const fn quote_age(&self) -> QuoteAge {
+        QuoteAge { market: self.quote_age_market, limit: self.quote_age_limit }
+    }
+
+    #[must_use]
     pub const fn pacing(&self) -> Pacing {
         Pacing {
             per_second: self.messages_per_second,
@@ -332,6 +338,15 @@ impl LimitBook {
         let mut all: Vec<_> = self.in_force.iter().collect();
         all.sort_unstable_by_key(|(account, _)| *account);
         all.into_iter()
+    }
+
+    /// How old quotes may be by what was set for strategies.
+    pub(super) fn quote_ages_of_strategies(&self) -> impl Iterator<Item = (StrategyId, QuoteAge)> {
+        let age = |set: &LimitSet| QuoteAge {
+            market: set.quote_age_market.unwrap_or(Span::from_us(i64::MAX)),
+            limit: set.quote_age_limit.unwrap_or(Span::from_us(i64::MAX)),
+        };
+        self.strategies.iter().map(move |(strategy, set)| (strategy.clone(), age(set)))
     }
 
     /// Takes what was set for the scope itself, where that is stricter.

@@ -20,10 +20,22 @@ impl Strategy {
 
 impl Active {
     pub(super) fn new(signal: Arc<Signal>, row: SignalRow) -> Self {
-        let (parents, trying, pursuits) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
-        let (open, doubts, waiting) = (0, 0, 0);
-        let (give_up, watch, timer, ended_at) = (None, None, None, Timestamp::default());
-        Self { signal, row, parents, open, doubts, waiting, trying, give_up, pursuits, watch, timer, ended_at }
+        Self {
+            signal,
+            row,
+            parents: Vec::new(),
+            open: 0,
+            doubts: 0,
+            waiting: 0,
+            trying: BTreeSet::new(),
+            unasked: BTreeSet::new(),
+            quote_until: None,
+            give_up: None,
+            pursuits: BTreeMap::new(),
+            watch: None,
+            timer: None,
+            ended_at: Timestamp::default(),
+        }
     }
 
     pub(super) fn add(&mut self, parent: Parent) {

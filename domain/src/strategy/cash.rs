@@ -62,7 +62,7 @@ impl Strategy {
             return self.end_legs(at, id, &[parent_id], SignalStatus::Canceled, why, fx);
         }
         let (give_up, policy, pursued) = (active.give_up.unwrap_or(at), parent.leg.short_of_cash, parent.leg.pursued);
-        let waited = parent.waits;
+        let waited = parent.waits.filter(|wait| wait.what == WaitingFor::Cash);
         // What works beside it is not to look as if it waited.
         let alone = active.pursuits.get_mut(&parent_id).is_none_or(|pursuit| {
             let alone = pursuit.live().all(|(attempt, _)| attempt == terms.id.attempt());
@@ -118,12 +118,19 @@ impl Strategy {
         self.fold_signal(at, id, false, fx);
     }
 
-    /// A sell in the account has changed: perhaps there is cash now.
-    pub(super) fn try_again(&mut self, at: Timestamp, account: &AccountId, fx: &mut StrategyEffects) {
-        if self.short.is_empty() || self.state != StrategyState::Active {
+    /// A sell in the account has changed: perhaps there is cash now. Who waits for it is tried at the end of the step.
+    pub(super) fn try_again(&mut self, account: &AccountId) {
+        if !self.short.is_empty() && self.state == StrategyState::Active {
+            self.freed.insert(account.clone());
+        }
+    }
+
+    pub(super) fn try_freed(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
+        let freed = std::mem::take(&mut self.freed);
+        if freed.is_empty() || self.state != StrategyState::Active {
             return;
         }
-        let here: Vec<_> = self.short.iter().filter(|(of, ..)| of == account).cloned().collect();
+        let here: Vec<_> = self.short.iter().filter(|(of, ..)| freed.contains(of)).cloned().collect();
         for key in here {
             let id = key.2;
             let Some(active) = self.active.get_mut(&id.signal()) else {
@@ -137,8 +144,14 @@ impl Strategy {
                     self.set_timer(id.signal(), Some(at));
                 }
                 Some(parent) if parent.waits_for() == Some(WaitingFor::Cash) => {
+                    if active.trying.contains(&id) {
+                        continue;
+                    }
                     let terms = terms_of(&active.signal, &parent.leg, active.row.until.unwrap_or_default());
-                    if active.trying.insert(id) {
+                    if !self.is_quoted(at, view, terms.symbol, &terms.account, terms.ord_type) {
+                        self.legs_wait(at, view, &[id], fx);
+                    } else if let Some(active) = self.active.get_mut(&id.signal()) {
+                        active.trying.insert(id);
                         fx.try_later.push(terms);
                     }
                 }
@@ -150,15 +163,19 @@ impl Strategy {
     }
 
     /// After a restart: where sells still live, what they bring in is waited for; where none does, nothing would ever ask.
-    pub(super) fn try_without_sells(&mut self, at: Timestamp, fx: &mut StrategyEffects) {
+    pub(super) fn try_without_sells(&mut self, at: Timestamp) {
         let selling = self.selling();
         let accounts: BTreeSet<AccountId> = self.short.iter().map(|(account, ..)| account.clone()).collect();
-        accounts.difference(&selling).for_each(|account| self.try_again(at, account, fx));
+        accounts.difference(&selling).for_each(|account| self.try_again(account));
+        // A start sees no prices: it is its first step that tries.
+        let freed = self.short.iter().filter(|(account, ..)| self.freed.contains(account));
+        let ids: Vec<SignalId> = freed.map(|(.., leg)| leg.signal()).collect();
+        ids.into_iter().for_each(|id| self.set_timer(id, Some(at)));
     }
 
     /// Legs that have waited long enough are tried a last time.
-    pub(super) fn cash_is_due(&mut self, at: Timestamp, id: SignalId, fx: &mut StrategyEffects) {
-        let Some(active) = self.active.get_mut(&id) else { return };
+    pub(super) fn cash_is_due(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
+        let Some(active) = self.active.get(&id) else { return };
         let due: Vec<ParentId> = for_cash(active).filter(|(_, until)| *until <= at).map(|(id, _)| id).collect();
         if due.is_empty() {
             return;
@@ -168,11 +185,20 @@ impl Strategy {
             return self.end_legs(at, id, &due, SignalStatus::Canceled, why, fx);
         }
         for parent in due {
+            let Some(active) = self.active.get(&id) else { return };
             let Some(leg) = active.parent(parent).map(|parent| &parent.leg) else { continue };
-            if !leg.pursued {
-                fx.try_later.push(terms_of(&active.signal, leg, active.row.until.unwrap_or(at)));
+            let terms = terms_of(&active.signal, leg, active.row.until.unwrap_or(at));
+            let pursued = leg.pursued;
+            if !pursued && !self.is_quoted(at, view, terms.symbol, &terms.account, terms.ord_type) {
+                self.legs_wait(at, view, &[parent], fx);
+                continue;
             }
-            active.trying.insert(parent);
+            if let Some(active) = self.active.get_mut(&id) {
+                active.trying.insert(parent);
+            }
+            if !pursued {
+                fx.try_later.push(terms);
+            }
         }
     }
 
@@ -180,7 +206,8 @@ impl Strategy {
     pub(super) fn look_again(&mut self, id: SignalId) {
         let Some(active) = self.active.get(&id) else { return };
         let pursued = active.pursuits.values().filter_map(|pursuit| pursuit.wake_at);
-        let next = for_cash(active).map(|(_, until)| until).chain(active.give_up).chain(pursued).min();
+        let waits = for_cash(active).chain(active.for_quote()).map(|(_, until)| until);
+        let next = waits.chain(active.give_up).chain(pursued).min();
         self.set_timer(id, next);
     }
 

@@ -107,6 +107,10 @@ impl Strategy {
                 let (parents, by) = (ids.clone().into(), who.clone());
                 fx.events.push(Event::LegsConfirmed { strategy, signal: id, parents, who: by });
                 self.change_legs(id, &ids, fx, |leg| leg.confirm(who.clone()));
+                if let Some(active) = self.active.get_mut(&id) {
+                    let confirmed = active.pursuits.iter_mut().filter(|(leg, _)| ids.contains(leg));
+                    confirmed.for_each(|(_, pursuit)| pursuit.at_once = true);
+                }
                 self.pursue(at, view, id, None, fx);
             }
         }

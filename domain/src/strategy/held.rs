@@ -81,9 +81,9 @@ pub fn exit_execution() -> Execution {
 }
 
 impl Strategy {
-    /// The symbols whose trades this strategy wants to hear of.
+    /// The symbols whose prices this strategy wants to hear of.
     pub fn watched(&self) -> impl Iterator<Item = Symbol> {
-        self.held.keys().copied()
+        self.held.keys().chain(self.unquoted.keys()).copied()
     }
 
     /// Whether the signal is to be held now, and what for. A signal whose condition came true is not held again.
@@ -132,16 +132,12 @@ impl Strategy {
 
     /// The signal is not held any more.
     pub(super) fn let_go(&mut self, symbol: Symbol, id: SignalId) {
-        if let Some(of_symbol) = self.held.get_mut(&symbol) {
-            of_symbol.remove(&id);
-            if of_symbol.is_empty() {
-                self.held.remove(&symbol);
-            }
-        }
+        super::remove(&mut self.held, symbol, id);
     }
 
     /// Trades were shown: looks at what is held.
     pub(super) fn look(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
+        self.look_for_quotes(at, view);
         let ids: Vec<SignalId> = self.held.values().flat_map(BTreeSet::iter).copied().collect();
         for id in ids {
             self.look_at(at, view, id, fx);

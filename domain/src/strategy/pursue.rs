@@ -6,7 +6,8 @@ use crate::contract::Effect;
 use crate::denial::Denial;
 use crate::event::Event;
 use crate::execution::{
-    BEFORE_LAST, Decision, Ending, Execution, Goal, Hours, Now, ParentStep, Piece, PriceForm, Pursuit, Seen, Why,
+    BEFORE_LAST, Decision, Ending, Execution, Goal, Hours, Now, ParentStep, Piece, PriceForm, Pursuit, Quoted, Seen,
+    Why,
 };
 use crate::ids::{ParentId, SignalId};
 use crate::order::{OrdType, Order, OrderTerms, Side};
@@ -20,10 +21,10 @@ use super::held::{exit_execution, way_out};
 use super::{Active, Strategy, StrategyEffects, StrategyState, ex, no_cancel_from, terms_of};
 
 /// The parts of one strategy step.
-struct Step<'a> {
-    at: Timestamp,
-    view: View<'a>,
-    parent: ParentId,
+pub(super) struct Step<'a> {
+    pub(super) at: Timestamp,
+    pub(super) view: View<'a>,
+    pub(super) parent: ParentId,
 }
 
 impl Strategy {
@@ -104,7 +105,8 @@ impl Strategy {
         let known = active.parents.iter().find(|known| known.leg.parent == parent)?;
         // What waits for a person is not his yet to pursue.
         let tried = known.waits_for() == Some(WaitingFor::Cash) && active.trying.contains(&parent);
-        if known.status.is_final() || (known.waits.is_some() && !tried) {
+        let kept = known.waits_for().is_some_and(|what| what != WaitingFor::Quote);
+        if known.status.is_final() || (kept && !tried) {
             return None;
         }
         let signal = &*active.signal;
@@ -137,7 +139,10 @@ impl Strategy {
         let elapsed = pursuit.started().map_or(Span::from_us(0), |started| {
             view.market.price_age(signal.symbol, started, at, seen.rules.closing_auction)
         });
+        let as_it_is = pursuit.at_once || (!execution.policy.puts_off() && active.waited_for_quote(at, known));
+        let quoted = |kind| as_it_is || self.is_quoted(at, view, signal.symbol, &known.leg.account, kind);
         let now = Now {
+            quoted: Quoted { market: quoted(OrdType::Market), limit: quoted(OrdType::Limit) },
             hours,
             seen,
             sellable: self.sellable(view, signal, &known.leg, &seen.rules, pursuit.leaves()),
@@ -206,9 +211,10 @@ impl Strategy {
 
     fn carry_out(&mut self, step: &Step<'_>, id: SignalId, decision: Decision, fx: &mut StrategyEffects) {
         let Step { at, parent, .. } = *step;
-        let Decision { place, withdraw, why, ask, end, wake_at } = decision;
+        let Decision { place, withdraw, why, ask, end, unquoted, wake_at } = decision;
         if let Some(pursuit) = self.active.get_mut(&id).and_then(|active| active.pursuits.get_mut(&parent)) {
             pursuit.wake_at = wake_at;
+            pursuit.at_once = false;
         }
         if let Some((why, date)) = ask.zip(self.trade_date(step, id)) {
             self.step_parent(at, parent, ParentStep::Asked { why, trade_date: date }, fx);
@@ -230,7 +236,11 @@ impl Strategy {
             if let Some(pursuit) = active.pursuits.get_mut(&parent) {
                 pursuit.asked(at, &terms);
             }
+            active.unasked.remove(&parent);
             fx.check.push(terms);
+        }
+        if unquoted && end.is_none() {
+            self.pursuit_waits(step, fx);
         }
         if let Some(ending) = end {
             self.step_parent(at, parent, ParentStep::Ended { ending }, fx);
@@ -278,16 +288,19 @@ fn effect_now(active: &Active, step: &Step<'_>, leg: &Leg) -> Option<Effect> {
     if began.is_some_and(|began| date(step.at) > Some(began)) { Some(Effect::CloseYesterday) } else { today }
 }
 
-/// Until when the signal has to wait for its session; `None` when it need not. The inner one is none beyond the calendar.
-pub(super) fn closed_until(at: Timestamp, view: View<'_>, signal: &Signal) -> Option<Option<Timestamp>> {
-    let execution = signal.execution.as_deref();
-    let auction = execution.is_some_and(|execution| execution.opening_auction);
-    let form = execution.and_then(|execution| execution.price);
-    let ord_type = match form {
+/// Of which kind the signal's orders are.
+pub(super) fn ord_type(signal: &Signal) -> OrdType {
+    match signal.execution.as_ref().and_then(|execution| execution.price) {
         Some(PriceForm::Market) => OrdType::Market,
         Some(_) => OrdType::Limit,
         None => signal.ord_type,
-    };
+    }
+}
+
+/// Until when the signal has to wait for its session; `None` when it need not. The inner one is none beyond the calendar.
+pub(super) fn closed_until(at: Timestamp, view: View<'_>, signal: &Signal) -> Option<Option<Timestamp>> {
+    let auction = signal.execution.as_ref().is_some_and(|execution| execution.opening_auction);
+    let ord_type = ord_type(signal);
     if view.market.is_open(signal.symbol, ord_type, at) {
         return None;
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use signalbox_domain::calendar::{Phase, china_instant};
-use signalbox_domain::execution::{Decision, Goal, Hours, Now, Policy, PriceForm, Pursuit, Seen, Why};
+use signalbox_domain::execution::{Decision, Goal, Hours, Now, Policy, PriceForm, Pursuit, Quoted, Seen, Why};
 use signalbox_domain::fees::{FeeRules, StampDutyOf};
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::order::{Approval, OrdStatus, OrdType, Order, OrderTerms, Side, TimeInForce};
@@ -374,6 +374,7 @@ impl<'a> World<'a> {
             elapsed,
             stopped: false,
             asked_on: self.asked_on,
+            quoted: Quoted { market: true, limit: true },
         };
         let decision = self.pursuit.decide(self.at, &self.goal, &now);
         self.judge(&decision, &now)?;

@@ -28,6 +28,7 @@ mod loss_stories;
 mod monitor_stories;
 mod netting_stories;
 mod people_stories;
+mod quote_stories;
 mod replace_stories;
 mod risk_stories;
 mod signal_stories;
@@ -59,7 +60,8 @@ fn every_denial_has_a_story() {
         .chain(monitor_stories::ALL)
         .chain(volume_stories::ALL)
         .chain(netting_stories::ALL)
-        .chain(replace_stories::ALL);
+        .chain(replace_stories::ALL)
+        .chain(quote_stories::ALL);
     let told: Vec<_> = all.flat_map(|story| stage::codes_in(story)).collect();
     let missing: Vec<_> = signalbox_domain::denial::DenialCode::iter().filter(|code| !told.contains(code)).collect();
     assert!(missing.is_empty(), "no story tells of {missing:?}");

@@ -323,7 +323,6 @@ stories! {
         09:33 quote 000001.SZ 9.98
         09:34 broker S1.1 filled E1 100 at 10.00
            -> S1.1 filled 100 at 10.00, fee 5.51
-        09:34
            -> a: submit S2.1 buy 100 @ 9.98
         09:35 broker S2.1 accepted
            -> S2.1 accepted
@@ -334,7 +333,6 @@ stories! {
            -> a: find S1.1
         09:36 broker S1.1 filled E3 100 at 10.00
            -> S1.1 filled 100 at 10.00, fee 0.51
-        09:36
            -> a: submit S2.1#2 buy 100 @ 9.98
     ";
 

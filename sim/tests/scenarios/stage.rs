@@ -8,6 +8,7 @@
 mod issues;
 mod paper;
 mod people;
+mod restarts;
 mod shows;
 
 use std::collections::{BTreeMap, HashMap};
@@ -223,6 +224,7 @@ struct Stage {
     alarms: usize,
     /// The journal is held by hand.
     holding: bool,
+    down: bool,
     quotes: Vec<Quote>,
     day: TradeDate,
     /// The newest order that was asked past all strategies.
@@ -272,6 +274,7 @@ impl Stage {
             told,
             alarms: 0,
             holding: false,
+            down: false,
             quotes: Vec::new(),
             day,
             asked: None,
@@ -295,12 +298,19 @@ impl Stage {
         self.advance(at, &mut said);
         match self.act(&words[1..]) {
             Some(mut shown) => said.append(&mut shown),
-            None => self.quiet(&mut said),
+            None => {
+                self.quiet(&mut said);
+                self.advance(at, &mut said); // whoever has his turn at once has it now
+            }
         }
         said
     }
 
     fn advance(&mut self, to: Timestamp, said: &mut Vec<String>) {
+        if self.down {
+            self.desk.at = to;
+            return;
+        }
         for turn in 0.. {
             assert!(turn < 1_000, "somebody wants to be woken for ever");
             // 15:00:00 sharp still belongs to the session that ends then.
@@ -439,18 +449,8 @@ impl Stage {
             ["quote", rest @ ..] => self.quote(rest),
             ["hold", "journal"] => self.holding = true,
             ["release", "journal"] => self.holding = false,
-            ["restart"] => {
-                self.holding = false;
-                self.desk.restart();
-                self.told = self.told.min(self.desk.journal.len());
-            }
-            // Of the journal that is held back so many entries became durable.
-            ["restart", "keeping", entries] => {
-                self.holding = false;
-                self.desk.durable += entries.parse::<usize>().expect("how many entries");
-                self.desk.restart();
-                self.told = self.told.min(self.desk.journal.len());
-            }
+            ["kill"] => self.down = true,
+            ["restart", how @ ..] => self.restart(how),
             ["halt"] => self.state(Scope::Global, TradingState::Halted),
             ["reduce"] => self.state(Scope::Global, TradingState::Reducing),
             ["resume"] => self.state(Scope::Global, TradingState::Active),

@@ -61,7 +61,6 @@ stories! {
         09:34 broker S2.1 filled E1 1000 at 10.00
            -> S2.1 filled 1000 at 10.00, fee 10.10
            -> S2 done
-        09:34
            -> a: submit S1.1 buy 1000 @ 10.00
     ";
 
