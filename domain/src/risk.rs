@@ -15,6 +15,7 @@ pub mod losses;
 pub mod monitors;
 mod most;
 mod netting;
+mod placed;
 mod warnings;
 
 use std::collections::HashMap;
@@ -210,6 +211,7 @@ impl Risk {
             }
             RiskInput::Judge(orders) => {
                 for terms in orders {
+                    let terms = self.stand_in(at, view, &terms).map_or(terms, Arc::new);
                     let refused = |check: &Check| check.outcome == Outcome::Denied;
                     let checks = self.explain(at, view, &terms).into_iter().filter(refused);
                     let denials = checks.map(|c| Denial { code: c.code, value: c.value, limit: c.limit }).collect();
@@ -310,6 +312,8 @@ impl Risk {
     #[must_use]
     pub fn explain(&self, at: Timestamp, view: View<'_>, terms: &OrderTerms) -> Vec<Check> {
         let mut checks = Vec::new();
+        let stand_in = self.stand_in(at, view, terms);
+        let terms = stand_in.as_ref().unwrap_or(terms);
         let _ = self.run(at, view, terms, &mut |check: &mut dyn FnMut() -> Check, _| checks.push(check()));
         checks
     }
@@ -354,6 +358,7 @@ impl Risk {
         let (mut denials, mut near) = (Vec::new(), Vec::new());
         let decided = self.run(at, view, &terms, &mut |check: &mut dyn FnMut() -> Check, outcome| match outcome {
             Outcome::Denied => {
+        let terms = self.stand_in(at, view, &terms).map_or(terms, Arc::new);
                 let check = check();
                 denials.push(Denial { code: check.code, value: check.value, limit: check.limit });
             }

@@ -182,12 +182,19 @@ impl DayRules {
         Price::from_e4(rounded.max(tick))
     }
 
-    /// The largest single order of this type.
+    /// Whether the exchange takes market orders. Shanghai's futures exchanges take none.
+    #[must_use]
+    pub fn takes_market_orders(&self) -> bool {
+        self.order_max_market.is_positive()
+    }
+
+    /// The largest single order of this type. Where no market order is taken, it is that of the limit order which stands
+    /// for one.
     #[must_use]
     pub fn order_max(&self, ord_type: OrdType) -> Qty {
         match ord_type {
-            OrdType::Limit => self.order_max_limit,
-            OrdType::Market => self.order_max_market,
+            OrdType::Market if self.takes_market_orders() => self.order_max_market,
+            OrdType::Market | OrdType::Limit => self.order_max_limit,
         }
     }
 

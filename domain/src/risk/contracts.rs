@@ -2,7 +2,7 @@
 //! direction instead of shares, closing instead of selling.
 
 use super::beside::check_volume;
-use super::check::{Decided, Order as Checked, Sink, skip, tell, tell_limit, tell_limit_from};
+use super::check::{Decided, Order as Checked, Sink, skip, tell, tell_limit, tell_limit_from, word};
 use super::{Reserved, Risk};
 use crate::contract::{CloseFlags, Contract, Direction, Effect};
 use crate::denial::{DenialCode, Measure};
@@ -100,7 +100,11 @@ impl Risk {
         let apart = contract.close == CloseFlags::TodayApart;
 
         let lot = rules.check_qty_of(terms.ord_type, terms.side, terms.qty, Qty::MAX);
-        tell(sink, DenialCode::LotSize, lot.is_ok(), || {
+        let not_taken = terms.ord_type == OrdType::Market && !rules.takes_market_orders();
+        tell(sink, DenialCode::LotSize, lot.is_ok() && !not_taken, || {
+            if not_taken {
+                return (word("a market order"), word(NO_MARKET_ORDERS));
+            }
             let limit = if let Err(QtyFault::AboveMax { max, .. }) = lot { max } else { rules.buy_min };
             (Measure::Qty(terms.qty), Measure::Qty(limit))
         });
@@ -183,6 +187,10 @@ impl Risk {
             loan: None,
             subscription: false,
             reserved_cash,
+/// A limit order would stand for it, and no price says where its limit could be.
+const NO_MARKET_ORDERS: &str =
+    "none: this exchange takes no market orders, and no fresh price is known to set a limit by";
+
             arrival_px: priced.arrival_px,
             held_until: self.held_until(at, view, order, &used),
             net: None,
