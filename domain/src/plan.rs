@@ -37,6 +37,9 @@ pub struct Plan {
 pub struct Pending {
     pub buys: Qty,
     pub sells: Qty,
+    /// The part of them that closes lots of a contract.
+    pub closing_buys: Qty,
+    pub closing_sells: Qty,
 }
 
 /// Plans one signal. `pending` tells of the strategy's own working orders.

@@ -39,7 +39,7 @@ use crate::row::Row;
 use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Span, Timestamp, TradeDate};
-use crate::view::{View, usable};
+use crate::view::{Closing, Promised, View, usable};
 
 use counters::{Counted, Counters};
 use limits::LimitBook;
@@ -141,7 +141,7 @@ struct Reserved {
     sells: Vec<(Symbol, StrategyId, Qty)>,
     buys: Vec<(Symbol, Qty)>,
     /// Lots that live closes hold.
-    closes: Vec<contracts::Closing>,
+    closes: Vec<Closing>,
 }
 
 /// What one live order has set aside.
@@ -324,10 +324,13 @@ impl Risk {
         self.reserved.get(account).map_or(Money::ZERO, |r| r.cash)
     }
 
-    /// The shares that live sells of the account hold, by symbol and book.
+    /// The shares and lots that live sells and closes of the account hold.
     #[must_use]
-    pub fn reserved_sells(&self, account: &AccountId) -> &[(Symbol, StrategyId, Qty)] {
-        self.reserved.get(account).map_or(&[], |reserved| &reserved.sells)
+    pub fn reserved_sells(&self, account: &AccountId) -> Promised<'_> {
+        match self.reserved.get(account) {
+            Some(reserved) => Promised { sells: &reserved.sells, closes: &reserved.closes },
+            None => Promised::default(),
+        }
     }
 
     /// The same for every account in which something was set aside.
@@ -355,10 +358,10 @@ impl Risk {
         if self.held.contains_key(&terms.id) {
             return;
         }
+        let terms = self.stand_in(at, view, &terms).map_or(terms, Arc::new);
         let (mut denials, mut near) = (Vec::new(), Vec::new());
         let decided = self.run(at, view, &terms, &mut |check: &mut dyn FnMut() -> Check, outcome| match outcome {
             Outcome::Denied => {
-        let terms = self.stand_in(at, view, &terms).map_or(terms, Arc::new);
                 let check = check();
                 denials.push(Denial { code: check.code, value: check.value, limit: check.limit });
             }

@@ -6,25 +6,13 @@ use super::check::{Decided, Order as Checked, Sink, skip, tell, tell_limit, tell
 use super::{Reserved, Risk};
 use crate::contract::{CloseFlags, Contract, Direction, Effect};
 use crate::denial::{DenialCode, Measure};
-use crate::ids::StrategyId;
 use crate::ledger::Ledger;
 use crate::market;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::rules::QtyFault;
 use crate::signal::Source;
-use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Timestamp, TradeDate};
-use crate::view::{View, usable};
-
-/// Lots that live closes of one kind hold in one book.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closing {
-    symbol: Symbol,
-    direction: Direction,
-    book: StrategyId,
-    effect: Effect,
-    qty: Qty,
-}
+use crate::view::{Closing, View, usable};
 
 impl Reserved {
     /// Lots that a live close holds, more or fewer than before.

@@ -312,4 +312,50 @@ stories! {
            -> LOT_SIZE: a market order, limit none: this exchange takes no market orders, and no fresh price is known to set a limit by
            -> QUOTE_STALE: Millis(20000), limit Millis(15000)
     ";
+
+    a_person_who_sells_all_lots_leaves_those_that_are_being_closed: "
+        given account f cash 200000
+        given route s f
+        09:31 quote rb2505.SHFE 3300
+        09:31 S1 buy 3 rb2505.SHFE @ 3300
+           -> f: submit S1.1 buy open 3 @ 3300.00
+        09:31 broker S1.1 filled e1 3 at 3300
+           -> S1.1 filled 3 at 3300.00, fee 9.90
+           -> S1 done
+        Tue 09:05 quote rb2505.SHFE 3300
+        09:05 S2 buy 1 rb2505.SHFE @ 3300
+           -> f: submit S2.1 buy open 1 @ 3300.00
+        09:05 broker S2.1 filled e1 1 at 3300
+           -> S2.1 filled 1 at 3300.00, fee 3.30
+           -> S2 done
+        09:06 S3 sell 2 rb2505.SHFE @ 3350 effect close
+           -> f: submit S3.1 sell close_yesterday 2 @ 3350.00
+        09:07 S4 by hand in f sell 1 rb2505.SHFE @ 3340 effect close_today
+           -> f: submit S4.1 sell close_today 1 @ 3340.00
+        09:08 S5 by hand in f sell all rb2505.SHFE market
+           -> f: submit S5.1 sell close_yesterday 1 @ 3234.00 ioc
+        09:09 S6 by hand in f sell all rb2505.SHFE market
+           -> S6 planned: nothing; residual 0
+           -> S6 done
+    ";
+
+    a_person_who_buys_all_short_lots_back_leaves_those_that_are_being_closed: "
+        given account f cash 3000000
+        given route s f
+        09:31 quote IF2503.CFFEX 4000
+        09:31 S1 sell 3 IF2503.CFFEX @ 4000
+           -> f: submit S1.1 sell open 3 @ 4000.00
+        09:31 broker S1.1 filled e1 3 at 4000
+           -> S1.1 filled 3 at 4000.00, fee 360.00
+           -> S1 done
+        09:32 S2 buy 1 IF2503.CFFEX @ 3950 effect close
+           -> f: submit S2.1 buy close 1 @ 3950.00
+        09:33 S3 by hand in f buy 1 IF2503.CFFEX @ 3940 effect open
+           -> f: submit S3.1 buy open 1 @ 3940.00
+        09:34 S4 by hand in f buy all IF2503.CFFEX market
+           -> f: submit S4.1 buy close 2 market
+        09:35 S5 by hand in f buy all IF2503.CFFEX market
+           -> S5 planned: nothing; residual 0
+           -> S5 done
+    ";
 }
