@@ -112,9 +112,13 @@ impl Risk {
         };
         let reserved_cash = if effect.closes() {
             skip(sink, DenialCode::Cash, "a closing order");
-            let free = closable(ledger, terms, effect, apart, date) - reserved.closes_of(terms, effect, apart);
-            tell(sink, DenialCode::Sellable, terms.qty <= free, || {
-                (Measure::Qty(terms.qty), Measure::Qty(free.max(Qty::ZERO)))
+            let free = |apart| closable(ledger, terms, effect, apart, date) - reserved.closes_of(terms, effect, apart);
+            let passed = terms.qty <= free(apart);
+            tell(sink, DenialCode::Sellable, passed, || {
+                // A close that does not say of which day is split by its plan, unless it is more than all of them.
+                let all = free(apart && effect != Effect::Close).max(Qty::ZERO);
+                let limit = if terms.qty > all { all } else { free(apart).max(Qty::ZERO) };
+                (Measure::Qty(terms.qty), Measure::Qty(limit))
             });
             const REDUCING: [DenialCode; 12] = [
                 DenialCode::OrderMargin,
@@ -175,10 +179,6 @@ impl Risk {
             loan: None,
             subscription: false,
             reserved_cash,
-/// A limit order would stand for it, and no price says where its limit could be.
-const NO_MARKET_ORDERS: &str =
-    "none: this exchange takes no market orders, and no fresh price is known to set a limit by";
-
             arrival_px: priced.arrival_px,
             held_until: self.held_until(at, view, order, &used),
             net: None,
@@ -186,5 +186,9 @@ const NO_MARKET_ORDERS: &str =
         Some(Decided { approval, px, t0: true, worst, lots: (rules.buy_step, rules.buy_min) })
     }
 }
+
+/// A limit order would stand for it, and no price says where its limit could be.
+const NO_MARKET_ORDERS: &str =
+    "none: this exchange takes no market orders, and no fresh price is known to set a limit by";
 
 const BY_MARGIN: &str = "contracts are limited by margin";

@@ -358,4 +358,25 @@ stories! {
            -> S5 planned: nothing; residual 0
            -> S5 done
     ";
+
+    a_close_of_more_lots_than_there_are_is_told_how_many_there_are: "
+        given account f cash 200000
+        given route s f
+        09:31 quote rb2505.SHFE 3300
+        09:31 S1 buy 1 rb2505.SHFE @ 3300
+           -> f: submit S1.1 buy open 1 @ 3300.00
+        09:31 broker S1.1 filled e1 1 at 3300
+           -> S1.1 filled 1 at 3300.00, fee 3.30
+           -> S1 done
+        09:32 S2 sell 2 rb2505.SHFE @ 3300 effect close
+           -> S2.1 denied SELLABLE
+           -> S2 denied SELLABLE
+        09:32 numbers S2.1
+           -> SELLABLE: 2, limit 1
+        09:33 S3 sell 2 rb2505.SHFE @ 3300 effect close_yesterday
+           -> S3.1 denied SELLABLE
+           -> S3 denied SELLABLE
+        09:33 numbers S3.1
+           -> SELLABLE: 2, limit 0
+    ";
 }
