@@ -255,17 +255,22 @@ impl DayRules {
         let most = qty.min(self.order_max(ord_type));
         match side {
             Side::Buy => floor_to(most, self.buy_min, self.buy_step),
-            Side::Sell => {
-                let most = most.min(sellable);
-                let round = floor_to(most, self.sell_min, self.sell_step);
-                let remainder = self.odd_remainder(sellable);
-                if !remainder.is_positive() || most < remainder {
-                    return round;
-                }
-                // The remainder alone, or with as many round lots as fit under `most`.
-                round.max(remainder + (most - remainder).floor_to_lot(self.sell_step))
-            }
+            Side::Sell => self.most_sold(most, sellable),
         }
+    }
+
+    /// The largest part of `qty` that can be sold of `sellable`, in as many orders as it takes: whole steps, with or
+    /// without the whole odd remainder; zero when there is none.
+    #[must_use]
+    pub fn most_sold(&self, qty: Qty, sellable: Qty) -> Qty {
+        let most = qty.min(sellable);
+        let round = floor_to(most, self.sell_min, self.sell_step);
+        let remainder = self.odd_remainder(sellable);
+        if !remainder.is_positive() || most < remainder {
+            return round;
+        }
+        // The remainder alone, or with as many round lots as fit under `most`.
+        round.max(remainder + (most - remainder).floor_to_lot(self.sell_step))
     }
 
     /// The smallest valid quantity above this one; where what may be sold has no larger one, the next whole step, which is
@@ -287,7 +292,8 @@ impl DayRules {
 
     /// The part of a position that no round order can sell: what is left beside whole steps, or a position below the
     /// minimum. Zero when there is none.
-    fn odd_remainder(&self, sellable: Qty) -> Qty {
+    #[must_use]
+    pub fn odd_remainder(&self, sellable: Qty) -> Qty {
         if self.abroad.is_some() {
             return Qty::ZERO; // it trades on a board of its own
         }
