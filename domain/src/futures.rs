@@ -158,7 +158,11 @@ impl FuturesBook {
             tick: Price::parse(&tick).map_err(|_| unknown(Fact::Tick))?,
             hours: FutureHours::parse(&days, &night).ok_or_else(|| unknown(Fact::DaySessions))?,
             order_max_limit: product.order_max_limit,
-            order_max_market: product.order_max_market,
+            // These two take none of any product, also of one whose row does not say so.
+            order_max_market: match product.exchange {
+                Exchange::SHFE | Exchange::INE => Some(Qty::ZERO),
+                _ => product.order_max_market,
+            },
             margin: product.dated(Fact::MarginRatio, day).and_then(|dated| Ratio::parse(dated.value.as_ref()?).ok()),
             close: match product.exchange {
                 Exchange::SHFE | Exchange::INE => CloseFlags::TodayApart,

@@ -37,6 +37,9 @@ pub struct Plan {
 pub struct Pending {
     pub buys: Qty,
     pub sells: Qty,
+    /// The part of them that closes lots of a contract.
+    pub closing_buys: Qty,
+    pub closing_sells: Qty,
 }
 
 /// Plans one signal. `pending` tells of the strategy's own working orders.
@@ -266,7 +269,9 @@ impl Planner<'_> {
     }
 
     fn reach(&mut self, accounts: &[AccountId], route: &Route, ask: Ask) {
-        if matches!(ask, Ask::Shares(Qty::ZERO)) || route.allocation == Allocation::FixedRatio {
+        // One account has nobody to share with.
+        let alone = route.allocation == Allocation::FixedRatio || accounts.len() == 1;
+        if alone || matches!(ask, Ask::Shares(Qty::ZERO)) {
             for account in accounts {
                 let target = self.wanted(slice::from_ref(account), route, ask);
                 self.change(account, self.part(account, target) - self.expected(account));
@@ -279,7 +284,10 @@ impl Planner<'_> {
             let change = target - accounts.iter().map(|account| self.expected(account)).sum();
             let side = if change.is_negative() { Side::Sell } else { Side::Buy };
             let weights = self.weights(accounts, route.allocation, side);
-            let (shares, residual) = by_weight(change.abs(), &weights, self.lot);
+            let (mut shares, mut residual) = by_weight(change.abs(), &weights, self.lot);
+            if side == Side::Sell {
+                residual = self.sell_odd(accounts, &mut shares, residual);
+            }
             self.residual += residual;
             for (account, share) in accounts.iter().zip(shares) {
                 let share = self.let_in(account, share);
@@ -383,14 +391,32 @@ impl Planner<'_> {
         }
     }
 
-    /// Sells what can be sold of it: what was bought today cannot, what is being sold already cannot be sold again, and a
-    /// remainder below a lot goes only with all the rest.
+    /// Sells what can be sold of it: what was bought today cannot, what is being sold already cannot be sold again, and an
+    /// odd remainder goes as a whole or not at all.
     fn sell_up_to(&mut self, account: &AccountId, wanted: Qty) {
-        let sellable = (self.sellable(account) - (self.pending)(account).sells).max(Qty::ZERO);
-        let sell =
-            if wanted >= sellable && self.odd_lots { sellable } else { self.whole(Side::Sell, wanted.min(sellable)) };
+        let sell = self.rules.most_sold(wanted, self.free(account));
         self.residual += wanted - sell;
         self.push(account, Side::Sell, sell);
+    }
+
+    /// What may be sold today and is not being sold.
+    fn free(&self, account: &AccountId) -> Qty {
+        (self.sellable(account) - (self.pending)(account).sells).max(Qty::ZERO)
+    }
+
+    /// What whole lots leave of a sale goes to the odd remainders that it pays for, of the earlier account first; returns
+    /// what is left of it.
+    fn sell_odd(&self, accounts: &[AccountId], shares: &mut [Qty], left: Qty) -> Qty {
+        let mut left = left;
+        for (account, share) in accounts.iter().zip(shares) {
+            let free = self.free(account);
+            let odd = self.rules.odd_remainder(free);
+            if odd.is_positive() && odd <= left && *share + odd <= free {
+                *share += odd;
+                left -= odd;
+            }
+        }
+        left
     }
 
     /// An order in whole lots, or of everything; the rest is residual.

@@ -15,6 +15,7 @@ pub mod losses;
 pub mod monitors;
 mod most;
 mod netting;
+mod placed;
 mod warnings;
 
 use std::collections::HashMap;
@@ -38,7 +39,7 @@ use crate::row::Row;
 use crate::seeded::{SeededBug, seeded};
 use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Span, Timestamp, TradeDate};
-use crate::view::{SetAside, View, usable};
+use crate::view::{Closing, Promised, SetAside, View, usable};
 
 use counters::{Counted, Counters};
 use limits::LimitBook;
@@ -140,7 +141,7 @@ struct Reserved {
     sells: Vec<(Symbol, StrategyId, Qty)>,
     buys: Vec<(Symbol, Qty)>,
     /// Lots that live closes hold.
-    closes: Vec<contracts::Closing>,
+    closes: Vec<Closing>,
 }
 
 /// What one live order has set aside.
@@ -210,6 +211,7 @@ impl Risk {
             }
             RiskInput::Judge(orders) => {
                 for terms in orders {
+                    let terms = self.stand_in(at, view, &terms).map_or(terms, Arc::new);
                     let refused = |check: &Check| check.outcome == Outcome::Denied;
                     let checks = self.explain(at, view, &terms).into_iter().filter(refused);
                     let denials = checks.map(|c| Denial { code: c.code, value: c.value, limit: c.limit }).collect();
@@ -310,6 +312,8 @@ impl Risk {
     #[must_use]
     pub fn explain(&self, at: Timestamp, view: View<'_>, terms: &OrderTerms) -> Vec<Check> {
         let mut checks = Vec::new();
+        let stand_in = self.stand_in(at, view, terms);
+        let terms = stand_in.as_ref().unwrap_or(terms);
         let _ = self.run(at, view, terms, &mut |check: &mut dyn FnMut() -> Check, _| checks.push(check()));
         checks
     }
@@ -326,10 +330,13 @@ impl Risk {
         self.reserved.get(account).map_or(Money::ZERO, |r| r.cash)
     }
 
-    /// The shares that live sells of the account hold, by symbol and book.
+    /// The shares and lots that live sells and closes of the account hold.
     #[must_use]
-    pub fn reserved_sells(&self, account: &AccountId) -> &[(Symbol, StrategyId, Qty)] {
-        self.reserved.get(account).map_or(&[], |reserved| &reserved.sells)
+    pub fn reserved_sells(&self, account: &AccountId) -> Promised<'_> {
+        match self.reserved.get(account) {
+            Some(reserved) => Promised { sells: &reserved.sells, closes: &reserved.closes },
+            None => Promised::default(),
+        }
     }
 
     /// The same for every account in which something was set aside.
@@ -357,6 +364,7 @@ impl Risk {
         if self.held.contains_key(&terms.id) {
             return;
         }
+        let terms = self.stand_in(at, view, &terms).map_or(terms, Arc::new);
         let (mut denials, mut near) = (Vec::new(), Vec::new());
         let decided = self.run(at, view, &terms, &mut |check: &mut dyn FnMut() -> Check, outcome| match outcome {
             Outcome::Denied => {

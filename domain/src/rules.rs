@@ -182,12 +182,19 @@ impl DayRules {
         Price::from_e4(rounded.max(tick))
     }
 
-    /// The largest single order of this type.
+    /// Whether the exchange takes market orders. Shanghai's futures exchanges take none.
+    #[must_use]
+    pub fn takes_market_orders(&self) -> bool {
+        self.order_max_market.is_positive()
+    }
+
+    /// The largest single order of this type. Where no market order is taken, it is that of the limit order which stands
+    /// for one.
     #[must_use]
     pub fn order_max(&self, ord_type: OrdType) -> Qty {
         match ord_type {
-            OrdType::Limit => self.order_max_limit,
-            OrdType::Market => self.order_max_market,
+            OrdType::Market if self.takes_market_orders() => self.order_max_market,
+            OrdType::Market | OrdType::Limit => self.order_max_limit,
         }
     }
 
@@ -248,17 +255,22 @@ impl DayRules {
         let most = qty.min(self.order_max(ord_type));
         match side {
             Side::Buy => floor_to(most, self.buy_min, self.buy_step),
-            Side::Sell => {
-                let most = most.min(sellable);
-                let round = floor_to(most, self.sell_min, self.sell_step);
-                let remainder = self.odd_remainder(sellable);
-                if !remainder.is_positive() || most < remainder {
-                    return round;
-                }
-                // The remainder alone, or with as many round lots as fit under `most`.
-                round.max(remainder + (most - remainder).floor_to_lot(self.sell_step))
-            }
+            Side::Sell => self.most_sold(most, sellable),
         }
+    }
+
+    /// The largest part of `qty` that can be sold of `sellable`, in as many orders as it takes: whole steps, with or
+    /// without the whole odd remainder; zero when there is none.
+    #[must_use]
+    pub fn most_sold(&self, qty: Qty, sellable: Qty) -> Qty {
+        let most = qty.min(sellable);
+        let round = floor_to(most, self.sell_min, self.sell_step);
+        let remainder = self.odd_remainder(sellable);
+        if !remainder.is_positive() || most < remainder {
+            return round;
+        }
+        // The remainder alone, or with as many round lots as fit under `most`.
+        round.max(remainder + (most - remainder).floor_to_lot(self.sell_step))
     }
 
     /// The smallest valid quantity above this one; where what may be sold has no larger one, the next whole step, which is
@@ -280,7 +292,8 @@ impl DayRules {
 
     /// The part of a position that no round order can sell: what is left beside whole steps, or a position below the
     /// minimum. Zero when there is none.
-    fn odd_remainder(&self, sellable: Qty) -> Qty {
+    #[must_use]
+    pub fn odd_remainder(&self, sellable: Qty) -> Qty {
         if self.abroad.is_some() {
             return Qty::ZERO; // it trades on a board of its own
         }

@@ -25,6 +25,7 @@ pub use replace::{Irreplaceable, Replacement, Replaces};
 pub use routes::{Allocation, Groups, Route, RouteTo, reached_twice};
 use serde::{Deserialize, Serialize};
 
+use crate::contract::Effect;
 use crate::denial::{Denial, DenialCode, Measure};
 use crate::event::Event;
 use crate::execution::{BEFORE_LAST, CANCELS_END_BEFORE_CLOSE, Pursuit};
@@ -539,9 +540,17 @@ impl Strategy {
         for active in self.active.values().filter(|a| a.signal.symbol == symbol) {
             let trades = |p: &&Parent| !p.status.is_final() && p.leg.mode.sends();
             for parent in active.parents.iter().filter(trades).filter(|p| p.leg.account == *account) {
+                let leaves = active.leaves(parent);
+                let closing = if parent.leg.effect.is_some_and(Effect::closes) { leaves } else { Qty::ZERO };
                 match parent.leg.side {
-                    Side::Buy => pending.buys += active.leaves(parent),
-                    Side::Sell => pending.sells += active.leaves(parent),
+                    Side::Buy => {
+                        pending.buys += leaves;
+                        pending.closing_buys += closing;
+                    }
+                    Side::Sell => {
+                        pending.sells += leaves;
+                        pending.closing_sells += closing;
+                    }
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! account, the trading states and what is set aside the risk engine.
 
 use crate::calendar::china_date_time;
+use crate::contract::{Direction, Effect};
 use crate::event::{Scope, TradingState};
 use crate::extremes::Extremes;
 use crate::fees::FeeRules;
@@ -205,7 +206,24 @@ impl QuoteAge {
     }
 }
 
-/// The cash and shares that live orders of each account have set aside, and how old quotes may be, as risk told after its
+/// Lots that live closes of one kind hold in one book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    pub symbol: Symbol,
+    pub direction: Direction,
+    pub book: StrategyId,
+    pub effect: Effect,
+    pub qty: Qty,
+}
+
+/// What live sells and closes of one account hold: shares by symbol and book, and lots.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Promised<'a> {
+    pub sells: &'a [(Symbol, StrategyId, Qty)],
+    pub closes: &'a [Closing],
+}
+
+/// The cash, shares and lots that live orders of each account have set aside, and how old quotes may be, as risk told after its
 /// newest step.
 #[derive(Debug, Default)]
 pub struct SetAside {
@@ -213,6 +231,7 @@ pub struct SetAside {
     sells: QuickMap<AccountId, Vec<(Symbol, StrategyId, Qty)>>,
     ages: QuickMap<AccountId, QuoteAge>,
     ages_of_strategies: QuickMap<StrategyId, QuoteAge>,
+    closes: QuickMap<AccountId, Vec<Closing>>,
 }
 
 impl SetAside {
@@ -242,16 +261,9 @@ impl SetAside {
         }
     }
 
-    /// The shares that live sells hold, by symbol and book.
-    pub fn put_sells(&mut self, account: &AccountId, sells: &[(Symbol, StrategyId, Qty)]) {
-        match self.sells.get_mut(account) {
-            Some(slot) if slot.as_slice() == sells => {}
-            Some(slot) => sells.clone_into(slot),
-            None if sells.is_empty() => {}
-            None => {
-                self.sells.insert(account.clone(), sells.to_vec());
-            }
-        }
+    pub fn put_sells(&mut self, account: &AccountId, promised: Promised<'_>) {
+        put(&mut self.sells, account, promised.sells);
+        put(&mut self.closes, account, promised.closes);
     }
 
     /// Shares of the symbol that live sells of other books hold.
@@ -261,9 +273,47 @@ impl SetAside {
         sells.filter(|(of, whose, _)| *of == symbol && whose != book).map(|(.., qty)| *qty).sum()
     }
 
+    /// Lots of the direction that live closes of all books hold: of earlier days, and of today.
+    #[must_use]
+    pub fn closes(&self, account: &AccountId, symbol: Symbol, direction: Direction) -> (Qty, Qty) {
+        self.closes_that(account, |close| (close.symbol, close.direction) == (symbol, direction))
+    }
+
+    /// The same of one book.
+    #[must_use]
+    pub fn closes_of(
+        &self,
+        account: &AccountId,
+        symbol: Symbol,
+        direction: Direction,
+        book: &StrategyId,
+    ) -> (Qty, Qty) {
+        let meant = |close: &Closing| (close.symbol, close.direction) == (symbol, direction) && close.book == *book;
+        self.closes_that(account, meant)
+    }
+
+    fn closes_that(&self, account: &AccountId, meant: impl Fn(&Closing) -> bool) -> (Qty, Qty) {
+        let closes = self.closes.get(account).into_iter().flatten().filter(|close| meant(close));
+        closes.fold((Qty::ZERO, Qty::ZERO), |(before, today), close| match close.effect {
+            Effect::CloseToday => (before, today + close.qty),
+            _ => (before + close.qty, today),
+        })
+    }
+
     #[must_use]
     pub fn cash(&self, account: &AccountId) -> Money {
         self.by_account.get(account).copied().unwrap_or_default()
+    }
+}
+
+fn put<T: Clone + PartialEq>(of: &mut QuickMap<AccountId, Vec<T>>, account: &AccountId, promised: &[T]) {
+    match of.get_mut(account) {
+        Some(slot) if slot.as_slice() == promised => {}
+        Some(slot) => promised.clone_into(slot),
+        None if promised.is_empty() => {}
+        None => {
+            of.insert(account.clone(), promised.to_vec());
+        }
     }
 }
 

@@ -50,6 +50,12 @@ impl HeldLots {
         self.books.iter().map(ContractBook::qty).sum()
     }
 
+    /// Lots that no live close holds.
+    #[must_use]
+    pub fn free(&self) -> Qty {
+        (self.qty() - self.frozen).max(Qty::ZERO)
+    }
+
     #[must_use]
     pub fn margin(&self) -> Money {
         self.books.iter().map(ContractBook::margin_held).sum()
@@ -87,7 +93,7 @@ impl HeldLots {
             currency: Currency::Cny.into(),
             direction: self.direction.into(),
             quantity: self.qty().to_string(),
-            sellable_qty: (self.qty() - self.frozen).max(Qty::ZERO).to_string(),
+            sellable_qty: self.free().to_string(),
             frozen_qty: self.frozen.to_string(),
             today_qty: today.to_string(),
             yesterday_qty: yesterday.to_string(),

@@ -376,7 +376,7 @@ fn item(signal: &Signal, replayed: bool) -> ClearedItem {
 fn to_sell(portfolio: &Portfolio) -> BTreeMap<(Symbol, Side), bool> {
     let shares = portfolio.holdings.iter().filter(|held| held.sellable.is_positive());
     let shares = shares.map(|held| ((held.symbol, Side::Sell), false));
-    let lots = portfolio.lots.iter().filter(|held| !held.qty().is_zero());
+    let lots = portfolio.lots.iter().filter(|held| held.free().is_positive());
     let lots = lots.map(|held| match held.direction {
         Direction::Long => ((held.symbol, Side::Sell), true),
         Direction::Short => ((held.symbol, Side::Buy), true),
@@ -394,6 +394,10 @@ fn stays(portfolio: &Portfolio) -> Vec<StaysItem> {
                 items.push(StaysItem { symbol: held.symbol.to_string(), quantity: qty.to_string(), reason });
             }
         }
+    }
+    for held in portfolio.lots.iter().filter(|held| held.frozen.is_positive()) {
+        let (symbol, quantity) = (held.symbol.to_string(), held.frozen.min(held.qty()).to_string());
+        items.push(StaysItem { symbol, quantity, reason: "being_sold" });
     }
     items
 }

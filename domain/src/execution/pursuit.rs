@@ -15,6 +15,8 @@ use super::{Ending, Hours, Policy, PriceForm, Seen, Why, pieces};
 const PAUSE: Span = Span::from_secs(10);
 /// After risk said no, or where a price is missing.
 const LOOK_AGAIN: Span = Span::from_secs(60);
+/// After risk has said no again and again.
+const NOW_AND_THEN: Span = Span::from_secs(1_800);
 const PRICE_AGAIN: Span = Span::from_secs(10);
 /// What is taken back before the closing auction is taken back so much before the last moment.
 pub(crate) const BEFORE_LAST: Span = Span::from_secs(5);
@@ -101,8 +103,10 @@ pub enum Fate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Child {
     pub qty: Qty,
-    /// None for a market order.
+    /// None for a market order, until risk has let a limit order stand for one.
     pub price: Option<Price>,
+    /// It trades when it comes or not at all: its end is its own.
+    pub at_once: bool,
     pub cum: Qty,
     pub placed_at: Timestamp,
     pub date: Option<TradeDate>,
@@ -169,6 +173,7 @@ impl Pursuit {
         self.children.entry(terms.id.attempt()).or_insert(Child {
             qty: terms.qty,
             price: terms.limit_price,
+            at_once: trades_at_once(terms),
             cum: Qty::ZERO,
             placed_at: at,
             date: None,
@@ -187,6 +192,7 @@ impl Pursuit {
             return; // older than what is known
         }
         (child.qty, child.price) = (order.terms.qty, order.terms.limit_price);
+        child.at_once = trades_at_once(&order.terms);
         child.placed_at = order.created_at;
         child.date = Some(order.approval.trade_date);
         child.cum = order.cum_qty;
@@ -359,7 +365,7 @@ impl Pursuit {
     /// A person, or the broker, ended an order that its policy would have left.
     fn ended_by_others(&self, goal: &Goal, now: &Now<'_>) -> bool {
         self.children.values().any(|child| {
-            let of_itself = goal.tif == TimeInForce::Ioc || child.price.is_none();
+            let of_itself = goal.tif == TimeInForce::Ioc || child.at_once;
             let after_its_day = child.date.is_some_and(|date| date < now.hours.trade_date);
             child.fate == Some(Fate::Canceled) && !child.withdrawn && !of_itself && !after_its_day
         })
@@ -392,7 +398,7 @@ impl Pursuit {
         if goal.out {
             due = due.min(last_moment(now, placed_at, LAST_CALL));
         }
-        let market_at = self.market_at(goal).filter(|_| self.live().any(|(_, child)| child.price.is_some()));
+        let market_at = self.market_at(goal).filter(|_| self.live().any(|(_, child)| !child.at_once));
         due = market_at.map_or(due, |market_at| due.min(market_at));
         if at < due {
             return decision.wake(due);
@@ -408,7 +414,8 @@ impl Pursuit {
         let stays = |child: &Child| {
             // The place in the queue at the limit price is worth more than any other price.
             let queues = child.price.is_some_and(|px| now.seen.at_the_limit(goal.side, px));
-            child.price == price || queues
+            let at_market = child.at_once && price.is_none();
+            child.price == price || at_market || queues
         };
         if self.live().all(|(_, child)| stays(child)) {
             return decision.wake(again);
@@ -435,7 +442,7 @@ impl Pursuit {
         if any(Fate::Denied) {
             let denials = self.children.values().filter(|child| child.fate == Some(Fate::Denied)).count();
             let alone = denials == self.children.len();
-            if !until_done || alone || denials > FAILED_MAX {
+            if !until_done || alone {
                 decision.end = Some(Ending::Denied);
                 return;
             }
@@ -444,7 +451,9 @@ impl Pursuit {
             if self.failed_on(today) >= FAILED_MAX || self.canceled_on(today) >= canceled_max(goal.side) {
                 return wake_at_open(at, now, decision);
             }
-            let from = self.rested(at).max(last.ended_at.plus(LOOK_AGAIN));
+            // As long as it is not out the person stays asked, and what refuses it may be gone later.
+            let again = if denials > FAILED_MAX { NOW_AND_THEN } else { LOOK_AGAIN };
+            let from = self.rested(at).max(last.ended_at.plus(again));
             return self.place_from(at, goal, now, from, decision);
         }
         let once = match goal.policy {
@@ -684,6 +693,10 @@ fn scheduled(goal: &Goal, now: &Now<'_>, slice: i64, of: i64) -> Qty {
     let exact = -crate::units::mul_div_floor(-goal.qty.get(), slice, of);
     let due = (Qty::new(exact) + up).floor_to_lot(step).max(min);
     if slice == of || goal.qty - due < min { goal.qty } else { due }
+}
+
+fn trades_at_once(terms: &OrderTerms) -> bool {
+    terms.ord_type == OrdType::Market || terms.time_in_force == TimeInForce::Ioc
 }
 
 fn ord_type(price: Option<Price>) -> OrdType {

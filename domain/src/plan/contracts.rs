@@ -122,17 +122,22 @@ impl Planner<'_> {
         }
     }
 
-    /// Lots of the strategy's own book that an order of this side closes: of earlier days, and of today.
+    /// Lots of the strategy's own book that an order of this side closes: of earlier days, and of today. Of all books,
+    /// those that no live close holds.
     fn split(&self, account: &AccountId, side: Side) -> (Qty, Qty) {
         let (symbol, strategy) = (self.signal.symbol, &self.signal.strategy);
-        let ledger = self.view.ledgers.get(account);
+        let (ledger, direction) = (self.view.ledgers.get(account), Effect::Close.direction(side));
         if self.of_all_books() {
-            let direction = Effect::Close.direction(side);
             let books = ledger.into_iter().flat_map(|ledger| ledger.contracts_of(symbol));
             let lots = books.filter(|book| book.direction == direction).map(|book| book.on(self.date));
-            return lots.fold((Qty::ZERO, Qty::ZERO), |sum, (before, today)| (sum.0 + before, sum.1 + today));
+            let (before, today) = lots.fold((Qty::ZERO, Qty::ZERO), |sum, lots| (sum.0 + lots.0, sum.1 + lots.1));
+            let (closing_before, closing_today) = self.view.aside.closes(account, symbol, direction);
+            let before = before - closing_before;
+            // Where one flag closes all, it takes what it needs of either kind.
+            let today = today - closing_today + before.min(Qty::ZERO);
+            return (before.max(Qty::ZERO), today.max(Qty::ZERO));
         }
-        let book = ledger.and_then(|ledger| ledger.contract(symbol, strategy, Effect::Close.direction(side)));
+        let book = ledger.and_then(|ledger| ledger.contract(symbol, strategy, direction));
         book.map_or((Qty::ZERO, Qty::ZERO), |book| book.on(self.date))
     }
 
@@ -141,9 +146,17 @@ impl Planner<'_> {
         yesterday + today
     }
 
+    /// Lots that working closes of the strategy take of these.
     fn closing(&self, account: &AccountId, side: Side) -> Qty {
         let pending = (self.pending)(account);
-        if side == Side::Buy { pending.buys } else { pending.sells }
+        let closing = if side == Side::Buy { pending.closing_buys } else { pending.closing_sells };
+        if !self.of_all_books() {
+            return closing;
+        }
+        // What risk knows of is not among them any more; what is on its way there is.
+        let (direction, book) = (Effect::Close.direction(side), &self.signal.strategy);
+        let (before, today) = self.view.aside.closes_of(account, self.signal.symbol, direction, book);
+        (closing - before - today).max(Qty::ZERO)
     }
 
     fn closable(&self, account: &AccountId, side: Side) -> Qty {

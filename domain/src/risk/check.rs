@@ -13,12 +13,13 @@ use crate::rules::{DayRules, NoRule, QtyFault, dearest};
 use crate::seeded::{SeededBug, seeded};
 use crate::signal::Source;
 use crate::standing::AccountMode;
-use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate, mul_div_floor};
+use crate::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 use crate::view::{View, usable};
 
 use super::beside::{check_cancels, check_volume};
 use super::counters::{self, Counted, Used};
 use super::limits::{Crossing, Limits, Permission, ProgramReport};
+use super::placed::collar_end;
 use super::{Reserved, Risk};
 use super::{contracts, issues};
 
@@ -562,10 +563,7 @@ impl Risk {
             return skip(sink, DenialCode::PriceCollar, "the exchange has a cage");
         }
         skip(sink, DenialCode::PriceCage, "no cage");
-        // Without any limit of the day, half as much again: by default 3 %.
-        let collar = if rules.abroad.is_some() { limits.collar.e6() / 2 * 3 } else { limits.collar.e6() };
-        let width = Price::from_e4(mul_div_floor(reference.e4(), collar, Ratio::ONE.e6()));
-        let end = if terms.side == Side::Buy { reference + width } else { reference - width };
+        let end = collar_end(limits, rules, terms.side, reference);
         // The day's limit price itself is a price to ask for: what counts there is the place in the queue.
         let to_the_limit = band.is_some_and(|(low, high)| price == if terms.side == Side::Buy { high } else { low });
         let passed = !beyond(end) || to_the_limit;

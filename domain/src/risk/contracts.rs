@@ -2,29 +2,17 @@
 //! direction instead of shares, closing instead of selling.
 
 use super::beside::check_volume;
-use super::check::{Decided, Order as Checked, Sink, skip, tell, tell_limit, tell_limit_from};
+use super::check::{Decided, Order as Checked, Sink, skip, tell, tell_limit, tell_limit_from, word};
 use super::{Reserved, Risk};
 use crate::contract::{CloseFlags, Contract, Direction, Effect};
 use crate::denial::{DenialCode, Measure};
-use crate::ids::StrategyId;
 use crate::ledger::Ledger;
 use crate::market;
 use crate::order::{Approval, OrdType, OrderTerms, Side};
 use crate::rules::QtyFault;
 use crate::signal::Source;
-use crate::symbol::Symbol;
 use crate::units::{Money, Qty, Timestamp, TradeDate};
-use crate::view::{View, usable};
-
-/// Lots that live closes of one kind hold in one book.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closing {
-    symbol: Symbol,
-    direction: Direction,
-    book: StrategyId,
-    effect: Effect,
-    qty: Qty,
-}
+use crate::view::{Closing, View, usable};
 
 impl Reserved {
     /// Lots that a live close holds, more or fewer than before.
@@ -100,7 +88,11 @@ impl Risk {
         let apart = contract.close == CloseFlags::TodayApart;
 
         let lot = rules.check_qty_of(terms.ord_type, terms.side, terms.qty, Qty::MAX);
-        tell(sink, DenialCode::LotSize, lot.is_ok(), || {
+        let not_taken = terms.ord_type == OrdType::Market && !rules.takes_market_orders();
+        tell(sink, DenialCode::LotSize, lot.is_ok() && !not_taken, || {
+            if not_taken {
+                return (word("a market order"), word(NO_MARKET_ORDERS));
+            }
             let limit = if let Err(QtyFault::AboveMax { max, .. }) = lot { max } else { rules.buy_min };
             (Measure::Qty(terms.qty), Measure::Qty(limit))
         });
@@ -120,9 +112,13 @@ impl Risk {
         };
         let reserved_cash = if effect.closes() {
             skip(sink, DenialCode::Cash, "a closing order");
-            let free = closable(ledger, terms, effect, apart, date) - reserved.closes_of(terms, effect, apart);
-            tell(sink, DenialCode::Sellable, terms.qty <= free, || {
-                (Measure::Qty(terms.qty), Measure::Qty(free.max(Qty::ZERO)))
+            let free = |apart| closable(ledger, terms, effect, apart, date) - reserved.closes_of(terms, effect, apart);
+            let passed = terms.qty <= free(apart);
+            tell(sink, DenialCode::Sellable, passed, || {
+                // A close that does not say of which day is split by its plan, unless it is more than all of them.
+                let all = free(apart && effect != Effect::Close).max(Qty::ZERO);
+                let limit = if terms.qty > all { all } else { free(apart).max(Qty::ZERO) };
+                (Measure::Qty(terms.qty), Measure::Qty(limit))
             });
             const REDUCING: [DenialCode; 12] = [
                 DenialCode::OrderMargin,
@@ -190,5 +186,9 @@ impl Risk {
         Some(Decided { approval, px, t0: true, worst, lots: (rules.buy_step, rules.buy_min) })
     }
 }
+
+/// A limit order would stand for it, and no price says where its limit could be.
+const NO_MARKET_ORDERS: &str =
+    "none: this exchange takes no market orders, and no fresh price is known to set a limit by";
 
 const BY_MARGIN: &str = "contracts are limited by margin";

@@ -42,6 +42,8 @@ impl Risk {
     /// The most of the order that is let through, whatever its quantity says: nothing is set aside and nothing recorded.
     #[must_use]
     pub fn most(&self, at: Timestamp, view: View<'_>, terms: &OrderTerms) -> Most {
+        let stand_in = self.stand_in(at, view, terms);
+        let terms = stand_in.as_ref().unwrap_or(terms);
         let asked = Asked { risk: self, at, view, terms };
         let rules = view.market.trade_date(terms.symbol, at).and_then(|date| view.market.day(terms.symbol, date).ok());
         let Some(rules) = rules else {

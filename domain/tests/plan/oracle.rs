@@ -15,7 +15,7 @@ const MILLION: i128 = 1_000_000;
 /// The legs by account and what is left over, or the code of the refusal.
 pub(crate) fn expected(case: &Case) -> Result<(Legs, i128), DenialCode> {
     let everybody: Vec<usize> = (0..case.holders.len()).collect();
-    let mut book = Writer { case, legs: Vec::new(), residual: 0 };
+    let mut book = Writer { case, legs: Vec::new(), residual: 0, undealt: 0 };
     let alone = case.allocation == Allocation::FixedRatio;
     let holder = |n: usize| &case.holders[n];
 
@@ -93,6 +93,8 @@ struct Writer<'a> {
     case: &'a Case,
     legs: Legs,
     residual: i128,
+    /// The part of it that made no lot for anybody.
+    undealt: i128,
 }
 
 impl Writer<'_> {
@@ -113,13 +115,19 @@ impl Writer<'_> {
             let it = &self.case.holders[n];
             i128::from(it.held + it.buys - it.sells)
         };
-        let wanted: Vec<i128> = if flat || self.case.allocation == Allocation::FixedRatio {
+        // One account gets all of it, however its route would share.
+        let alone = self.case.allocation == Allocation::FixedRatio || everybody.len() == 1;
+        let wanted: Vec<i128> = if flat || alone {
             everybody.iter().map(|n| if flat { 0 } else { target(&[*n]) } - will_hold(*n)).collect()
         } else if self.case.allocation == Allocation::AvailableCash {
             let change = target(everybody) - everybody.iter().map(|n| will_hold(*n)).sum::<i128>();
             let side = if change < 0 { Side::Sell } else { Side::Buy };
             let weights = self.weights(everybody, side);
-            self.deal(change.abs(), &weights).into_iter().map(|part| if change < 0 { -part } else { part }).collect()
+            let mut parts = self.deal(change.abs(), &weights);
+            if change < 0 {
+                self.odd_to(everybody, &mut parts);
+            }
+            parts.into_iter().map(|part| if change < 0 { -part } else { part }).collect()
         } else {
             let weights = self.weights(everybody, Side::Buy);
             let all: Vec<i128> = everybody.iter().map(|n| will_hold(*n)).collect();
@@ -147,6 +155,7 @@ impl Writer<'_> {
         let (lots, sum): (i128, i128) = (total / lot, weights.iter().sum());
         if sum == 0 {
             self.residual += total;
+            self.undealt = total;
             return vec![0; weights.len()];
         }
         let mut given: Vec<i128> = weights.iter().map(|weight| lots * weight / sum).collect();
@@ -161,6 +170,7 @@ impl Writer<'_> {
             given[best] += 1;
         }
         self.residual += total - lots * lot;
+        self.undealt = total - lots * lot;
         given.into_iter().map(|lots| lots * lot).collect()
     }
 
@@ -172,11 +182,43 @@ impl Writer<'_> {
         self.write(n, side, asked, done);
     }
 
+    /// As much of it as the exchange takes, found by trying.
     fn sell(&mut self, n: usize, asked: i128) {
-        let it = &self.case.holders[n];
-        let can = i128::from((it.held - it.bought_today - it.sells).max(0));
-        let done = if asked >= can { can } else { self.round(asked) };
+        let can = self.can(n);
+        let done = (1..=asked.min(can)).rev().find(|qty| self.is_sale(*qty, can)).unwrap_or(0);
         self.write(n, Side::Sell, asked, done);
+    }
+
+    /// What may be sold today and is not being sold.
+    fn can(&self, n: usize) -> i128 {
+        let it = &self.case.holders[n];
+        i128::from((it.held - it.bought_today - it.sells).max(0))
+    }
+
+    /// Main board: multiples of 100; a remainder below 100 goes in one order, alone or with lots. STAR: at least 200, in
+    /// single shares; a remainder below 200 goes in one order.
+    fn is_sale(&self, qty: i128, can: i128) -> bool {
+        if self.case.star {
+            return qty >= 200 || (can < 200 && qty == can);
+        }
+        qty % 100 == 0 || qty % 100 == can % 100
+    }
+
+    /// Single shares that lots leave over go where they are somebody's whole odd remainder, or a part that is left of them
+    /// goes to the next: first to him who comes first.
+    fn odd_to(&mut self, everybody: &[usize], parts: &mut [i128]) {
+        if self.case.star {
+            return; // there are no odd remainders beside orders in single shares
+        }
+        for (n, part) in everybody.iter().zip(parts) {
+            let (can, left) = (self.can(*n), self.undealt);
+            let odd = can % 100;
+            if odd > 0 && left >= odd && *part + odd <= can {
+                *part += odd;
+                self.undealt -= odd;
+                self.residual -= odd;
+            }
+        }
     }
 
     fn round(&self, asked: i128) -> i128 {

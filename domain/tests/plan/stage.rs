@@ -160,7 +160,7 @@ pub(crate) fn planned(case: &Case) -> Result<Plan, Vec<Denial>> {
     };
     let pending = |account: &AccountId, _| {
         let holder = &case.holders[index(account)];
-        Pending { buys: Qty::new(holder.buys), sells: Qty::new(holder.sells) }
+        Pending { buys: Qty::new(holder.buys), sells: Qty::new(holder.sells), ..Pending::default() }
     };
     MARKET.with(|market| {
         let view =

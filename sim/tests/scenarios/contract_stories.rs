@@ -188,4 +188,195 @@ stories! {
            -> S2.1 denied SELLABLE
            -> S2 denied SELLABLE
     ";
+
+    where_no_market_order_is_taken_a_limit_order_stands_for_one_and_margin_is_reckoned_with_its_limit: "
+        given account f cash 200000
+        given route s f
+        09:31 quote rb2505.SHFE 3500 bid 3499 ask 3501
+        09:31 S1 buy 2 rb2505.SHFE market
+           -> f: submit S1.1 buy open 2 @ 3571.00 ioc
+        09:31 show f
+           -> f: cash 200000.00 reserved 10720.14
+        09:32 broker S1.1 filled e1 1 at 3501
+           -> S1.1 filled 1 at 3501.00, fee 3.50
+        09:32 broker S1.1 canceled
+           -> S1.1 canceled
+           -> S1 partially_done
+        09:33 S2 buy 1 rb2505.SHFE @ 3450
+           -> f: submit S2.1 buy open 1 @ 3450.00
+        09:33 broker S2.1 accepted
+           -> S2.1 accepted
+        09:34 S3 sell 1 rb2505.SHFE market effect close
+           -> S3.1 denied CROSSING
+           -> S3 denied CROSSING
+        09:35 cancel S2
+           -> f: cancel S2.1
+        09:35 broker S2.1 canceled
+           -> S2.1 canceled
+           -> S2 canceled
+        09:36 S4 target 0 rb2505.SHFE market
+           -> f: submit S4.1 sell close_today 1 @ 3430.00 ioc
+        09:37 quote IF2503.CFFEX 4000
+        09:37 limits account:f order_margin 1 margin 1
+           -> limits 1 of account:f; looser order_margin,margin
+        09:37 S5 buy 1 IF2503.CFFEX market
+           -> S5.1 warned ORDER_MARGIN
+           -> S5.1 warned MARGIN
+           -> f: submit S5.1 buy open 1 market
+    ";
+
+    a_stop_of_lots_goes_out_where_no_market_order_is_taken: "
+        given account f cash 200000
+        given route s f
+        09:31 quote rb2505.SHFE 3300
+        09:31 S1 buy 2 rb2505.SHFE @ 3300
+           -> f: submit S1.1 buy open 2 @ 3300.00
+        09:31 broker S1.1 filled e1 2 at 3300
+           -> S1.1 filled 2 at 3300.00, fee 6.60
+           -> S1 done
+        09:32 S2 sell 2 rb2505.SHFE market stop 3290 effect close
+           -> S2 waits for trigger, looks again at 15:00
+        09:40 quote rb2505.SHFE 3289 bid 3288 ask 3289
+           -> S2 comes true: stop at 3289.00
+           -> f: submit S2.1 sell close_today 2 @ 3223.00 ioc
+        09:41 broker S2.1 filled e1 2 at 3287
+           -> S2.1 filled 2 at 3287.00, fee 6.57
+           -> S2 done
+    ";
+
+    a_sell_until_done_goes_on_where_no_market_order_is_taken_and_the_person_stays_asked: "
+        given account f cash 200000
+        given route s f
+        09:31:00 quote rb2505.SHFE 3300
+        09:31:00 S1 buy 1 rb2505.SHFE @ 3300
+           -> f: submit S1.1 buy open 1 @ 3300.00
+        09:31:00 broker S1.1 filled e1 1 at 3300
+           -> S1.1 filled 1 at 3300.00, fee 3.30
+           -> S1 done
+        09:32:00 S2 sell 1 rb2505.SHFE @ 3350 till done every 600 tell after 60 market after 120 effect close
+           -> f: submit S2.1 sell close_today 1 @ 3350.00
+        09:32:00 broker S2.1 accepted
+           -> S2.1 accepted
+        09:33:00
+           -> S2.1 asks a person: takes_long
+           -> f: exception asked, opened
+        09:34:00
+           -> S2.1 is taken back: repriced
+           -> f: cancel S2.1
+        09:34:01 broker S2.1 canceled
+           -> S2.1 canceled
+        09:34:11
+           -> f: submit S2.1#2 sell close_today 1 @ 3234.00 ioc
+        09:34:11 broker S2.1#2 accepted
+           -> S2.1#2 accepted
+        09:34:12 broker S2.1#2 canceled
+           -> S2.1#2 canceled
+        09:34:15 restart
+           -> f: find S2.1
+           -> f: find S2.1#2
+        09:34:20 quote rb2505.SHFE 3280
+        09:34:22
+           -> f: submit S2.1#3 sell close_today 1 @ 3215.00 ioc
+        09:34:23 broker S2.1#3 filled e1 1 at 3279
+           -> S2.1#3 filled 1 at 3279.00, fee 3.28
+           -> f: exception asked, done
+           -> S2 done
+    ";
+
+    a_person_who_sells_all_lots_sells_them_where_no_market_order_is_taken: "
+        given account f cash 200000
+        given route s f
+        given paper
+        09:31 quote rb2505.SHFE 3300 bid 3299 ask 3300
+        09:31 S1 buy 2 rb2505.SHFE market
+           -> f: submit S1.1 buy open 2 @ 3366.00 ioc
+           -> S1.1 accepted
+           -> S1.1 filled 2 at 3300.00, fee 6.60
+           -> S1 done
+        09:32 S2 by hand in f sell all rb2505.SHFE market
+           -> f: submit S2.1 sell close_today 2 @ 3234.00 ioc
+           -> S2.1 accepted
+           -> S2.1 filled 2 at 3299.00, fee 6.60
+           -> S2 done
+    ";
+
+    without_a_fresh_price_nothing_can_stand_for_a_market_order_and_the_refusal_says_so: "
+        given account f cash 200000
+        given route s f
+        given stale quotes
+        09:31:00 quote rb2505.SHFE 3300
+        09:31:20 S1 buy 1 rb2505.SHFE market
+           -> S1.1 denied LOT_SIZE,QUOTE_STALE
+           -> S1 denied LOT_SIZE,QUOTE_STALE
+        09:31:21 numbers S1.1
+           -> LOT_SIZE: a market order, limit none: this exchange takes no market orders, and no fresh price is known to set a limit by
+           -> QUOTE_STALE: Millis(20000), limit Millis(15000)
+    ";
+
+    a_person_who_sells_all_lots_leaves_those_that_are_being_closed: "
+        given account f cash 200000
+        given route s f
+        09:31 quote rb2505.SHFE 3300
+        09:31 S1 buy 3 rb2505.SHFE @ 3300
+           -> f: submit S1.1 buy open 3 @ 3300.00
+        09:31 broker S1.1 filled e1 3 at 3300
+           -> S1.1 filled 3 at 3300.00, fee 9.90
+           -> S1 done
+        Tue 09:05 quote rb2505.SHFE 3300
+        09:05 S2 buy 1 rb2505.SHFE @ 3300
+           -> f: submit S2.1 buy open 1 @ 3300.00
+        09:05 broker S2.1 filled e1 1 at 3300
+           -> S2.1 filled 1 at 3300.00, fee 3.30
+           -> S2 done
+        09:06 S3 sell 2 rb2505.SHFE @ 3350 effect close
+           -> f: submit S3.1 sell close_yesterday 2 @ 3350.00
+        09:07 S4 by hand in f sell 1 rb2505.SHFE @ 3340 effect close_today
+           -> f: submit S4.1 sell close_today 1 @ 3340.00
+        09:08 S5 by hand in f sell all rb2505.SHFE market
+           -> f: submit S5.1 sell close_yesterday 1 @ 3234.00 ioc
+        09:09 S6 by hand in f sell all rb2505.SHFE market
+           -> S6 planned: nothing; residual 0
+           -> S6 done
+    ";
+
+    a_person_who_buys_all_short_lots_back_leaves_those_that_are_being_closed: "
+        given account f cash 3000000
+        given route s f
+        09:31 quote IF2503.CFFEX 4000
+        09:31 S1 sell 3 IF2503.CFFEX @ 4000
+           -> f: submit S1.1 sell open 3 @ 4000.00
+        09:31 broker S1.1 filled e1 3 at 4000
+           -> S1.1 filled 3 at 4000.00, fee 360.00
+           -> S1 done
+        09:32 S2 buy 1 IF2503.CFFEX @ 3950 effect close
+           -> f: submit S2.1 buy close 1 @ 3950.00
+        09:33 S3 by hand in f buy 1 IF2503.CFFEX @ 3940 effect open
+           -> f: submit S3.1 buy open 1 @ 3940.00
+        09:34 S4 by hand in f buy all IF2503.CFFEX market
+           -> f: submit S4.1 buy close 2 market
+        09:35 S5 by hand in f buy all IF2503.CFFEX market
+           -> S5 planned: nothing; residual 0
+           -> S5 done
+    ";
+
+    a_close_of_more_lots_than_there_are_is_told_how_many_there_are: "
+        given account f cash 200000
+        given route s f
+        09:31 quote rb2505.SHFE 3300
+        09:31 S1 buy 1 rb2505.SHFE @ 3300
+           -> f: submit S1.1 buy open 1 @ 3300.00
+        09:31 broker S1.1 filled e1 1 at 3300
+           -> S1.1 filled 1 at 3300.00, fee 3.30
+           -> S1 done
+        09:32 S2 sell 2 rb2505.SHFE @ 3300 effect close
+           -> S2.1 denied SELLABLE
+           -> S2 denied SELLABLE
+        09:32 numbers S2.1
+           -> SELLABLE: 2, limit 1
+        09:33 S3 sell 2 rb2505.SHFE @ 3300 effect close_yesterday
+           -> S3.1 denied SELLABLE
+           -> S3 denied SELLABLE
+        09:33 numbers S3.1
+           -> SELLABLE: 2, limit 0
+    ";
 }

@@ -127,4 +127,66 @@ stories! {
            -> S3.1 denied SELLABLE
            -> S3 denied SELLABLE
     ";
+
+    a_target_sells_the_odd_remainder_as_a_whole_alone_or_with_lots: "
+        given account a cash 100000 s 600000.SH 5050
+        given account b cash 100000 t 600000.SH 5050
+        given account c cash 100000 u 600000.SH 5050
+        given route s a
+        given route t b
+        given route u c base fixed:100000
+        09:31 S1 target 5000 600000.SH @ 10.00
+           -> a: submit S1.1 sell 50 @ 10.00
+        09:31 S2 of t target 4900 600000.SH @ 10.00
+           -> b: submit S2.1 sell 150 @ 10.00
+        09:31 S3 of u target 50% 600000.SH @ 10.00
+           -> c: submit S3.1 sell 50 @ 10.00
+        09:32 S4 target 4970 600000.SH @ 10.00
+           -> S4 planned: nothing; residual 30
+           -> S4 done
+        09:33 S5 of t target ¥48800 600000.SH @ 10.00
+           -> S5 planned: nothing; residual 20
+           -> S5 done
+    ";
+
+    a_target_leaves_what_was_bought_today_and_splits_no_odd_remainder: "
+        given account a cash 100000 s 600000.SH 1050
+        given paper
+        09:31 S1 buy 100 600000.SH @ 10.00
+           -> a: submit S1.1 buy 100 @ 10.00
+           -> S1.1 accepted
+           -> S1.1 filled 100 at 10.00, fee 5.01
+           -> S1 done
+        09:32 S2 target 1120 600000.SH @ 10.50
+           -> S2 planned: nothing; residual 30
+           -> S2 done
+        09:33 S3 target 20 600000.SH @ 10.50
+           -> S3 planned: a sell 1050; residual 80
+           -> a: submit S3.1 sell 1050 @ 10.50
+           -> S3.1 accepted
+    ";
+
+    on_star_a_target_sells_200_at_least_or_all_that_is_left: "
+        given account a cash 100000 s 688981.SH 250 t 688981.SH 150
+        given route s a
+        given route t a
+        09:31 S1 target 200 688981.SH @ 10.00
+           -> S1 planned: nothing; residual 50
+           -> S1 done
+        09:32 S2 target 40 688981.SH @ 10.00
+           -> a: submit S2.1 sell 210 @ 10.00
+        09:33 S3 of t target 100 688981.SH @ 10.00
+           -> S3 planned: nothing; residual 50
+           -> S3 done
+        09:34 S4 of t target 0 688981.SH @ 10.00
+           -> a: submit S4.1 sell 150 @ 10.00
+    ";
+
+    a_target_of_several_accounts_sells_an_odd_remainder_where_there_is_one: "
+        given account a cash 100000 s 600000.SH 3000
+        given account b cash 100000 s 600000.SH 5050
+        given route s a+b by cash
+        09:31 S1 target 8000 600000.SH @ 10.00
+           -> b: submit S1.1 sell 50 @ 10.00
+    ";
 }

@@ -22,7 +22,7 @@ use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::capital::CapitalBase;
 use signalbox_domain::contract::Effect;
 use signalbox_domain::corporate::CorporateActions;
-use signalbox_domain::denial::{Denial, DenialCode};
+use signalbox_domain::denial::DenialCode;
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::execution::{Ending, ParentStep};
 use signalbox_domain::ids::{
@@ -48,6 +48,7 @@ use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Span, Timestamp, TradeDate};
 
 use crate::execution_words::execution;
+use shows::denial_codes;
 use signalbox_sim::desk::{Desk, Setup, market};
 
 /// Plays the story and compares what goes out with its `->` lines.
@@ -513,6 +514,7 @@ impl Stage {
             }
             ["monitors"] => return Some(self.monitors()),
             ["watch"] => self.desk.tell_risk(RiskInput::Watch),
+            ["numbers", order] => return Some(self.numbers(order_id(order))),
             ["books", name] => return Some(self.books(&account(name))),
             ["ask", rest @ ..] => return Some(self.ask(rest)),
             ["show", name] => return Some(vec![self.show(&account(name))]),
@@ -847,8 +849,4 @@ fn minute(at: Timestamp) -> String {
 
 fn waits(leg: &Leg) -> String {
     leg.mode.waits_for().map(|what| format!(" waits for {what}")).unwrap_or_default()
-}
-
-fn denial_codes(denials: &[Denial]) -> String {
-    denials.iter().map(|denial| denial.code.to_string()).collect::<Vec<_>>().join(",")
 }

@@ -2,14 +2,34 @@
 
 use std::fmt::Write;
 
-use signalbox_domain::ids::AccountId;
+use signalbox_domain::denial::{Denial, Measure};
+use signalbox_domain::ids::{AccountId, OrderId};
 use signalbox_domain::risk::monitors::MonitorState;
 use signalbox_domain::units::Price;
 use signalbox_domain::view::View;
 
 use super::Stage;
 
+pub(super) fn denial_codes(denials: &[Denial]) -> String {
+    denials.iter().map(|denial| denial.code.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn measure(of: &Measure) -> String {
+    match of {
+        Measure::Qty(qty) => qty.to_string(),
+        Measure::Word(word) => word.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
 impl Stage {
+    /// Why an order was refused, with what was found and what would have passed.
+    pub(super) fn numbers(&self, order: OrderId) -> Vec<String> {
+        let tables = self.desk.tables();
+        let (_, denials) = &tables.denied[&order];
+        denials.iter().map(|d| format!("{}: {}, limit {}", d.code, measure(&d.value), measure(&d.limit))).collect()
+    }
+
     /// How each monitor stands.
     pub(super) fn monitors(&self) -> Vec<String> {
         let desk = &self.desk;
