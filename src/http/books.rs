@@ -57,7 +57,7 @@ struct HoldingIn {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ImportBooks, example = json!({"account": "paper-a", "note": "joined on 2026-11-20", "items": [
-    {"strategy": "EXTERNAL", "symbol": "600000.XSHG", "quantity": 1000, "cost": "10.50", "entry_date": "2026-10-12"}]}))]
+    {"strategy": "EXTERNAL", "symbol": "600000.XSHG", "quantity": 1000, "cost": "10.50", "entry_date": "2018-10-12"}]}))]
 struct ImportBody {
     #[schema(max_length = 64)]
     account: String,
