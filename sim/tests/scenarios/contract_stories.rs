@@ -238,7 +238,7 @@ stories! {
            -> S2 waits for trigger, looks again at 15:00
         09:40 quote rb2505.SHFE 3289 bid 3288 ask 3289
            -> S2 comes true: stop at 3289.00
-           -> f: submit S2.1 sell close_today 2 @ 3223.00 ioc
+           -> f: submit S2.1 sell close_today 2 @ 3269.00
         09:41 broker S2.1 filled e1 2 at 3287
            -> S2.1 filled 2 at 3287.00, fee 6.57
            -> S2 done
