@@ -40,6 +40,8 @@ async fn told_to_stop_it_drains_and_the_next_start_shows_the_same() {
     succeed(&["replay"], &data);
     let program = start(&data, CLOCK).await;
     let driver = driver.reconnected(&program.url);
+    // What was still in the inbox waits for a price of this life.
+    driver.put_quote(199, 200, 100_000).await.unwrap();
     driver.ask_again().await.unwrap();
     let started = reckon(&driver, &opening).await.unwrap_or_else(|faults| panic!("{faults:?}"));
     assert_eq!(program.stop().await.code(), Some(0));
