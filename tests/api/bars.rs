@@ -6,7 +6,7 @@ use crate::sizes::{open, sent, settled};
 use crate::support::unique;
 
 fn bar(low: &str, close: &str, volume: u64) -> Value {
-    json!({ "symbol": "600000.SH", "open": "9.90", "high": "9.95", "low": low, "close": close, "volume": volume,
+    json!({ "symbol": "600000.SH", "open": "9.90", "high": "10.05", "low": low, "close": close, "volume": volume,
         "at": "2019-02-01T10:00:30+08:00" })
 }
 
@@ -19,21 +19,21 @@ async fn bars_fill_what_rests_and_set_off_what_is_held() {
     assert_eq!(rests["status"], "working", "{rests}");
     // Held until the price rises to it.
     let held = json!({ "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 100,
-        "limit_price": "9.60", "stop_price": "9.95", "client_signal_id": unique() });
+        "limit_price": "9.60", "stop_price": "10.05", "client_signal_id": unique() });
     let held = app.call("POST", "/v1/orders", &ann, held).await;
     let held = settled(&app, &ann, &held.headers["location"], &["accepted"]).await;
     assert_eq!((&held["status"], &held["waiting_for"]), (&json!("waiting"), &json!("trigger")), "{held}");
 
     for (body, field) in [
         (json!({ "bars": [bar("9.92", "9.91", 100)] }), "bars[0].low"),
-        (json!({ "bars": [bar("9.40", "9.96", 100)] }), "bars[0].high"),
+        (json!({ "bars": [bar("9.40", "10.06", 100)] }), "bars[0].high"),
         (json!({ "bars": [] }), "bars"),
     ] {
         let refused = app.call("POST", "/v1/bars", &feed, body).await;
         assert_eq!((refused.status, &refused.body["field"]), (422, &json!(field)), "{refused:?}");
     }
     // One that is wrong keeps all of them out.
-    let both = json!({ "bars": [bar("9.40", "9.50", 10_000), bar("9.40", "9.96", 100)] });
+    let both = json!({ "bars": [bar("9.40", "9.50", 10_000), bar("9.40", "10.06", 100)] });
     assert_eq!(app.call("POST", "/v1/bars", &feed, both).await.status, 422);
     let still = app.get(&format!("/v1/signals/{}", rests["id"].as_str().unwrap()), &ann).await.body;
     assert_eq!(still["parents"][0]["cum_qty"], "0", "{still}");

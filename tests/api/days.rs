@@ -23,7 +23,8 @@ fn options(begins: Timestamp) -> Options {
 
 async fn quote(app: &TestApp, last: &str, prev_close: &str) {
     let feed = app.key(json!({ "name": unique(), "scopes": ["quotes:write"] })).await.1;
-    let quote = json!({ "symbol": PUFA, "last": last, "bid": last, "ask": last, "bid_size": 100_000, "ask_size": 100_000,
+    let bid = format!("{:.2}", last.parse::<f64>().unwrap() - 0.01);
+    let quote = json!({ "symbol": PUFA, "last": last, "bid": bid, "ask": last, "bid_size": 100_000, "ask_size": 100_000,
         "prev_close": prev_close });
     // The account was opened with 5,000 of these.
     let held = json!({ "symbol": "000001.SZ", "last": "10.00", "prev_close": "10.00" });
