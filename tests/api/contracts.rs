@@ -78,6 +78,15 @@ async fn lots_are_opened_shown_with_their_margin_and_closed_with_the_flag_of_the
     assert!(effects.contains(&"open") && effects.contains(&"close_today"), "{orders}");
 
     app.settled().await;
+    // Nothing is held any more, and the day has brought what the cash has gained: the lots' 200 less their fees.
+    let feed = app.key(json!({ "name": unique(), "scopes": ["quotes:write"] })).await.1;
+    let still = json!({ "symbol": "000001.SZ", "last": "10.00", "prev_close": "10.00" });
+    assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [still] })).await.status, 200);
+    let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body["balances"][0].clone();
+    let yuan = |name: &str| balance[name].as_str().unwrap_or("nothing").parse::<f64>().unwrap();
+    let gained = ((yuan("cash") - 1_000_000.0) * 100.0).round() / 100.0;
+    assert!(gained > 150.0 && gained < 200.0, "{balance}");
+    assert_eq!((yuan("realized_pnl"), yuan("day_pnl"), yuan("unrealized_pnl")), (gained, gained, 0.0), "{balance}");
     let proof = prove(&app.store, Rows::AsTheyAre).await.unwrap();
     assert!(proof.differences.is_empty() && proof.fills == 2, "{:#?}", proof.differences);
     let restored = app.store.restore().await.unwrap();
