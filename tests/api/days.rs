@@ -135,3 +135,31 @@ async fn trades_and_their_fees_are_told_apart() {
     let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
     assert_eq!(today["cash"], balance["cash"], "{balance}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_close_holdings_and_risk_count_from_the_new_day() {
+    let app = TestApp::start_with(options(at("2019-02-01", 14, 59, 54))).await;
+    let admin = app.login("admin").await.access;
+    let feed = app.key(json!({ "name": unique(), "scopes": ["quotes:write"] })).await.1;
+    // The account was opened with 5,000 of these.
+    let held = json!({ "symbol": "000001.SZ", "last": "10.00", "prev_close": "9.50" });
+    assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [held] })).await.status, 200);
+    let day_pnl = async || {
+        let balances = app.get("/v1/accounts/paper-a/balance", &admin).await.body;
+        balances["balances"][0]["day_pnl"].clone()
+    };
+    assert_eq!(day_pnl().await, "2500.00");
+    for _ in 0..600 {
+        if days(&app, &admin, "equity").await.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // The newest quote is still of the day that is over, and so is the close that it counts from.
+    assert_eq!(day_pnl().await, "0.00");
+    let risk = app.get("/v1/risk", &admin).await.body;
+    let row = risk["items"].as_array().unwrap().iter().find(|row| row["scope"] == "account:paper-a").unwrap();
+    // The next trading day comes after the holidays.
+    assert_eq!((&row["trade_date"], &row["gain"]), (&json!("2019-02-11"), &json!("0.00")), "{row}");
+    assert_eq!(row["opened"], row["equity"], "{row}");
+}

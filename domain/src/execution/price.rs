@@ -118,7 +118,7 @@ impl<'a> Seen<'a> {
     /// (SHFE, INE), a limit that the market meets.
     #[must_use]
     pub fn at_once(&self, side: Side) -> PriceForm {
-        let none_taken = self.rules.contract.is_some() && self.rules.order_max_market.is_zero();
+        let none_taken = !self.rules.takes_market_orders();
         match side {
             _ if !none_taken => PriceForm::Market,
             Side::Buy => PriceForm::Last { ticks: THROUGH_TICKS },

@@ -1,7 +1,8 @@
 //! The order as it goes out: where an exchange takes no market orders (Shanghai's futures), a limit order stands for one.
 //!
-//! It is made here and nowhere else, so that whoever wants a market order (a plain signal, a policy, a stop, a target, a
-//! person who clears an account) gets it, and every check sees the price that goes out.
+//! It is made here, so that whoever wants a market order (a plain signal, a policy, a target, a person who clears an account)
+//! gets it, and every check sees the price that goes out. What was held for a price comes with a limit already (`Seen::at_once`):
+//! the order of a stop stays until it is out.
 
 use super::Risk;
 use super::limits::Limits;
@@ -25,11 +26,10 @@ impl Risk {
             return None;
         }
         let limits = self.limits.of_strategy(&terms.account, &terms.strategy)?;
-        let quote = view.quotes.get(terms.symbol)?;
-        let age = view.market.price_age(terms.symbol, quote.at, at, rules.closing_auction);
-        if age > limits.quote_age_market {
+        if view.quote_age(at, terms.symbol, rules.closing_auction)? > limits.quote_age().market {
             return None;
         }
+        let quote = view.quotes.get(terms.symbol)?;
         let reference = quote.reference(terms.side)?;
         let caged = rules.cage_end(terms.side, reference);
         let farthest = caged.unwrap_or_else(|| collar_end(&limits, &rules, terms.side, reference));
