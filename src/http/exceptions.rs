@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::account::{Resolution, Settle, Settlement, Unresolvable, Unsettleable};
+use signalbox_domain::broker::ListedOrder;
 use signalbox_domain::event::{Scope as StateScope, TradingState};
 use signalbox_domain::ids::{AccountId, BrokerOrderId, StrategyId};
 use signalbox_domain::order::InFlight;
@@ -213,7 +214,10 @@ fn view(exception: &Exception, order: Option<&StoredOrder>, front: &Front) -> Ex
         Some(StoredOrder::Live(order)) => order.baseline.as_deref().map(baseline),
         _ => None,
     };
-    let row = evidence.row.iter().map(|row| Candidate { row: row.clone(), differs: Vec::new() });
+    // What a person bound was a candidate mostly.
+    let told = |row: &&ListedOrder| evidence.candidates.iter().any(|candidate| candidate.row.no == row.no);
+    let row = evidence.row.iter().filter(|row| !told(row));
+    let row = row.map(|row| Candidate { row: row.clone(), differs: Vec::new() });
     ExceptionView {
         id: id_of(exception),
         account: Some(exception.account.to_string()),

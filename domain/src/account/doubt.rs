@@ -98,11 +98,13 @@ impl Account {
         self.lists.valid_at = Some(at);
         self.distrust_durations(at);
         for exception in exceptions {
+            // Persons' own, and what they bound: both have been seen.
+            if let Some(row) = &exception.evidence.row {
+                self.lists.seen.saw(china_date_time(row.at).0, row, exception.opened_at);
+            }
             if exception.kind == ExceptionKind::External {
-                if let Some(row) = &exception.evidence.row {
-                    self.lists.seen.saw(china_date_time(row.at).0, row, exception.opened_at);
-                    self.lists.external.insert(number_of(row), exception);
-                }
+                let number = exception.evidence.row.as_ref().map(number_of);
+                self.lists.external.extend(number.map(|number| (number, exception)));
             } else if let Some(how) = exception.decision.as_ref().map(|decision| &*decision.what)
                 && (how == BIND || how == BIND_LATE)
             {

@@ -76,8 +76,9 @@ impl Account {
                     return Err(Unresolvable::Unfit(no.clone()));
                 }
                 self.may_be_bound(id, no)?;
+                let bound = listed.cloned();
                 // The request of an earlier day can have come on the day that lists it.
-                let listed_on = listed.and(self.lists.last.as_ref()).map(|snapshot| snapshot.trade_date);
+                let listed_on = bound.as_ref().and(self.lists.last.as_ref()).map(|snapshot| snapshot.trade_date);
                 let late = listed_on > Some(order.approval.trade_date);
                 if late {
                     self.lists.taken_late.insert(id);
@@ -89,6 +90,10 @@ impl Account {
                 }
                 self.lists.vouched.insert(id);
                 self.lists.misread.remove(&id);
+                if let Some(exception) = self.lists.exceptions.get_mut(&*doubt_key(id)) {
+                    // As it was made, which need not be as it was sent: a new life knows it again by that.
+                    exception.evidence.row = bound;
+                }
                 self.fact(at, id, OrderFact::Accepted { broker_order_id: no.clone() }, fx);
                 self.send_cancel(at, id, fx);
                 if late { BIND_LATE } else { BIND }

@@ -68,6 +68,7 @@ pub struct Evidence {
     pub read_at: Option<Timestamp>,
     pub candidates: Vec<Candidate>,
     pub conservation: Option<Conservation>,
+    /// The broker's row that it is about: a person's own, a ghost's, or the one that a person bound.
     pub row: Option<ListedOrder>,
     pub differs: Option<Break>,
 }

@@ -265,3 +265,52 @@ fn f67_a_cancel_that_finds_no_order_on_the_next_day_proves_nothing() {
     }
     assert_eq!(bench.parked(order), Some(ParkReason::DayOver));
 }
+
+#[test]
+fn f28_what_a_person_bound_with_less_than_was_sent_is_known_under_its_first_number_again() {
+    for restarted in [false, true] {
+        let mut bench = Bench::at(Level::L1);
+        let order = bench.buy(400);
+        bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+        // The terminal made less of it, and was restarted since.
+        bench.list("N1", Side::Buy, 300, 100_000);
+        bench.trade("N1", 300, 100_000);
+        bench.renumber("X");
+        bench.pass(90);
+        assert_eq!(bench.status(order), "parked");
+        assert_eq!(bench.resolve(order, Resolution::Bind(no("XN1"))), Ok(()));
+        bench.pass(70);
+        assert_eq!((bench.status(order), bench.order(order).cum_qty), ("canceled", Qty::new(300)));
+        if restarted {
+            bench.desk.restart();
+        }
+        bench.lists.orders[0].no = no("N1");
+        bench.lists.trades[0].no = no("N1");
+        bench.pass(130);
+        let held = bench.desk.ledgers.get(&account()).map(|ledger| ledger.holding(symbol()).qty);
+        assert_eq!(held, Some(Qty::new(1_300)), "restarted: {restarted}");
+        assert!(bench.exceptions().iter().all(|e| e.kind != ExceptionKind::External), "it is nobody else's");
+        // The test's broker does not take its money off.
+        assert_eq!(bench.open(), ["break:cash"]);
+    }
+}
+
+#[test]
+fn f67_an_order_of_yesterday_whose_fill_is_told_this_morning_does_not_work_on_for_it() {
+    let mut bench = Bench::at(Level::L2);
+    let order = bench.buy(200);
+    bench.lose(order);
+    let traded_at = bench.desk.at;
+    let day = TradeDate::from_yyyymmdd(20_250_304).expect("a date");
+    bench.desk.set_clock(china_instant(day, 9, 31, 0));
+    bench.tell(AccountInput::DayStart(day));
+    bench.lists.trade_date = day;
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    let exec_id = signalbox_domain::ids::ExecId("E1".into());
+    let px = signalbox_domain::units::Price::from_e4(100_000);
+    bench.say(order, Report::Filled { exec_id, qty: Qty::new(100), px, at: traded_at });
+    assert_eq!(bench.status(order), "partially_filled");
+    bench.lists.positions[0].qty += Qty::new(100);
+    bench.pass(180);
+    assert_eq!((bench.status(order), bench.parked(order)), ("parked", Some(ParkReason::NumbersVanished)));
+}
