@@ -31,6 +31,8 @@ pub enum DenialCode {
     CapitalBase,
     /// The signal is a test, and every account that it would reach has real money.
     TestSignal,
+    /// The signal opens only when its strategy is flat in the symbol, and it holds some or is about to.
+    NotFlat,
     /// Trading is halted, or reducing and this order would open, at the global, account or strategy scope.
     TradingState,
     /// The account is not known, not in use, suspended or only read; or it has become a shadow.

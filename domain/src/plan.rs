@@ -7,6 +7,7 @@ mod contracts;
 mod loans;
 mod whole;
 
+use std::collections::BTreeSet;
 use std::slice;
 
 use crate::allocation::{by_weight, follow};
@@ -40,6 +41,13 @@ pub struct Pending {
     /// The part of them that closes lots of a contract.
     pub closing_buys: Qty,
     pub closing_sells: Qty,
+}
+
+impl Pending {
+    /// Lots that would come in, long or short.
+    fn opens(&self) -> Qty {
+        self.buys - self.closing_buys + (self.sells - self.closing_sells)
+    }
 }
 
 /// Plans one signal. `pending` tells of the strategy's own working orders.
@@ -83,6 +91,9 @@ pub fn plan(
         legs: Vec::new(),
         residual: Qty::ZERO,
     };
+    if signal.notes.only_if_flat {
+        planner.check_flat(conf, groups)?;
+    }
     if let Some(account) = &signal.account {
         planner.route(slice::from_ref(account), &Route::plain(RouteTo::Account(account.clone())))?;
     } else {
@@ -321,6 +332,24 @@ impl Planner<'_> {
             CapitalBase::Fixed(money) => Value::of(money),
             CapitalBase::Book => sum(&|account| self.view.book_value(account, &self.signal.strategy)),
         }
+    }
+
+    /// Flat is a strategy in all accounts that the signal reaches together: half of a position is one.
+    fn check_flat(&self, conf: &StrategyConf, groups: &Groups) -> Result<(), Vec<Denial>> {
+        let routed = || conf.routes.iter().flat_map(|route| route.accounts(groups).into_owned()).collect();
+        let accounts: BTreeSet<AccountId> = self.signal.account.clone().map_or_else(routed, |account| [account].into());
+        let there = |account: &AccountId| {
+            let pending = (self.pending)(account);
+            match self.contract {
+                Some(_) => self.held_on(account, Side::Sell) + self.held_on(account, Side::Buy) + pending.opens(),
+                None => self.held(account) + pending.buys,
+            }
+        };
+        let there: Qty = accounts.iter().map(there).sum();
+        if there.is_zero() {
+            return Ok(());
+        }
+        Err(vec![Denial { code: DenialCode::NotFlat, value: Measure::Qty(there), limit: Measure::Qty(Qty::ZERO) }])
     }
 
     fn check_base(&self, accounts: &[AccountId], route: &Route) -> Result<(), Vec<Denial>> {

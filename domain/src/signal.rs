@@ -61,6 +61,15 @@ pub struct Notes {
     /// When its sender decided, on the market clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal_time: Option<Timestamp>,
+    /// When the bar began upon which its sender decided, on the market clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bar_time: Option<Timestamp>,
+    /// The price that its sender decided with: what it paid beyond that is its slippage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ref_price: Option<Price>,
+    /// It is planned only where its strategy holds nothing of the symbol, and nothing is about to open any.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub only_if_flat: bool,
     /// Of what is planned at the same time, the higher one comes first.
     #[serde(skip_serializing_if = "is_zero")]
     pub priority: i16,

@@ -355,6 +355,20 @@ impl TradingStates {
         self.global.max(account).max(strategy)
     }
 
+    /// The strictest of them in words, with the widest scope that has it: whom to ask to lift it.
+    #[must_use]
+    pub fn strictest_word(&self, account: &AccountId, strategy: &StrategyId) -> String {
+        let state = self.strictest(account, strategy);
+        let word: &str = state.into();
+        if self.global == state {
+            format!("{word} everywhere")
+        } else if self.accounts.get(account) == Some(&state) {
+            format!("{word} in account {account}")
+        } else {
+            format!("{word} for strategy {strategy}")
+        }
+    }
+
     /// Whether an order that makes a position smaller, or does not, may go out.
     #[must_use]
     pub fn permits(&self, account: &AccountId, strategy: &StrategyId, reduces: bool) -> bool {

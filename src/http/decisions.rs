@@ -264,7 +264,11 @@ fn again(signal: &Signal, leg: &Parent, limit: Option<Price>, who: &str, front: 
         received_at: front.now(),
         notes: Notes {
             test: signal.is_test(&front.market.calendar),
+            // What was decided then says nothing of now; that there is a position is why the rest is wanted.
             signal_time: None,
+            bar_time: None,
+            ref_price: signal.notes.ref_price,
+            only_if_flat: false,
             basket: None,
             priority: signal.notes.priority,
             catch_up: Some(CatchUp { of: leg.leg.parent, who: who.into() }),

@@ -91,6 +91,8 @@ fn data(event: &Event, told: Legs<'_>) -> Value {
                 "source": signal.source, "client": signal.client.as_str(),
                 "client_signal_id": &*signal.client_signal_id, "valid_until": signal.valid_until.map(at),
                 "test": signal.notes.test, "signal_time": signal.notes.signal_time.map(at),
+                "bar_time": signal.notes.bar_time.map(at), "only_if_flat": signal.notes.only_if_flat,
+                "ref_price": signal.notes.ref_price.map(|px| px.to_string()),
                 "priority": signal.notes.priority, "basket_id": signal.notes.basket.as_deref(),
                 "catch_up_of": signal.notes.catch_up.as_ref().map(|catch_up| catch_up.of.to_string()),
                 "catch_up_by": signal.notes.catch_up.as_ref().map(|catch_up| catch_up.who.to_string()),

@@ -154,7 +154,7 @@ pub fn key_of<'a>(header: Option<&'a str>, body: Option<&'a Str<'_>>) -> Result<
     if field == "Idempotency-Key" && !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(invalid_key("visible characters of ASCII, without spaces"));
     }
-    if key.is_empty() || key.len() > KEY_MAX || key.chars().any(is_unseen) {
+    if key.trim().is_empty() || key.len() > KEY_MAX || key.chars().any(is_unseen) {
         const KEY: &str = "1 to 128 bytes of characters that can be seen";
         return Err(if field == "Idempotency-Key" { invalid_key(KEY) } else { Problem::invalid(field, KEY) });
     }

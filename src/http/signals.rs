@@ -135,6 +135,17 @@ struct SignalBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     signal_time: Option<Str<'a>>,
+    /// When the bar began upon which its sender decided.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    bar_time: Option<Str<'a>>,
+    /// The price that its sender decided with.
+    #[serde(default)]
+    ref_price: Option<PriceIn>,
+    /// It is taken only when its strategy holds nothing of the symbol in any of its accounts, and no order of it may still
+    /// open any; `NOT_FLAT` else.
+    #[serde(default)]
+    only_if_flat: bool,
     /// Of what is planned at the same time, the higher one comes first.
     #[serde(default)]
     #[schema(minimum = -1000, maximum = 1000)]
@@ -239,6 +250,9 @@ impl SignalBody<'_> {
         let notes = Notes {
             test: self.test,
             signal_time: self.signal_time.map(|text| dto::instant(&text.0, "signal_time")).transpose()?,
+            bar_time: self.bar_time.map(|text| dto::instant(&text.0, "bar_time")).transpose()?,
+            ref_price: self.ref_price.map(|px| px.get("ref_price")).transpose()?,
+            only_if_flat: self.only_if_flat,
             priority: self.priority,
             basket,
             catch_up: None,

@@ -221,6 +221,10 @@ pub struct SignalView {
     /// No account with real money takes it: it says so, or its `signal_time` is of another trading day.
     pub test: bool,
     pub signal_time: Option<String>,
+    pub bar_time: Option<String>,
+    /// What its sender decided with.
+    pub ref_price: Option<String>,
+    pub only_if_flat: bool,
     /// The higher one is planned first.
     pub priority: i16,
     pub basket_id: Option<String>,
@@ -485,6 +489,9 @@ impl SignalView {
             tag: signal.tag.as_deref().map(str::to_owned),
             test: signal.is_test(&front.market.calendar),
             signal_time: signal.notes.signal_time.map(at),
+            bar_time: signal.notes.bar_time.map(at),
+            ref_price: signal.notes.ref_price.map(|px| px.to_string()),
+            only_if_flat: signal.notes.only_if_flat,
             priority: signal.notes.priority,
             basket_id: signal.notes.basket.as_deref().map(str::to_owned),
             catch_up_of: signal.notes.catch_up.as_ref().map(|catch_up| catch_up.of.to_string()),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use signalbox_domain::order::{OrdType, Side, TimeInForce};
-use signalbox_domain::signal::{Signal, Size};
+use signalbox_domain::signal::{Notes, Signal, Size};
 use tokio::sync::oneshot;
 
 use super::queue::Refused;
@@ -63,6 +63,7 @@ pub fn body_hash(signal: &Signal) -> [u8; 32] {
         let basket = notes.basket.as_deref().unwrap_or_default();
         number(8, basket.len() as i64);
         hasher.update(basket);
+        hasher.update(said_since(notes));
     }
     let account = signal.account.as_ref().map_or("", |account| account.as_str());
     // Its fields have one order, and what is not said is left out.
@@ -75,6 +76,19 @@ pub fn body_hash(signal: &Signal) -> [u8; 32] {
         hasher.update(text);
     }
     hasher.finalize().into()
+}
+
+/// What signals could not say when the first of them were hashed. It is left out where it is not said, so that a repeat is
+/// known however old it is.
+fn said_since(notes: &Notes) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let flat = notes.only_if_flat.then_some(1);
+    let said = [(9, notes.bar_time.map(|at| at.us())), (10, notes.ref_price.map(|px| px.e4())), (17, flat)];
+    for (tag, value) in said.into_iter().filter_map(|(tag, value)| Some((tag, value?))) {
+        bytes.push(tag);
+        bytes.extend(value.to_be_bytes());
+    }
+    bytes
 }
 
 /// What became of a new signal. It is durable, whichever it is.

@@ -140,6 +140,46 @@ async fn a_test_is_shown_as_one_and_trades_on_paper() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_signal_says_of_itself_is_shown_and_its_key_covers_it() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let key = unique();
+    let told = json!({ "bar_time": "2019-02-01T09:30:00+08:00", "ref_price": "9.98", "only_if_flat": true });
+    let signal = |with: &Value| {
+        let mut signal = json!({ "strategy": "half", "symbol": "000001.SZ", "side": "buy", "quantity": 100,
+            "limit_price": "10", "client_signal_id": key });
+        signal.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+        signal
+    };
+    let place = app.call("POST", "/v1/signals", &ann, signal(&told)).await;
+    assert_eq!(place.status, 202, "{place:?}");
+    let shown = settled(&app, &ann, &place.headers["location"], &["accepted"]).await;
+    assert_eq!((&shown["ref_price"], &shown["only_if_flat"]), (&json!("9.98"), &json!(true)), "{shown}");
+    assert!(shown["bar_time"].as_str().is_some_and(|at| at.starts_with("2019-02-01T09:30:00")), "{shown}");
+    let again = app.call("POST", "/v1/signals", &ann, signal(&told)).await;
+    assert_eq!(again.headers.get("idempotency-replayed").map(String::as_str), Some("true"), "{again:?}");
+    for (field, value) in [("bar_time", json!(null)), ("ref_price", json!("9.99")), ("only_if_flat", json!(false))] {
+        let mut other = told.clone();
+        other[field] = value;
+        let refused = app.call("POST", "/v1/signals", &ann, signal(&other)).await;
+        assert_eq!((refused.status, refused.code()), (422, "SIGNAL_ID_REUSED"), "{field}: {refused:?}");
+    }
+    // What it bought, or may still buy, is known to the next life.
+    let app = app.restart().await;
+    let ann = app.login("ann").await.access;
+    let denied = sent(
+        &app,
+        &ann,
+        "half",
+        json!({ "symbol": "000001.SZ", "side": "buy", "quantity": 100, "limit_price": "10", "only_if_flat": true }),
+        UNDER_WAY,
+    )
+    .await;
+    assert_eq!((&denied["status"], &denied["denials"][0]["code"]), (&json!("denied"), &json!("NOT_FLAT")), "{denied}");
+    let refused = app.call("POST", "/v1/signals", &ann, signal(&json!({ "client_signal_id": "  " }))).await;
+    assert_eq!((refused.status, &refused.body["field"]), (422, &json!("client_signal_id")), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_basket_is_shown_together_and_its_key_covers_it() {
     let (app, ann) = open(json!({ "account": "paper-a" })).await;
     let key = unique();

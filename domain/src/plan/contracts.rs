@@ -141,7 +141,7 @@ impl Planner<'_> {
         book.map_or((Qty::ZERO, Qty::ZERO), |book| book.on(self.date))
     }
 
-    fn held_on(&self, account: &AccountId, side: Side) -> Qty {
+    pub(super) fn held_on(&self, account: &AccountId, side: Side) -> Qty {
         let (yesterday, today) = self.split(account, side);
         yesterday + today
     }

@@ -215,9 +215,11 @@ impl Risk {
     /// Runs all checks in order of precedence. `None` when the order cannot even be judged (its instrument or day is
     /// unknown); otherwise what an approval would consist of, provided that the sink saw no check fail.
     pub(super) fn run(&self, at: Timestamp, view: View<'_>, terms: &OrderTerms, sink: Sink<'_>) -> Option<Decided> {
-        let state = view.states.strictest(&terms.account, &terms.strategy);
         let permitted = view.states.permits(&terms.account, &terms.strategy, terms.reduces());
-        tell(sink, DenialCode::TradingState, permitted, || (word(state.into()), word(TradingState::Active.into())));
+        tell(sink, DenialCode::TradingState, permitted, || {
+            let state = view.states.strictest_word(&terms.account, &terms.strategy);
+            (Measure::Word(state.into()), word(TradingState::Active.into()))
+        });
 
         let limits = self.limits.of_strategy(&terms.account, &terms.strategy);
         let known = view.ledgers.get(&terms.account).zip(limits);

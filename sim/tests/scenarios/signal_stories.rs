@@ -48,6 +48,61 @@ stories! {
            -> a: submit S2.1 buy 500 @ 10.00
     ";
 
+    what_opens_only_when_flat_is_denied_while_some_is_held_or_about_to_be: "
+        given paper
+        given account a cash 100000
+        given account b cash 100000 t 600000.SH 500
+        given route s a
+        given route s b
+        09:31 quote 600000.SH 9.90 / 9.91
+        09:31 S1 buy 200 600000.SH @ 9.80 if_flat
+           -> S1 planned: a buy 200, b buy 200; residual 0
+           -> a: submit S1.1 buy 200 @ 9.80
+           -> b: submit S1.2 buy 200 @ 9.80
+           -> S1.1 accepted
+           -> S1.2 accepted
+        09:32 S2 buy 100 600000.SH @ 9.80 if_flat
+           -> S2 denied NOT_FLAT
+        09:32 cancel S1.2
+           -> b: cancel S1.2
+           -> S1.2 canceled
+        09:33 quote 600000.SH 9.79 / 9.80
+           -> S1.1 filled 200 at 9.80, fee 5.02
+           -> S1 partially_done
+        09:34 S3 buy 100 600000.SH @ 9.70 if_flat
+           -> S3 denied NOT_FLAT
+        09:35 S4 buy 100 000001.SZ @ 9.90 if_flat
+           -> S4 planned: a buy 100, b buy 100; residual 0
+           -> a: submit S4.1 buy 100 @ 9.90
+           -> b: submit S4.2 buy 100 @ 9.90
+           -> S4.1 accepted
+           -> S4.2 accepted
+    ";
+
+    a_short_position_is_not_flat_and_what_closes_it_opens_nothing: "
+        given paper
+        given account f cash 1000000
+        given route s f
+        Tue 09:31 quote rb2505.SHFE 3300 / 3301
+        Tue 09:31 S1 sell 2 rb2505.SHFE @ 3300 if_flat
+           -> f: submit S1.1 sell open 2 @ 3300.00
+           -> S1.1 accepted
+           -> S1.1 filled 2 at 3300.00, fee 6.60
+           -> S1 done
+        Tue 09:32 S2 sell 2 rb2505.SHFE @ 3300 if_flat
+           -> S2 denied NOT_FLAT
+        Tue 09:33 S3 buy 2 rb2505.SHFE @ 3301
+           -> f: submit S3.1 buy close_today 2 @ 3301.00
+           -> S3.1 accepted
+           -> S3.1 filled 2 at 3300.00, fee 6.60
+           -> S3 done
+        Tue 09:34 S4 sell 2 rb2505.SHFE @ 3310 if_flat
+           -> f: submit S4.1 sell open 2 @ 3310.00
+           -> S4.1 accepted
+        Tue 09:35 S5 buy 1 rb2505.SHFE @ 3290 if_flat
+           -> S5 denied NOT_FLAT
+    ";
+
     a_part_of_the_position_is_of_the_strategys_own_book: "
         given account a cash 100000 s 600000.SH 1000 t 600000.SH 5000
         09:31 S1 sell 25% 600000.SH @ 10.00

@@ -576,7 +576,7 @@ impl Stage {
     /// A size is a number of shares, `¥25000` or `25%`; a sell's also `all`, a buy's `all_in`.
     ///
     /// `[of STRATEGY | by hand in ACCOUNT] buy|sell|target SIZE SYMBOL @ PRICE|market [effect EFFECT] [ioc]
-    /// [until [DAY,]HH:MM] [test] [decided DAY-HH:MM] [priority N] [basket NAME]`, and how it is executed: see [`crate::execution_words`].
+    /// [until [DAY,]HH:MM] [test] [decided DAY-HH:MM] [priority N] [basket NAME] [if_flat]`, and how it is executed: see [`crate::execution_words`].
     fn signal(&self, id: &str, words: &[&str]) -> Signal {
         let verb = words.iter().position(|word| matches!(*word, "buy" | "sell" | "target")).expect("a verb");
         let by_hand = after(words, "in").map(account);
@@ -637,6 +637,9 @@ impl Stage {
                     let day = TradeDate::from_yyyymmdd(*day).expect("a date");
                     china_instant(day, hh.parse().expect("an hour"), mm.parse().expect("a minute"), 0)
                 }),
+                bar_time: None,
+                ref_price: None,
+                only_if_flat: words.contains(&"if_flat"),
                 priority: after(words, "priority").map_or(0, |n| n.parse().expect("a number")),
                 basket: after(words, "basket").map(Into::into),
                 catch_up: None,
