@@ -525,12 +525,14 @@ impl Account {
         let id = report.order;
         // A lookup is answered with one of these first; fills and ends come also unasked.
         let answer = match &report.what {
-            Report::Lost { .. } | Report::NotFound | Report::Accepted { .. } | Report::Rejected { .. } => {
-                self.finding.remove(&id)
-            }
+            Report::Lost { .. }
+            | Report::Altered
+            | Report::NotFound
+            | Report::Accepted { .. }
+            | Report::Rejected { .. } => self.finding.remove(&id),
             _ => false,
         };
-        if answer && matches!(report.what, Report::Lost { .. }) {
+        if answer && matches!(report.what, Report::Lost { .. } | Report::Altered) {
             self.ask_again.insert(id);
             self.find_again = Some(at.plus(FIND_AGAIN));
         }
@@ -564,17 +566,8 @@ impl Account {
                     return;
                 }
                 if !self.claim(at, id, &broker_order_id) {
-                    let cause: Arc<str> = format!("the broker named {broker_order_id}, which is another order").into();
-                    let doubt_since = self.orders.get(&id).filter(|order| order.in_doubt).and_then(|o| o.doubt_since);
-                    match doubt_since {
-                        None if in_flight.is_some() => self.doubt(at, id, &cause, fx),
-                        Some(since) if self.looks_up() && at.since(since) >= self.conf.doubt.blind_after => {
-                            self.park(at, id, ParkReason::NearMiss, fx);
-                        }
-                        Some(_) if self.looks_up() => self.find_again = Some(at.plus(FIND_AGAIN)),
-                        _ => {}
-                    }
-                    return;
+                    let cause = format!("the broker named {broker_order_id}, which is another order");
+                    return self.is_another(at, id, &cause, fx);
                 }
                 self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
             }
@@ -625,6 +618,12 @@ impl Account {
                     self.doubt(at, id, &cause, fx);
                 }
             }
+            Report::Altered => {
+                if order.in_doubt {
+                    self.find_again = Some(at.plus(FIND_AGAIN));
+                }
+                return self.is_another(at, id, doubt::ALTERED, fx);
+            }
             Report::NotFound => self.not_found(at, states, id, fx),
         }
         self.send_cancel(at, id, fx);
@@ -654,6 +653,20 @@ impl Account {
             {
                 self.fact(at, id, OrderFact::Accepted { broker_order_id }, fx);
             }
+            _ => {}
+        }
+    }
+
+    /// The broker tells of another order. Where lists are read they may say more of it; a person is asked when a lookup says
+    /// no more for as long as a blind account waits.
+    fn is_another(&mut self, at: Timestamp, id: OrderId, cause: &str, fx: &mut AccountEffects) {
+        let Some(order) = self.orders.get(&id) else { return };
+        match order.doubt_since.filter(|_| order.in_doubt) {
+            None if order.in_flight.is_some() => self.doubt(at, id, cause, fx),
+            Some(since) if self.looks_up() && at.since(since) >= self.conf.doubt.blind_after => {
+                self.park(at, id, ParkReason::NearMiss, fx);
+            }
+            Some(_) if self.looks_up() => self.find_again = Some(at.plus(FIND_AGAIN)),
             _ => {}
         }
     }

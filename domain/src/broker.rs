@@ -99,6 +99,8 @@ pub enum Report {
     Lost {
         cause: Arc<str>,
     },
+    /// Under our mark, or under the order's number, stands another order than we sent (F18).
+    Altered,
     /// The answer to `Find` at a broker that remembers every id of the day: there is no such order.
     NotFound,
 }

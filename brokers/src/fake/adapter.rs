@@ -282,7 +282,7 @@ impl<W: Wire> FakeAdapter<W> {
             (Some("NO_ORDER"), ..) => self.unseen(order, "not found, where ids do not live for the day"),
             (Some(code), ..) => self.unseen(order, format!("the lookup failed: {code}")),
             (None, Some(_), Some(found)) if self.is_another(order, found.of) => {
-                self.unseen(order, "the broker made another order of it")
+                (None, vec![BrokerReport { order, what: Report::Altered }])
             }
             (None, Some(no), Some(found)) if parse::is_no(no) && reply.tag.as_deref() == Some(tag.as_str()) => {
                 (Some(found.status), self.tell_found(order, no, &found))
@@ -309,7 +309,7 @@ impl<W: Wire> FakeAdapter<W> {
         };
         let of = Shape { symbol: row.symbol, side: row.side, qty: row.qty, px: row.px };
         if self.is_another(order, of) {
-            return self.unseen(order, "the broker made another order of it");
+            return (None, vec![BrokerReport { order, what: Report::Altered }]);
         }
         let fills: Vec<FoundFill> = trades
             .iter()

@@ -310,7 +310,7 @@ impl Account {
             Report::Filled { .. } | Report::Canceled { .. } | Report::Expired => true,
             Report::Rejected { .. } => order.status != OrdStatus::Initialized || order.in_doubt,
             Report::Accepted { .. } => order.in_doubt && order.in_flight.is_none(),
-            Report::CancelRejected { .. } | Report::Lost { .. } | Report::NotFound => false,
+            Report::CancelRejected { .. } | Report::Lost { .. } | Report::Altered | Report::NotFound => false,
         };
         of_order && self.reads() && self.conf.capabilities.level == Level::L1
     }

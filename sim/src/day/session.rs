@@ -61,7 +61,7 @@ impl Day {
                         vec![BrokerReport { order: request.order(), what: Report::Lost { cause: why.into() } }]
                     }
                 };
-                let lost = reports.iter().any(|r| matches!(r.what, Report::Lost { .. }));
+                let lost = reports.iter().any(|r| matches!(r.what, Report::Lost { .. } | Report::Altered));
                 let submit = matches!(request, BrokerRequest::Submit { .. }) && unasked.is_none();
                 if let BrokerRequest::Submit { terms, .. } = &request
                     && lost

@@ -307,3 +307,33 @@ fn f18_an_order_that_has_traded_here_and_is_said_to_be_none_of_ours_ends_with_wh
     assert_eq!(bench.resolve(order, Resolution::External), Ok(()));
     assert_eq!((bench.status(order), bench.order(order).cum_qty), ("canceled", Qty::new(100)));
 }
+
+#[test]
+fn f18_at_l4_an_order_that_lookups_call_another_is_a_persons_also_while_no_read_counts() {
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(200);
+    bench.say(order, Report::Accepted { broker_order_id: no("N1") });
+    bench.broken = Some("the terminal hangs");
+    bench.tell(AccountInput::Cancel { order, reason: "ann".into() });
+    let mut asked = bench.finds();
+    bench.say(order, Report::Altered);
+    assert_eq!((bench.status(order), bench.parked(order)), ("in_doubt", None));
+    for _ in 0..40 {
+        bench.pass(4);
+        if bench.finds() > asked {
+            asked = bench.finds();
+            bench.say(order, Report::Altered);
+        }
+    }
+    assert_eq!(bench.parked(order), Some(ParkReason::NearMiss));
+    // What was only not answered goes on being asked.
+    let mut bench = Bench::at(Level::L4);
+    let order = bench.buy(200);
+    bench.broken = Some("the terminal hangs");
+    bench.lose(order);
+    for _ in 0..40 {
+        bench.pass(4);
+        bench.lose(order);
+    }
+    assert_eq!((bench.status(order), bench.parked(order)), ("in_doubt", None));
+}
