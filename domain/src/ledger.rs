@@ -13,6 +13,8 @@ mod since;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use change::Part;
@@ -185,6 +187,9 @@ pub struct Ledger {
     /// Booked already for the day that starts next.
     #[serde(skip)]
     ahead: Money,
+    /// The contracts that were settled at the close of the day that ends: the next one starts in the same step.
+    #[serde(skip)]
+    settled: BTreeSet<Symbol>,
 }
 
 /// What the start of a day did to the books.
@@ -217,6 +222,7 @@ impl Ledger {
             loans: Vec::new(),
             flows: Some(Flows::default()),
             ahead: Money::ZERO,
+            settled: BTreeSet::new(),
         }
     }
 
@@ -245,6 +251,7 @@ impl Ledger {
             loans: Vec::new(),
             flows: None,
             ahead: Money::ZERO,
+            settled: BTreeSet::new(),
         }
     }
 
@@ -272,7 +279,9 @@ impl Ledger {
         self.books.retain(|book| !book.is_blank());
         let closes = self.books.iter().filter(|book| !book.qty.is_zero());
         let worth = closes.map(|book| Some(book.day?.close?.times(book.qty)));
-        self.prev_equity = worth.sum::<Option<Money>>().map(|worth| worth + self.cash + self.lent());
+        let worth = worth.sum::<Option<Money>>().filter(|_| self.is_settled());
+        self.prev_equity = worth.map(|worth| worth + self.cash + self.lent());
+        self.settled.clear();
         for book in &mut self.books {
             let day = Some(Day::starting(book.qty, book.day));
             if !book.bought_today.is_zero() || book.day != day {

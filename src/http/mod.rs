@@ -281,12 +281,15 @@ pub enum BodyRefusals {
     Refused(ProblemBody),
 }
 
-/// The further answer of routes that name a thing.
+/// The further answers of routes that name a thing.
 #[derive(Debug, utoipa::IntoResponses)]
 pub enum Missing {
     /// There is no such thing, or it is not yours to see
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
+    /// The name makes another path of it, as `.` does
+    #[response(status = 405, content_type = "application/problem+json")]
+    OtherPath(ProblemBody),
 }
 
 /// The further answer of routes that name a signal or an order.

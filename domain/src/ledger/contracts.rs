@@ -327,6 +327,11 @@ impl Ledger {
         changed
     }
 
+    /// Whether the close of the day had a price for every lot.
+    pub(super) fn is_settled(&self) -> bool {
+        self.contracts.iter().all(|book| book.qty().is_zero() || self.settled.contains(&book.symbol))
+    }
+
     /// From which books the lots come: the strategy's own, then what nobody claims, then the others. The kind that the order
     /// names comes first; where it names none, lots of earlier days.
     fn parts(

@@ -132,6 +132,7 @@ impl Ledger {
         for mark in marks {
             if closing {
                 settled.extend(self.settle(mark.symbol, &mark.book, mark.last));
+                self.settled.insert(mark.symbol);
             }
             if let Ok(index) = self.search(mark.symbol, &mark.book) {
                 let book = &mut self.books[index];

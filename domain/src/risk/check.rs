@@ -245,8 +245,9 @@ impl Risk {
 
         let limits = &*limits;
 
-        tell(sink, DenialCode::Restricted, !limits.restricted.contains(terms.symbol), || {
-            (word("on the restricted list"), Measure::None)
+        let restricted = limits.restricted.contains(terms.symbol);
+        tell(sink, DenialCode::Restricted, !restricted, || {
+            (if restricted { word("on the restricted list") } else { Measure::None }, Measure::None)
         });
         let missing = |needed: &Permission| !limits.permissions.has(*needed);
         let of_board = match &rules.issue {

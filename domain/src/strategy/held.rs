@@ -138,10 +138,17 @@ impl Strategy {
     /// Trades were shown: looks at what is held.
     pub(super) fn look(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
         self.look_for_quotes(at, view);
-        let ids: Vec<SignalId> = self.held.values().flat_map(BTreeSet::iter).copied().collect();
+        let mut ids: Vec<SignalId> = self.held.values().flat_map(BTreeSet::iter).copied().collect();
+        // One price may set off many: they go as what is planned together does.
+        ids.sort_by_cached_key(|id| (self.priority(*id), !self.reduces(*id), *id));
         for id in ids {
             self.look_at(at, view, id, fx);
         }
+    }
+
+    /// Whether what it is held for makes a position smaller: a sell, or the way out of what it has bought.
+    fn reduces(&self, id: SignalId) -> bool {
+        self.active.get(&id).is_some_and(|active| active.signal.side == Some(Side::Sell) || !active.parents.is_empty())
     }
 
     fn look_at(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {

@@ -32,7 +32,7 @@ impl Strategy {
         }
     }
 
-    fn priority(&self, id: SignalId) -> Reverse<i16> {
+    pub(super) fn priority(&self, id: SignalId) -> Reverse<i16> {
         Reverse(self.active.get(&id).map_or(0, |active| active.signal.notes.priority))
     }
 

@@ -269,3 +269,35 @@ proptest! {
         prop_assert_eq!(i128::from(ledger.margin().e4()), due);
     }
 }
+
+#[test]
+fn the_worth_at_a_close_is_known_where_every_lot_had_a_price() {
+    let mut ledger = Ledger::new(AccountId::parse("a").expect("a name"));
+    ledger.start_day(date(0));
+    let contract = Contract {
+        multiplier: 10,
+        margin: Ratio::from_e6(100_000),
+        close: CloseFlags::One,
+        fees: ContractFees::default(),
+    };
+    let trade = ContractTrade {
+        symbol: symbol(),
+        side: Side::Buy,
+        effect: Effect::Open,
+        qty: Qty::new(2),
+        px: Price::from_e4(33_000_000),
+        fee: Money::ZERO,
+        date: date(0),
+        contract,
+    };
+    ledger.trade_contract(&book(false), &trade);
+    let px = Price::from_e4(33_200_000);
+    let mark = Mark { symbol: symbol(), book: book(false), high: px, low: px, last: px };
+    ledger.mark(Timestamp::default(), &[mark], true);
+    let over = ledger.start_day(date(1)).over.expect("the day before");
+    let gained = Money::from_e4(2 * 10 * 200_000);
+    assert_eq!((over.equity, ledger.prev_equity), (Some(gained), Some(gained)), "2 lots of 10 rose by 20.00");
+    // Nobody told a price on the second day.
+    let over = ledger.start_day(date(2)).over.expect("the day before");
+    assert_eq!((over.equity, ledger.prev_equity), (None, None), "what the lots were worth then is not known");
+}

@@ -13,6 +13,30 @@ stories! {
            -> a: submit S1.1 sell 500 market
     ";
 
+    of_what_one_price_sets_off_the_higher_priority_comes_first_and_then_what_sells: "
+        given account a cash 100000 s 600000.SH 500
+        09:31 S1 buy 100 000001.SZ @ 10.30 stop 10.20 priority 1 if_flat
+           -> S1 waits for trigger, looks again at 15:00
+        09:31 S2 buy 200 000001.SZ @ 10.30 stop 10.20 priority 3 if_flat
+           -> S2 waits for trigger, looks again at 15:00
+        09:31 S3 buy 100 600000.SH @ 10.30 stop 10.20
+           -> S3 waits for trigger, looks again at 15:00
+        09:31 S4 sell 500 600000.SH market take 10.20
+           -> S4 waits for trigger, looks again at 15:00
+        09:32 quote 000001.SZ 10.21
+           -> S2 comes true: stop at 10.21
+           -> S1 comes true: stop at 10.21
+           -> S1 denied NOT_FLAT
+           -> a: submit S2.1 buy 200 @ 10.30
+        09:33 quote 600000.SH 10.21
+           -> S4 comes true: take_profit at 10.21
+           -> S3 comes true: stop at 10.21
+           -> S3.1 denied CROSSING
+           -> S3.1 ends: denied
+           -> S3 denied CROSSING
+           -> a: submit S4.1 sell 500 market
+    ";
+
     a_stop_limit_goes_out_at_its_limit: "
         given account a cash 100000 s 600000.SH 500
         09:31 S1 sell 500 600000.SH @ 9.75 stop 9.80
