@@ -187,7 +187,7 @@ pub struct Ledger {
     /// Booked already for the day that starts next.
     #[serde(skip)]
     ahead: Money,
-    /// The contracts that were settled at the close of the day that ends: the next one starts in the same step.
+    /// What was marked at the close of the day that ends, its contracts settled: the next day starts in the same step.
     #[serde(skip)]
     settled: BTreeSet<Symbol>,
 }

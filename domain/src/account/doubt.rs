@@ -98,7 +98,7 @@ impl Account {
         self.lists.valid_at = Some(at);
         self.distrust_durations(at);
         for exception in exceptions {
-            // Persons' own, and what they bound: both have been seen.
+            // What stands in evidence stood in a valid read: persons' own, what they bound, and ghosts.
             if let Some(row) = &exception.evidence.row {
                 self.lists.seen.saw(china_date_time(row.at).0, row, exception.opened_at);
             }
