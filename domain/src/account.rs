@@ -774,7 +774,7 @@ impl Account {
     }
 
     fn account_row(&self, at: Timestamp, ledger: &Ledger) -> Row {
-        Row::Account(AccountRow {
+        Row::Account(Box::new(AccountRow {
             account: self.conf.id.clone(),
             cash: ledger.cash,
             prev_equity: ledger.prev_equity,
@@ -783,7 +783,7 @@ impl Account {
             trade_date: ledger.trade_date,
             messages_today: self.messages_today,
             updated_at: at,
-        })
+        }))
     }
 }
 

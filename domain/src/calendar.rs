@@ -85,6 +85,8 @@ pub struct Calendar {
     last: TradeDate,
     /// Trading days before each calendar day from the first on, and one more: every order asks for its day.
     before: Vec<u32>,
+    /// The day number of the first.
+    first_number: i64,
 }
 
 impl Calendar {
@@ -119,7 +121,7 @@ impl Calendar {
                     Some(now)
                 });
                 let before = before.collect();
-                Ok(Self { days, first, last, before })
+                Ok(Self { days, first, last, before, first_number: day_number(first) })
             }
             _ => Err(CalendarError::Empty),
         }
@@ -150,18 +152,18 @@ impl Calendar {
     /// Whether the market trades on this day. `false` outside the data: ask [`Calendar::covers`] to tell the two apart.
     #[must_use]
     pub fn is_trading_day(&self, date: TradeDate) -> bool {
-        self.place(date).is_ok()
+        self.place(date).is_some()
     }
 
-    /// Which trading day this is, from 0, or which one comes next; as a binary search would tell.
-    fn place(&self, date: TradeDate) -> Result<usize, usize> {
-        let at = usize::try_from(days_between(self.first, date)).ok();
-        match at.map(|at| (self.before.get(at), self.before.get(at + 1))) {
-            Some((Some(before), Some(after))) if after > before => Ok(*before as usize),
-            Some((Some(before), _)) => Err(*before as usize),
-            Some((None, _)) => Err(self.days.len()),
-            None => Err(0),
-        }
+    /// Which trading day this is, from 0.
+    fn place(&self, date: TradeDate) -> Option<u32> {
+        self.around(day_number(date)).filter(|(before, after)| after > before).map(|(before, _)| before)
+    }
+
+    /// How many trading days there are before the day of this number, and until its end; `None` outside the data.
+    fn around(&self, number: i64) -> Option<(u32, u32)> {
+        let day = usize::try_from(number - self.first_number).ok()?;
+        Some((*self.before.get(day)?, *self.before.get(day + 1)?))
     }
 
     /// Whether the data says anything about this day.
@@ -198,33 +200,25 @@ impl Calendar {
     /// two is no known trading day or `day` comes first. What [`crate::rules::RuleBook::day`] asks for.
     #[must_use]
     pub fn listing_day_index(&self, listed_on: TradeDate, day: TradeDate) -> Option<u32> {
-        let listed = self.place(listed_on).ok()?;
-        let today = self.place(day).ok()?;
-        u32::try_from(today.checked_sub(listed)?).ok()?.checked_add(1)
+        let (listed, today) = (self.place(listed_on)?, self.place(day)?);
+        today.checked_sub(listed)?.checked_add(1)
     }
 
     /// The trading day that an A-share order at this instant belongs to: today before 15:00 on a trading day, else the
     /// next trading day.
     #[must_use]
     pub fn trade_date(&self, at: Timestamp) -> Option<TradeDate> {
-        let (today, time) = china_date_time(at);
-        if !self.covers(today) {
-            return None;
-        }
-        let from = match self.place(today) {
-            Ok(i) if time < CLOSE => i,
-            Ok(i) => i + 1,
-            Err(i) => i,
-        };
-        self.days.get(from).copied()
+        let (today, time) = china_day_time(at);
+        let (before, after) = self.around(today)?;
+        self.days.get(if time < CLOSE { before } else { after } as usize).copied()
     }
 
     /// What the market does at this instant. Whether there is a closing auction depends on instrument and date:
     /// [`crate::rules::DayRules::closing_auction`].
     #[must_use]
     pub fn phase(&self, at: Timestamp, closing_auction: bool) -> Phase {
-        let (date, time) = china_date_time(at);
-        if time < OPENING_AUCTION || !self.is_trading_day(date) {
+        let (today, time) = china_day_time(at);
+        if time < OPENING_AUCTION || self.around(today).is_none_or(|(before, after)| before == after) {
             return Phase::Closed;
         }
         match time {
@@ -244,7 +238,7 @@ impl Calendar {
     #[must_use]
     pub fn takes_cancels(&self, at: Timestamp, closing_auction: bool) -> bool {
         match self.phase(at, closing_auction) {
-            Phase::OpeningAuction => china_date_time(at).1 < OPENING_CANCELS_END,
+            Phase::OpeningAuction => china_day_time(at).1 < OPENING_CANCELS_END,
             Phase::PreContinuous | Phase::ClosingAuction => false,
             // What the auction brings comes when the session is over, and nobody leaves it before.
             Phase::AfterClose => !closing_auction,
@@ -256,7 +250,7 @@ impl Calendar {
     /// and the morning, at lunch, and in the closing auction.
     #[must_use]
     pub fn price_age(&self, seen: Timestamp, at: Timestamp, closing_auction: bool) -> Span {
-        let ((day, from), (today, to)) = (china_date_time(seen), china_date_time(at));
+        let ((day, from), (today, to)) = (china_day_time(seen), china_day_time(at));
         if day != today {
             return at.since(seen);
         }
@@ -271,7 +265,7 @@ impl Calendar {
     pub fn phase_of(&self, at: Timestamp, rules: &DayRules) -> Phase {
         match self.phase(at, rules.closing_auction) {
             Phase::AfterClose => {
-                let (_, time) = china_date_time(at);
+                let (_, time) = china_day_time(at);
                 match time {
                     _ if rules.hours == Hours::Repo && time < AFTER_HOURS_END => Phase::Continuous,
                     _ if rules.after_hours && (AFTER_HOURS..AFTER_HOURS_END).contains(&time) => Phase::AfterHours,
@@ -327,8 +321,14 @@ const fn time_of_day(hh: u32, mm: u32, ss: u32) -> i64 {
 /// their nearest end.
 #[must_use]
 pub fn china_date_time(at: Timestamp) -> (TradeDate, i64) {
+    let (day, time) = china_day_time(at);
+    (date_of_day_number(day), time)
+}
+
+/// The same with the number of the day, which costs less than its date.
+fn china_day_time(at: Timestamp) -> (i64, i64) {
     let local = at.us().saturating_add(CHINA_OFFSET);
-    (date_of_day_number(local.div_euclid(US_PER_DAY)), local.rem_euclid(US_PER_DAY))
+    (local.div_euclid(US_PER_DAY), local.rem_euclid(US_PER_DAY))
 }
 
 /// The instant at which clocks in China show this time of this date. Parts beyond their range carry over: 24:00:00 is

@@ -341,15 +341,24 @@ impl Planner<'_> {
         let there = |account: &AccountId| {
             let pending = (self.pending)(account);
             match self.contract {
-                Some(_) => self.held_on(account, Side::Sell) + self.held_on(account, Side::Buy) + pending.opens(),
-                None => self.held(account) + pending.buys,
+                Some(_) => (self.held_on(account, Side::Sell) + self.held_on(account, Side::Buy), pending.opens()),
+                None => (self.held(account), pending.buys),
             }
         };
-        let there: Qty = accounts.iter().map(there).sum();
-        if there.is_zero() {
-            return Ok(());
-        }
-        Err(vec![Denial { code: DenialCode::NotFlat, value: Measure::Qty(there), limit: Measure::Qty(Qty::ZERO) }])
+        let there = accounts.iter().map(|account| (account, there(account)));
+        let mut there = there.filter(|(_, (held, comes))| !(*held + *comes).is_zero());
+        let Some((account, (held, comes))) = there.next() else { return Ok(()) };
+        let found = match (held.is_zero(), comes.is_zero()) {
+            (true, _) => format!("{comes} on the way in {account}"),
+            (false, true) => format!("{held} held in {account}"),
+            (false, false) => format!("{held} held and {comes} on the way in {account}"),
+        };
+        let found = match there.count() {
+            0 => found,
+            more => format!("{found}, and some in {more} more"),
+        };
+        let (value, limit) = (Measure::Word(found.into()), Measure::Qty(Qty::ZERO));
+        Err(vec![Denial { code: DenialCode::NotFlat, value, limit }])
     }
 
     fn check_base(&self, accounts: &[AccountId], route: &Route) -> Result<(), Vec<Denial>> {

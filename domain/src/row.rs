@@ -20,11 +20,12 @@ use crate::strategy::{Held, StrategyConf, StrategyState};
 use crate::symbol::Symbol;
 use crate::units::{Money, Price, Qty, Timestamp, TradeDate};
 
+/// What is large is boxed: a step's rows grow in a list, which stays below what the allocator is slow with.
 #[derive(Debug, Clone)]
 pub enum Row {
     Signal(SignalRow),
     Parent {
-        parent: Parent,
+        parent: Box<Parent>,
         strategy: StrategyId,
         symbol: Symbol,
     },
@@ -36,14 +37,14 @@ pub enum Row {
         at: Timestamp,
     },
     Fill(Fill),
-    Account(AccountRow),
+    Account(Box<AccountRow>),
     Book {
         account: AccountId,
-        book: Book,
+        book: Box<Book>,
     },
     Contract {
         account: AccountId,
-        book: ContractBook,
+        book: Box<ContractBook>,
     },
     /// One for each account, symbol and ex-date, never changed: a second one is refused.
     CorporateAction {
@@ -54,7 +55,7 @@ pub enum Row {
     /// One for each account and trading day that is over, never changed.
     AccountDay {
         account: AccountId,
-        over: DayOver,
+        over: Box<DayOver>,
     },
     Exception(Arc<Exception>),
     Strategy {

@@ -189,7 +189,10 @@ pub struct Strategy {
     version: u32,
     state: StrategyState,
     groups: Arc<Groups>,
-    active: BTreeMap<SignalId, Active>,
+    /// Boxed, since the map moves its entries about.
+    active: BTreeMap<SignalId, Box<Active>>,
+    /// Those of which a leg sells: there may be cash on its way.
+    sells: BTreeSet<SignalId>,
     timers: BTreeSet<(Timestamp, SignalId)>,
     /// Legs that wait for cash, in the order in which they get it.
     short: BTreeSet<(AccountId, Reverse<i16>, ParentId)>,
@@ -214,6 +217,7 @@ impl Strategy {
             state,
             groups,
             active: BTreeMap::new(),
+            sells: BTreeSet::new(),
             timers: BTreeSet::new(),
             short: BTreeSet::new(),
             all_in: BTreeMap::new(),
@@ -239,7 +243,8 @@ impl Strategy {
             parents.into_iter().for_each(|parent| active.add(parent));
             Self::resume_pursuits(&mut active, &orders, &denied, at, fx);
             let pursued = !active.pursuits.is_empty();
-            self.active.insert(id, active);
+            self.active.insert(id, active.into());
+            self.look_for_sells(id);
             for (terms, denials) in denied {
                 self.denied(at, &terms, &denials, fx);
             }
@@ -380,7 +385,7 @@ impl Strategy {
             held: None,
             updated_at: at,
         };
-        self.active.insert(id, Active::new(signal, row));
+        self.active.insert(id, Active::new(signal, row).into());
         Some(id)
     }
 
@@ -468,7 +473,7 @@ impl Strategy {
             Some(waiting_for) => stopped || waiting_for == WaitingFor::Strategy,
             None => false,
         };
-        let unplanned = self.active.values().filter(|a| a.parents.is_empty());
+        let unplanned = self.active.values().map(Box::as_ref).filter(|a| a.parents.is_empty());
         let ids: Vec<SignalId> = unplanned.filter(waiting).map(|a| a.signal.id).collect();
         self.start_together(at, view, ids, fx);
     }
@@ -523,6 +528,7 @@ impl Strategy {
             Some((from, end)) if buys && until < end => from.plus(Span::from_us(-BEFORE_LAST.us())),
             _ => until,
         };
+        self.look_for_sells(id);
         self.give_up_at(id, give_up);
         self.pursue(at, view, id, None, fx);
     }
@@ -776,6 +782,7 @@ impl Strategy {
     /// The signal leaves memory; the store keeps it.
     fn finish(&mut self, at: Timestamp, id: SignalId, status: SignalStatus, fx: &mut StrategyEffects) {
         self.set_timer(id, None);
+        self.sells.remove(&id);
         if let Some(mut active) = self.active.remove(&id) {
             self.let_go(active.signal.symbol, id);
             remove(&mut self.unquoted, active.signal.symbol, id);
@@ -838,7 +845,7 @@ fn in_doubt(parent: &Parent) -> usize {
 }
 
 fn parent_row(signal: &Signal, parent: &Parent) -> Row {
-    Row::Parent { parent: parent.clone(), strategy: signal.strategy.clone(), symbol: signal.symbol }
+    Row::Parent { parent: parent.clone().into(), strategy: signal.strategy.clone(), symbol: signal.symbol }
 }
 
 /// Its first order goes to risk, unless it is kept.

@@ -1,6 +1,7 @@
 //! Instruments' canonical names: `600000.SH 000001.SZ 430047.BJ IF2406.CFFEX rb2410.SHFE 700.HK AAPL.US`.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -19,7 +20,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
     strum::EnumString,
     strum::Display,
     strum::IntoStaticStr,
+    strum::FromRepr,
 )]
+#[repr(u8)]
 pub enum Exchange {
     SH,
     SZ,
@@ -40,10 +43,11 @@ pub enum Exchange {
 pub struct SymbolError;
 
 /// A canonical symbol, kept in place (no allocation): at most 15 ASCII characters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Symbol {
     text: [u8; 15],
-    len: u8,
+    /// The length in the low half, the exchange in the high one: every check asks where the instrument trades.
+    tail: u8,
 }
 
 impl Symbol {
@@ -56,21 +60,25 @@ impl Symbol {
         if code.is_empty() || !code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-') {
             return Err(SymbolError);
         }
-        exchange.parse::<Exchange>().map_err(|_| SymbolError)?;
+        let exchange = exchange.parse::<Exchange>().map_err(|_| SymbolError)?;
         let mut out = [0_u8; 15];
         out.get_mut(..text.len()).ok_or(SymbolError)?.copy_from_slice(text.as_bytes());
-        Ok(Self { text: out, len: text.len() as u8 })
+        Ok(Self { text: out, tail: (exchange as u8) << 4 | text.len() as u8 })
     }
 
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text[..self.len as usize]).unwrap_or_default()
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.text[..usize::from(self.tail & 0x0f)]
     }
 
     /// Bond repo: 204xxx in Shanghai, 1318xx in Shenzhen.
     #[must_use]
     pub fn is_repo(&self) -> bool {
-        let text = &self.text[..self.len as usize];
+        let text = self.bytes();
         text.len() == 9
             && ((text.starts_with(b"204") && text.ends_with(b".SH"))
                 || (text.starts_with(b"1318") && text.ends_with(b".SZ")))
@@ -84,8 +92,17 @@ impl Symbol {
 
     #[must_use]
     pub fn exchange(&self) -> Exchange {
-        let suffix = self.as_str().rsplit_once('.').map_or("", |(_, exchange)| exchange);
-        suffix.parse().unwrap_or(Exchange::SH) // `parse` let no other suffix in
+        Exchange::from_repr(self.tail >> 4).unwrap_or(Exchange::SH) // `parse` writes no other
+    }
+}
+
+impl Hash for Symbol {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut bytes = [self.tail; 16];
+        bytes[..15].copy_from_slice(&self.text);
+        let whole = u128::from_le_bytes(bytes);
+        state.write_u64(whole as u64);
+        state.write_u64((whole >> 64) as u64);
     }
 }
 
@@ -120,8 +137,23 @@ mod tests {
 
     #[test]
     fn canonical_symbols_read_back() {
-        for text in ["600000.SH", "430047.BJ", "IF2406.CFFEX", "rb2410.SHFE", "700.HK", "AAPL.US", "BRK.B.US"] {
-            assert_eq!(Symbol::parse(text).map(|s| s.to_string()).as_deref(), Ok(text));
+        for text in [
+            "600000.SH",
+            "000001.SZ",
+            "430047.BJ",
+            "IF2406.CFFEX",
+            "rb2410.SHFE",
+            "i2501.DCE",
+            "SR501.CZCE",
+            "sc2501.INE",
+            "si2501.GFEX",
+            "700.HK",
+            "AAPL.US",
+            "BRK.B.US",
+        ] {
+            let symbol = Symbol::parse(text);
+            assert_eq!(symbol.map(|s| s.to_string()).as_deref(), Ok(text));
+            assert!(symbol.is_ok_and(|s| text.ends_with(&format!(".{}", s.exchange()))), "{text}");
         }
         for text in ["600000", "600000.XSHG", ".SH", "60 00.SH", "600000.sh", "ABCDEFGHIJKLM.SHFE"] {
             assert_eq!(Symbol::parse(text), Err(SymbolError), "{text:?}");

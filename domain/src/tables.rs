@@ -76,7 +76,7 @@ impl Tables {
                 self.signals.insert(row.id, row);
             }
             Row::Parent { parent, .. } => {
-                self.parents.insert(parent.leg.parent, parent);
+                self.parents.insert(parent.leg.parent, *parent);
             }
             Row::Order(order) => {
                 self.orders.insert(order.id(), order);
@@ -95,13 +95,13 @@ impl Tables {
                 self.fills.insert(key, fill);
             }
             Row::Account(row) => {
-                self.accounts.insert(row.account.clone(), row);
+                self.accounts.insert(row.account.clone(), *row);
             }
             Row::Book { account, book } => {
-                self.books.insert((account, book.symbol, book.strategy.clone()), book);
+                self.books.insert((account, book.symbol, book.strategy.clone()), *book);
             }
             Row::Contract { account, book } => {
-                self.contracts.insert((account, book.symbol, book.strategy.clone(), book.direction), book);
+                self.contracts.insert((account, book.symbol, book.strategy.clone(), book.direction), *book);
             }
             Row::CorporateAction { account, booked, at } => {
                 let key = (account, booked.action.symbol, booked.action.ex_date);
@@ -109,7 +109,7 @@ impl Tables {
                 self.corporate_actions.insert(key, booked);
             }
             Row::AccountDay { account, over } => {
-                self.days.insert((account, over.date), over);
+                self.days.insert((account, over.date), *over);
             }
             Row::Exception(row) => {
                 self.exceptions.insert((row.account.clone(), row.key.clone(), row.opened_at), row);

@@ -137,7 +137,7 @@ impl Batch {
         match row {
             Row::Signal(row) => self.signal_rows.put(row.id, row),
             Row::Parent { parent, strategy, symbol } => {
-                self.parents.put(parent.leg.parent, ParentRow { parent, strategy, symbol });
+                self.parents.put(parent.leg.parent, ParentRow { parent: *parent, strategy, symbol });
             }
             Row::Order(order) => self.orders.put(order.id(), OrderRow::Live(order)),
             Row::DeniedOrder { terms, denials, at } => {
@@ -147,16 +147,16 @@ impl Batch {
                 self.fills.push((*next_fill, fill));
                 *next_fill += 1;
             }
-            Row::Account(row) => self.accounts.put(row.account.clone(), row),
+            Row::Account(row) => self.accounts.put(row.account.clone(), *row),
             Row::Book { account, book } => {
-                self.books.put((account.clone(), book.symbol, book.strategy.clone()), (account, book));
+                self.books.put((account.clone(), book.symbol, book.strategy.clone()), (account, *book));
             }
             Row::Contract { account, book } => {
                 let key = (account.clone(), book.symbol, book.strategy.clone(), book.direction);
-                self.contracts.put(key, (account, book));
+                self.contracts.put(key, (account, *book));
             }
             Row::CorporateAction { account, booked, at } => self.corporate_actions.push((account, booked, at)),
-            Row::AccountDay { account, over } => self.account_days.push((account, over)),
+            Row::AccountDay { account, over } => self.account_days.push((account, *over)),
             Row::Exception(row) => self.exceptions.put((row.account.clone(), row.key.clone(), row.opened_at), row),
             Row::Strategy { conf, state, version } => {
                 self.strategies.put(conf.id.clone(), StrategyRow { conf, state, version });

@@ -149,7 +149,7 @@ impl Reading<'_> {
             written::compare(&mut self.found, || format!("parent {}", stored.parent.leg.parent), model, &written);
         }
         let StoredParent { parent, strategy, symbol } = stored;
-        self.put(Row::Parent { parent, strategy, symbol })
+        self.put(Row::Parent { parent: parent.into(), strategy, symbol })
     }
 
     fn order(&mut self, model: orders::Model) -> Result<(), StoreError> {
@@ -180,19 +180,19 @@ impl Reading<'_> {
         for model in accounts::Entity::find().all(read).await? {
             let row = parse::account(&model)?;
             self.compare(|| format!("account {}", row.account), &model, || written::account(&model, &row));
-            self.put(Row::Account(row))?;
+            self.put(Row::Account(row.into()))?;
         }
         for model in books::Entity::find().all(read).await? {
             let (account, book) = parse::book(&model)?;
             let what = || format!("book {} of {} in {account}", book.symbol, book.strategy);
             self.compare(what, &model, || written::book(&model, &account, &book));
-            self.put(Row::Book { account, book })?;
+            self.put(Row::Book { account, book: book.into() })?;
         }
         for model in contract_books::Entity::find().all(read).await? {
             let (account, book) = parse::contract(&model)?;
             let what = || format!("contracts {} of {} in {account}", book.symbol, book.strategy);
             self.compare(what, &model, || written::contract(&model, &account, &book));
-            self.put(Row::Contract { account, book })?;
+            self.put(Row::Contract { account, book: book.into() })?;
         }
         for model in corporate_actions::Entity::find().all(read).await? {
             let (account, booked, at) = parse::corporate_action(&model)?;
@@ -205,7 +205,7 @@ impl Reading<'_> {
             let (account, over) = parse::account_day(&model)?;
             let what = || format!("the day {} of {account}", over.date);
             self.compare(what, &model, || written::account_day(&model, (&account, &over)));
-            self.put(Row::AccountDay { account, over })?;
+            self.put(Row::AccountDay { account, over: over.into() })?;
         }
         for model in exceptions::Entity::find().all(read).await? {
             let row = parse::exception(&model)?;

@@ -202,7 +202,11 @@ pub(crate) fn rows(told: &Replay) -> Vec<Row> {
     }
     for parent in told.parents.values() {
         let asked = &told.signals[&parent.leg.parent.signal()].signal;
-        rows.push(Row::Parent { parent: parent.clone(), strategy: asked.strategy.clone(), symbol: asked.symbol });
+        rows.push(Row::Parent {
+            parent: parent.clone().into(),
+            strategy: asked.strategy.clone(),
+            symbol: asked.symbol,
+        });
     }
     rows.extend(told.orders.values().map(|order| Row::Order(Arc::new(order.snapshot()))));
     let denied = told.denied.values();
@@ -215,7 +219,7 @@ pub(crate) fn rows(told: &Replay) -> Vec<Row> {
     fills.sort_by_key(|fill| fill.no);
     rows.extend(fills.into_iter().map(|told| Row::Fill(told.fill.clone())));
     for (account, ledger) in &told.ledgers {
-        rows.push(Row::Account(AccountRow {
+        let row = AccountRow {
             account: account.clone(),
             cash: ledger.cash,
             prev_equity: ledger.prev_equity,
@@ -224,16 +228,19 @@ pub(crate) fn rows(told: &Replay) -> Vec<Row> {
             trade_date: ledger.trade_date,
             messages_today: told.messages_today[account],
             updated_at: AT,
-        }));
-        rows.extend(ledger.books().iter().map(|book| Row::Book { account: account.clone(), book: book.clone() }));
+        };
+        rows.push(Row::Account(row.into()));
+        rows.extend(
+            ledger.books().iter().map(|book| Row::Book { account: account.clone(), book: book.clone().into() }),
+        );
         let contracts = ledger.contracts().iter();
-        rows.extend(contracts.map(|book| Row::Contract { account: account.clone(), book: book.clone() }));
+        rows.extend(contracts.map(|book| Row::Contract { account: account.clone(), book: book.clone().into() }));
     }
     for ((account, ..), booked) in &told.corporate_actions {
         rows.push(Row::CorporateAction { account: account.clone(), booked: booked.clone(), at: AT });
     }
     for ((account, _), over) in &told.days {
-        rows.push(Row::AccountDay { account: account.clone(), over: over.clone() });
+        rows.push(Row::AccountDay { account: account.clone(), over: over.clone().into() });
     }
     for (id, conf) in &told.confs {
         rows.push(Row::Strategy { conf: conf.clone(), state: told.strategies[id], version: told.versions[id] });

@@ -172,7 +172,7 @@ async fn every_kind_of_exception_is_stored() {
 async fn a_new_life_knows_what_is_open_whose_rows_are_a_persons_and_what_one_has_bound() {
     for database in Database::all().await {
         let store = database.open().await;
-        let mut rows = vec![Row::Account(account_row(1))];
+        let mut rows = vec![Row::Account(account_row(1).into())];
         let said = [
             ("doubt:1", ExceptionKind::Doubt, Some("bind")),
             ("doubt:2", ExceptionKind::Doubt, Some("bind_late")),
@@ -223,7 +223,7 @@ async fn of_a_row_that_changes_often_the_newest_state_is_kept() {
         let store = database.open().await;
         let mut ticket = 0;
         for cash in 1..=5_000 {
-            ticket = store.append(entry(Vec::new(), vec![Row::Account(account_row(cash))]));
+            ticket = store.append(entry(Vec::new(), vec![Row::Account(account_row(cash).into())]));
         }
         durable(&store, ticket).await;
         assert_eq!(store.accounts().await.unwrap(), [account_row(5_000)]);

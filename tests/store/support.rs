@@ -201,7 +201,8 @@ pub(crate) fn life(signal: SignalId, fills: usize) -> Vec<Entry> {
     let (parent, order_id) = (signal.parent(0), signal.parent(0).order(1));
     let leg = Leg::plain(parent, account(), Side::Buy, Qty::new(100));
     let mut parent_row = Parent::new(leg.clone());
-    let row_of = |parent: &Parent| Row::Parent { parent: parent.clone(), strategy: strategy(), symbol: symbol() };
+    let row_of =
+        |parent: &Parent| Row::Parent { parent: parent.clone().into(), strategy: strategy(), symbol: symbol() };
     let mut order = Order::new(terms(parent), approval(), AT);
     let fact = |fact: OrderFact| Event::Order { account: account(), order: order_id, fact };
     let mut entries = vec![
@@ -226,7 +227,7 @@ pub(crate) fn life(signal: SignalId, fills: usize) -> Vec<Entry> {
     }));
     for it in facts {
         order.apply(AT, &it).unwrap();
-        let mut rows = vec![Row::Order(Arc::new(order.clone())), Row::Account(account_row(signal.get() as i64))];
+        let mut rows = vec![Row::Order(Arc::new(order.clone())), Row::Account(account_row(signal.get() as i64).into())];
         if let OrderFact::Filled { exec_id, qty, px, fee } = &it {
             rows.push(Row::Fill(Fill {
                 account: account(),
@@ -241,7 +242,7 @@ pub(crate) fn life(signal: SignalId, fills: usize) -> Vec<Entry> {
                 fee: *fee,
                 at: AT,
             }));
-            rows.push(Row::Book { account: account(), book: book(50 * signal.get() as i64) });
+            rows.push(Row::Book { account: account(), book: book(50 * signal.get() as i64).into() });
             parent_row.observe(&order);
             rows.push(row_of(&parent_row));
         }

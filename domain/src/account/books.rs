@@ -98,7 +98,7 @@ impl Account {
         self.go_ex(at, ledger, trade_date, fx);
         let DayStart { changed, over } = ledger.start_day(trade_date);
         self.book_rows(changed, fx);
-        fx.rows.extend(over.map(|over| Row::AccountDay { account: self.conf.id.clone(), over }));
+        fx.rows.extend(over.map(|over| Row::AccountDay { account: self.conf.id.clone(), over: over.into() }));
         self.ended.next_generation();
         self.messages_today = 0;
         self.extra_today = 0;
@@ -127,11 +127,12 @@ impl Account {
     }
 
     pub(super) fn book_rows(&self, books: Vec<Book>, fx: &mut AccountEffects) {
-        fx.rows.extend(books.into_iter().map(|book| Row::Book { account: self.conf.id.clone(), book }));
+        fx.rows.extend(books.into_iter().map(|book| Row::Book { account: self.conf.id.clone(), book: book.into() }));
     }
 
     pub(super) fn contract_rows(&self, books: Vec<ContractBook>, fx: &mut AccountEffects) {
-        fx.rows.extend(books.into_iter().map(|book| Row::Contract { account: self.conf.id.clone(), book }));
+        fx.rows
+            .extend(books.into_iter().map(|book| Row::Contract { account: self.conf.id.clone(), book: book.into() }));
     }
 
     /// Books what a person says.

@@ -66,7 +66,7 @@ impl Account {
             for trade in fresh_trades(snapshot, row, booked) {
                 let book = StrategyId::external();
                 for book in ledger.fill(at, &book, Trade::from(&trade)) {
-                    fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
+                    fx.rows.push(Row::Book { account: self.conf.id.clone(), book: book.into() });
                 }
                 fx.events.push(Event::ExternalTraded { account: self.conf.id.clone(), trade: Arc::new(trade) });
                 booked_any = true;

@@ -174,7 +174,7 @@ impl Account {
         fx: &mut AccountEffects,
     ) {
         if let Some(book) = ledger.adjust(at, &adjustment) {
-            fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
+            fx.rows.push(Row::Book { account: self.conf.id.clone(), book: book.into() });
         }
         fx.rows.push(self.account_row(at, ledger));
         fx.events.push(Event::Adjusted {

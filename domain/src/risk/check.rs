@@ -230,8 +230,9 @@ impl Risk {
         });
 
         let date = view.market.trade_date(terms.symbol, at);
-        let rules = date.and_then(|date| view.market.day(terms.symbol, date).ok());
-        let closed = date.and_then(|date| subscribed_on(view.market.day(terms.symbol, date).err()?));
+        let rules = date.map(|date| view.market.day(terms.symbol, date));
+        let closed = rules.as_ref().and_then(|rules| subscribed_on(*rules.as_ref().err()?));
+        let rules = rules.and_then(Result::ok);
         tell(sink, DenialCode::InstrumentUnknown, rules.is_some() || closed.is_some(), || {
             (Measure::None, Measure::None)
         });

@@ -41,6 +41,9 @@ impl<const N: usize> Window<N> {
     }
 
     fn sum(&self, slot: i64) -> i64 {
+        if slot == self.newest {
+            return self.slots.iter().sum(); // as between most orders
+        }
         let oldest = slot - N as i64 + 1;
         (oldest.max(self.newest - N as i64 + 1)..=self.newest).map(|slot| self.slots[Self::place(slot)]).sum()
     }

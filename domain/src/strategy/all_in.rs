@@ -36,8 +36,7 @@ impl Strategy {
 
     /// A sell of the strategy has ended: whoever waits for all of them looks again.
     pub(super) fn look_for_all_in(&mut self, at: Timestamp) {
-        let unplanned = |active: &super::Active| active.parents.is_empty();
-        self.all_in.retain(|id, _| self.active.get(id).is_some_and(unplanned));
+        self.all_in.retain(|id, _| self.active.get(id).is_some_and(|active| active.parents.is_empty()));
         let ids: Vec<SignalId> = self.all_in.keys().copied().collect();
         ids.into_iter().for_each(|id| self.set_timer(id, Some(at)));
     }

@@ -225,10 +225,19 @@ impl Strategy {
         }
     }
 
+    /// The signal has its legs now.
+    pub(super) fn look_for_sells(&mut self, id: SignalId) {
+        let sells = |active: &Active| active.parents.iter().any(|parent| parent.leg.side == Side::Sell);
+        if self.active.get(&id).is_some_and(|active| sells(active)) {
+            self.sells.insert(id);
+        }
+    }
+
     /// The accounts in which sells of the strategy may still trade.
     pub(super) fn selling(&self) -> BTreeSet<AccountId> {
         // What lends brings nothing in today.
-        let sells = self.active.values().filter(|active| !active.signal.symbol.is_repo());
+        let sells = self.sells.iter().filter_map(|id| self.active.get(id));
+        let sells = sells.filter(|active| !active.signal.symbol.is_repo());
         let parents = sells.flat_map(|active| &active.parents);
         let live = |p: &&Parent| p.leg.side == Side::Sell && !p.status.is_final() && p.waits.is_none();
         let sent = parents.filter(live).filter(|p| p.leg.mode.sends());

@@ -138,11 +138,16 @@ impl Strategy {
     /// Trades were shown: looks at what is held.
     pub(super) fn look(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
         self.look_for_quotes(at, view);
-        let mut ids: Vec<SignalId> = self.held.values().flat_map(BTreeSet::iter).copied().collect();
+        let ids: Vec<SignalId> = self.held.values().flat_map(BTreeSet::iter).copied().collect();
+        let met = |id| self.look_at(at, view, id, fx).map(|(condition, price)| (id, condition, price));
+        let mut set_off: Vec<_> = ids.into_iter().filter_map(met).collect();
         // One price may set off many: they go as what is planned together does.
-        ids.sort_by_cached_key(|id| (self.priority(*id), !self.reduces(*id), *id));
-        for id in ids {
-            self.look_at(at, view, id, fx);
+        set_off.sort_by_cached_key(|(id, ..)| (self.priority(*id), !self.reduces(*id), *id));
+        for (id, condition, price) in set_off {
+            let entered = self.active.get(&id).is_some_and(|active| !active.parents.is_empty());
+            if !entered || self.any_to_exit(at, view, id) {
+                self.fire(at, view, id, condition, price, fx);
+            }
         }
     }
 
@@ -151,19 +156,26 @@ impl Strategy {
         self.active.get(&id).is_some_and(|active| active.signal.side == Some(Side::Sell) || !active.parents.is_empty())
     }
 
-    fn look_at(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) {
-        let Some((side, conditions)) = self.conditions(id) else { return };
-        let Some(active) = self.active.get_mut(&id) else { return };
+    /// The condition that the news of its symbol meet, and the last price of them.
+    fn look_at(
+        &mut self,
+        at: Timestamp,
+        view: View<'_>,
+        id: SignalId,
+        fx: &mut StrategyEffects,
+    ) -> Option<(Condition, Price)> {
+        let (side, conditions) = self.conditions(id)?;
+        let active = self.active.get_mut(&id)?;
         let symbol = active.signal.symbol;
-        let Some(watch) = active.watch.as_mut() else { return };
-        let Some(quote) = view.quotes.get(symbol) else { return };
+        let watch = active.watch.as_mut()?;
+        let quote = view.quotes.get(symbol)?;
         let from = watch.from;
         if quote.at < from {
-            return;
+            return None;
         }
         watch.from = quote.at.plus(Span::from_us(1));
         if !counts(at, view, quote) {
-            return;
+            return None;
         }
         let alone = Traded { high: quote.last, low: quote.last, last: quote.last };
         let seen = view.quotes.seen_since(symbol, from).filter(|_| view.market.is_continuous(symbol, from, true));
@@ -174,15 +186,10 @@ impl Strategy {
         let (met, best) = conditions.look(side, watch.best, traded);
         let moved = conditions.trail.is_some() && watch.best != Some(best);
         watch.best = Some(best);
-        if let Some(condition) = met {
-            if active.parents.is_empty() || self.any_to_exit(at, view, id) {
-                return self.fire(at, view, id, condition, quote.last, fx);
-            }
-            return;
-        }
-        if moved {
+        if met.is_none() && moved {
             self.mark_best(at, id, fx);
         }
+        met.map(|condition| (condition, quote.last))
     }
 
     /// A stop that the price has passed already when it comes does not wait for the next trade. A trail begins with that
@@ -381,6 +388,7 @@ impl Strategy {
         for parent in &active.parents[entered..] {
             fx.rows.push(parent_row(&active.signal, parent));
         }
+        self.look_for_sells(id);
         self.pursue(at, view, id, None, fx);
     }
 

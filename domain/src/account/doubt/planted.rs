@@ -82,7 +82,7 @@ impl Account {
             let (symbol, qty) = (book.symbol, book.qty);
             let gone = Trade { symbol, side: Side::Sell, qty, px: Price::ZERO, fee: Money::ZERO };
             for book in ledger.fill(snapshot.ended, &book.strategy, gone) {
-                fx.rows.push(Row::Book { account: self.conf.id.clone(), book });
+                fx.rows.push(Row::Book { account: self.conf.id.clone(), book: book.into() });
             }
         }
     }
