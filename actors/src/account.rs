@@ -12,7 +12,7 @@ use signalbox_domain::account::{
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, ReadFailed, Snapshot};
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, OrderId, StrategyId};
-use signalbox_domain::ledger::Ledger;
+use signalbox_domain::ledger::{Ledger, Marking};
 use signalbox_domain::order::{Order, Side};
 use signalbox_domain::risk::{Approved, ApprovedOrder};
 use signalbox_domain::units::{Span, Timestamp, TradeDate};
@@ -470,7 +470,7 @@ impl Handler<StartDay> for AccountActor {
 
     fn handle(&mut self, message: StartDay, ctx: &mut Self::Context) {
         let day_ends = self.with_ledger(|ledger| ledger.trade_date.is_some_and(|day| day < message.0));
-        let marks = if day_ends == Some(true) { self.marks(true) } else { None };
+        let marks = if day_ends == Some(true) { self.marks(Marking::DayEnd) } else { None };
         self.step(marks.into_iter().chain([AccountInput::DayStart(message.0)]), "calendar", ctx);
     }
 }
@@ -478,13 +478,13 @@ impl Handler<StartDay> for AccountActor {
 /// Take what the market has shown of the holdings into the books.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct MarkBooks;
+pub struct MarkBooks(pub Marking);
 
 impl Handler<MarkBooks> for AccountActor {
     type Result = ();
 
-    fn handle(&mut self, _: MarkBooks, ctx: &mut Self::Context) {
-        if let Some(marks) = self.marks(false) {
+    fn handle(&mut self, message: MarkBooks, ctx: &mut Self::Context) {
+        if let Some(marks) = self.marks(message.0) {
             self.step([marks], "calendar", ctx);
         }
     }
@@ -495,9 +495,10 @@ impl AccountActor {
         self.board.ledgers.borrow().get(&self.id).map(look)
     }
 
-    fn marks(&self, closing: bool) -> Option<AccountInput> {
+    fn marks(&self, marking: Marking) -> Option<AccountInput> {
         let quotes = self.board.quotes.borrow();
-        let marks = self.with_ledger(|ledger| ledger.marks(closing, |symbol, since| quotes.seen_since(symbol, since)));
+        let marks = self.with_ledger(|ledger| ledger.marks(marking, |symbol, since| quotes.seen_since(symbol, since)));
+        let closing = marking.closing();
         marks.filter(|marks| !marks.is_empty()).map(|marks| AccountInput::Mark { marks, closing })
     }
 }

@@ -7,8 +7,9 @@ use actix::{Actor, Context, Handler, Message};
 use signalbox_brokers::paper::PaperExchange;
 use signalbox_domain::broker::BrokerReport;
 use signalbox_domain::ids::AccountId;
+use signalbox_domain::market::DayEnd;
 use signalbox_domain::quote::{Bar, Print, Quote};
-use signalbox_domain::symbol::{Exchange, Symbol};
+use signalbox_domain::symbol::Symbol;
 use tokio::sync::oneshot;
 
 use crate::board::Board;
@@ -143,20 +144,16 @@ impl Handler<Bars> for MarketActor {
     }
 }
 
-/// The mainland's session is over, or that of a market abroad: day orders expire.
+/// A market is done with its day: day orders expire.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct EndOfDay(pub Option<Exchange>);
+pub struct MarketEnds(pub DayEnd);
 
-impl Handler<EndOfDay> for MarketActor {
+impl Handler<MarketEnds> for MarketActor {
     type Result = ();
 
-    fn handle(&mut self, message: EndOfDay, _: &mut Self::Context) {
-        let at = self.board.clock.now();
-        let reports = match message.0 {
-            None => self.exchange.end_of_day(at),
-            Some(exchange) => self.exchange.end_of_day_abroad(at, exchange),
-        };
+    fn handle(&mut self, message: MarketEnds, _: &mut Self::Context) {
+        let reports = self.exchange.end(self.board.clock.now(), message.0);
         self.deliver(reports);
     }
 }

@@ -11,8 +11,8 @@ use signalbox_brokers::Broker;
 use signalbox_brokers::paper::{PaperBroker, PaperExchange};
 use signalbox_domain::account::{Account, AccountConf, AccountEffects, AccountInput, OrdersRest};
 use signalbox_domain::ids::StrategyId;
-use signalbox_domain::ledger::{Ledger, OpeningHolding};
-use signalbox_domain::market::Market;
+use signalbox_domain::ledger::{Ledger, Marking, OpeningHolding};
+use signalbox_domain::market::{DayEnd, JUST_AFTER, Market};
 use signalbox_domain::registry::{Fact, Registry};
 use signalbox_domain::risk::{Limits, Risk};
 use signalbox_domain::standing::{AccountMode, AccountState, Standing};
@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::gate::Gate;
 use crate::journal::{AccountRest, Door, Entry, Inbox, Journal, Restorer, RiskRest, StrategyRest};
-use crate::market::{EndOfDay, MarketActor};
+use crate::market::{MarketActor, MarketEnds};
 use crate::port::tell;
 use crate::registrar::{Asked, OpenAccount};
 use crate::risk::{Barrier, RiskActor};
@@ -466,15 +466,17 @@ impl Root {
     /// Ends each session and starts each trading day, on the market clock.
     async fn roll_days(self) {
         loop {
-            let at = self.board.clock.now();
-            let Some(end) = self.board.market.calendar.session_end(at) else {
+            let Some((end, ending)) = self.board.market.next_day_end(self.board.clock.now()) else {
                 error!("the trading calendar ends here: no further day can be started");
                 return;
             };
-            // One microsecond later the orders of that session have nothing to trade in any more.
-            self.sleep_until(end.plus(Span::from_us(1))).await;
-            info!("the session is over: day orders expire");
-            tell(&self.market, EndOfDay(None));
+            self.sleep_until(end.plus(JUST_AFTER)).await;
+            tell(&self.market, MarketEnds(ending));
+            if ending != DayEnd::Mainland {
+                info!("the session is over: day orders expire");
+                self.mark_accounts(Marking::SharesEnd);
+                continue;
+            }
             let Some(date) = self.board.market.calendar.trade_date(self.board.clock.now()) else { continue };
             // The expiries are in the mailboxes before the new day is: the market actor has to have its turn first.
             tokio::task::yield_now().await;
@@ -487,9 +489,9 @@ impl Root {
 
     /// Ends each session of a market abroad. Its accounts share the trading days of all others.
     async fn roll_days_abroad(self, exchange: Exchange) {
-        while let Some(end) = self.board.market.day_end_abroad(exchange, self.board.clock.now()) {
-            self.sleep_until(end.plus(Span::from_us(1))).await;
-            tell(&self.market, EndOfDay(Some(exchange)));
+        while let Some((end, ending)) = self.board.market.next_day_end_abroad(exchange, self.board.clock.now()) {
+            self.sleep_until(end.plus(JUST_AFTER)).await;
+            tell(&self.market, MarketEnds(ending));
         }
     }
 
@@ -502,11 +504,15 @@ impl Root {
     }
 
     fn mark_now(&self) {
-        for account in self.board.directory.accounts.borrow().values() {
-            tell(account, MarkBooks);
-        }
+        self.mark_accounts(Marking::Along);
         if let Some(risk) = self.board.directory.risk.borrow().as_ref() {
             tell(risk, crate::risk::Watch);
+        }
+    }
+
+    fn mark_accounts(&self, marking: Marking) {
+        for account in self.board.directory.accounts.borrow().values() {
+            tell(account, MarkBooks(marking));
         }
     }
 

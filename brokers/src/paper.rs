@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use signalbox_domain::broker::{BrokerReport, BrokerRequest, Capabilities, Level, Report, is_working};
 use signalbox_domain::hash::QuickMap;
 use signalbox_domain::ids::{AccountId, OrderId};
-use signalbox_domain::market::{Matching, is_abroad};
+use signalbox_domain::market::{DayEnd, Matching};
 use signalbox_domain::netting::is_internal;
 use signalbox_domain::order::{Approval, Order, OrderTerms};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder, VenueStatus};
 use signalbox_domain::quote::{Bar, Print, Quote};
-use signalbox_domain::symbol::{Exchange, Symbol};
+use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Price, Qty, Span, Timestamp};
 
 use crate::{Broker, BrokerError};
@@ -164,20 +164,12 @@ impl PaperExchange {
         self.market(at, VenueInput::Bar(bar))
     }
 
-    /// The mainland's session is over: day orders expire.
+    /// A market is done with its day: day orders expire.
     #[must_use]
-    pub fn end_of_day(&self, at: Timestamp) -> Vec<(AccountId, BrokerReport)> {
+    pub fn end(&self, at: Timestamp, ending: DayEnd) -> Vec<(AccountId, BrokerReport)> {
         let mut floor = self.lock();
-        floor.collecting.retain(|symbol, ()| is_abroad(*symbol));
-        floor.handle(at, VenueInput::EndOfDay)
-    }
-
-    /// The same in Hong Kong or in the United States.
-    #[must_use]
-    pub fn end_of_day_abroad(&self, at: Timestamp, exchange: Exchange) -> Vec<(AccountId, BrokerReport)> {
-        let mut floor = self.lock();
-        floor.collecting.retain(|symbol, ()| symbol.exchange() != exchange);
-        floor.handle(at, VenueInput::EndOfDayAbroad(exchange))
+        floor.collecting.retain(|symbol, ()| !ending.ends(*symbol));
+        floor.handle(at, VenueInput::End(ending))
     }
 
     fn market(&self, at: Timestamp, input: VenueInput<'_>) -> Vec<(AccountId, BrokerReport)> {

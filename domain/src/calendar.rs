@@ -204,13 +204,24 @@ impl Calendar {
         today.checked_sub(listed)?.checked_add(1)
     }
 
+    /// The trading day at this instant, by which accounts count: today before 15:30 on a trading day, when the last of
+    /// it has traded, else the next trading day.
+    #[must_use]
+    pub fn trade_date(&self, at: Timestamp) -> Option<TradeDate> {
+        self.day_ending(at, DAY_END)
+    }
+
     /// The trading day that an A-share order at this instant belongs to: today before 15:00 on a trading day, else the
     /// next trading day.
     #[must_use]
-    pub fn trade_date(&self, at: Timestamp) -> Option<TradeDate> {
+    pub fn share_date(&self, at: Timestamp) -> Option<TradeDate> {
+        self.day_ending(at, CLOSE)
+    }
+
+    fn day_ending(&self, at: Timestamp, end: i64) -> Option<TradeDate> {
         let (today, time) = china_day_time(at);
         let (before, after) = self.around(today)?;
-        self.days.get(if time < CLOSE { before } else { after } as usize).copied()
+        self.days.get(if time < end { before } else { after } as usize).copied()
     }
 
     /// What the market does at this instant. Whether there is a closing auction depends on instrument and date:
@@ -260,6 +271,12 @@ impl Calendar {
         Span::from_us(passed(to) - passed(from))
     }
 
+    /// Whether only what trades late is left of the day.
+    #[must_use]
+    pub fn is_late(&self, at: Timestamp) -> bool {
+        self.share_date(at) != self.trade_date(at)
+    }
+
     /// What the market does at this instant for an instrument with these rules of the day.
     #[must_use]
     pub fn phase_of(&self, at: Timestamp, rules: &DayRules) -> Phase {
@@ -267,8 +284,8 @@ impl Calendar {
             Phase::AfterClose => {
                 let (_, time) = china_day_time(at);
                 match time {
-                    _ if rules.hours == Hours::Repo && time < AFTER_HOURS_END => Phase::Continuous,
-                    _ if rules.after_hours && (AFTER_HOURS..AFTER_HOURS_END).contains(&time) => Phase::AfterHours,
+                    _ if rules.hours == Hours::Repo && time < DAY_END => Phase::Continuous,
+                    _ if rules.after_hours && (AFTER_HOURS..DAY_END).contains(&time) => Phase::AfterHours,
                     _ => Phase::AfterClose,
                 }
             }
@@ -293,7 +310,13 @@ impl Calendar {
     /// day's. Until then a signal lives that names no deadline.
     #[must_use]
     pub fn session_end(&self, at: Timestamp) -> Option<Timestamp> {
-        self.trade_date(at).map(|day| on_day(day, CLOSE))
+        self.share_date(at).map(|day| on_day(day, CLOSE))
+    }
+
+    /// 15:30 of the trading day at this instant: then the next one begins for the accounts.
+    #[must_use]
+    pub fn day_end(&self, at: Timestamp) -> Option<Timestamp> {
+        self.trade_date(at).map(|day| on_day(day, DAY_END))
     }
 }
 
@@ -307,8 +330,8 @@ const AFTERNOON: i64 = time_of_day(13, 0, 0);
 const CLOSING_AUCTION: i64 = time_of_day(14, 57, 0);
 const CLOSE: i64 = time_of_day(15, 0, 0);
 const AFTER_HOURS: i64 = time_of_day(15, 5, 0);
-/// Repo ends here too.
-const AFTER_HOURS_END: i64 = time_of_day(15, 30, 0);
+/// Nothing of the day is left: repo and trading after hours end here, futures of treasury bonds a quarter of an hour before.
+const DAY_END: i64 = time_of_day(15, 30, 0);
 
 /// The longest closure on record took 20 days, a Spring Festival of the 1990s. More is a hole in the data.
 const GAP_MAX: i64 = 24;
@@ -469,8 +492,11 @@ mod tests {
         assert_eq!(calendar.prev_trading_day(date("2027-01-04")), None);
         assert_eq!(calendar.prev_trading_day(date("1990-12-19")), None);
         assert_eq!(calendar.next_trading_day(date("1990-12-18")), None);
-        assert_eq!(calendar.trade_date(at("2026-12-31", 145_959)), Some(date("2026-12-31")));
-        assert_eq!(calendar.trade_date(at("2026-12-31", 150_000)), None);
+        assert_eq!(calendar.trade_date(at("2026-12-31", 152_959)), Some(date("2026-12-31")));
+        assert_eq!(calendar.trade_date(at("2026-12-31", 153_000)), None);
+        assert_eq!(calendar.day_end(at("2026-12-31", 153_000)), None);
+        assert_eq!(calendar.share_date(at("2026-12-31", 145_959)), Some(date("2026-12-31")));
+        assert_eq!(calendar.share_date(at("2026-12-31", 150_000)), None);
         assert_eq!(calendar.trade_date(at("2027-01-04", 100_000)), None);
         assert_eq!(calendar.session_end(at("2026-12-31", 150_000)), None);
         assert_eq!(calendar.next_open(at("2026-12-31", 150_000), Opening::Auction), None);
@@ -506,10 +532,21 @@ mod tests {
     #[test]
     fn f62_an_order_after_the_close_belongs_to_the_next_trading_day() {
         let calendar = calendar();
-        assert_eq!(calendar.trade_date(at("2019-02-01", 0)), Some(date("2019-02-01")));
-        assert_eq!(calendar.trade_date(at("2019-02-01", 145_959)), Some(date("2019-02-01")));
-        assert_eq!(calendar.trade_date(at("2019-02-01", 150_000)), Some(date("2019-02-11")));
+        for (time, of_shares, of_accounts) in [
+            (0, "2019-02-01", "2019-02-01"),
+            (145_959, "2019-02-01", "2019-02-01"),
+            (150_000, "2019-02-11", "2019-02-01"),
+            (152_959, "2019-02-11", "2019-02-01"),
+            (153_000, "2019-02-11", "2019-02-11"),
+        ] {
+            let then = at("2019-02-01", time);
+            assert_eq!(calendar.share_date(then), Some(date(of_shares)), "{time}");
+            assert_eq!(calendar.trade_date(then), Some(date(of_accounts)), "{time}");
+        }
+        assert_eq!(calendar.share_date(at("2019-02-05", 100_000)), Some(date("2019-02-11")));
         assert_eq!(calendar.trade_date(at("2019-02-05", 100_000)), Some(date("2019-02-11")));
+        assert_eq!(calendar.day_end(at("2019-02-01", 152_959)), Some(at("2019-02-01", 153_000)));
+        assert_eq!(calendar.day_end(at("2019-02-01", 153_000)), Some(at("2019-02-11", 153_000)));
         assert_eq!(calendar.session_end(at("2019-02-01", 110_000)), Some(at("2019-02-01", 150_000)));
         assert_eq!(calendar.session_end(at("2019-02-01", 150_000)), Some(at("2019-02-11", 150_000)));
     }

@@ -24,7 +24,7 @@ pub use corporate::{ActionPart, BookedAction};
 pub use flows::{DayOver, Flows};
 pub use loans::Loan;
 pub use netted::NettedTrade;
-pub use since::{Day, Entry, Mark};
+pub use since::{Day, Entry, Mark, Marking};
 
 use crate::ids::{AccountId, StrategyId};
 use crate::order::Side;

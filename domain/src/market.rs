@@ -2,12 +2,14 @@
 
 mod abroad;
 mod elsewhere;
+mod ends;
 mod matching;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 pub use abroad::{Foreign, is_abroad};
+pub use ends::{DayEnd, JUST_AFTER, session_end, trade_date, trades_late};
 pub use matching::{Matching, matching, takes_cancels};
 
 pub use elsewhere::{ContractTerms, Elsewhere, Futures, ProductTerms, is_elsewhere, is_future, worst};
@@ -145,9 +147,9 @@ impl Market {
         if is_elsewhere(symbol) {
             return self.elsewhere.is_open(&self.calendar, symbol, ord_type, at);
         }
-        let Some(date) = self.calendar.trade_date(at) else { return false };
+        let Some(date) = self.trade_date(symbol, at) else { return false };
         let rules = self.day(symbol, date).ok();
-        match self.calendar.phase(at, rules.is_some_and(|rules| rules.closing_auction)) {
+        match rules.map_or(self.calendar.phase(at, false), |rules| self.calendar.phase_of(at, &rules)) {
             Phase::Continuous => true,
             Phase::ClosingAuction => ord_type == OrdType::Limit,
             // Subscriptions meet nobody: there is no auction to keep out of.
@@ -171,16 +173,13 @@ impl Market {
     pub fn is_issue(&self, symbol: Symbol, at: Timestamp) -> bool {
         // Most days have none, and every order asks.
         let issue = self.issues.get(symbol);
-        issue.is_some_and(|issue| self.calendar.trade_date(at) == Some(issue.subscribe_on))
+        issue.is_some_and(|issue| self.calendar.share_date(at) == Some(issue.subscribe_on))
     }
 
     /// The trading day that an order at this instant belongs to: of a night session the next one.
     #[must_use]
     pub fn trade_date(&self, symbol: Symbol, at: Timestamp) -> Option<TradeDate> {
-        match is_elsewhere(symbol) {
-            true => self.elsewhere.trade_date(&self.calendar, symbol, at),
-            false => self.calendar.trade_date(at),
-        }
+        trade_date(&self.calendar, &self.elsewhere, symbol, at)
     }
 
     /// When continuous trading of the instrument starts next.
@@ -200,16 +199,7 @@ impl Market {
     /// When the trading day of the instrument ends that an order at this instant belongs to.
     #[must_use]
     pub fn session_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
-        match is_elsewhere(symbol) {
-            true => self.elsewhere.session_end(&self.calendar, symbol, at),
-            false => self.calendar.session_end(at),
-        }
-    }
-
-    /// When the market abroad is done with the day of which something is still to come; `None` for all others.
-    #[must_use]
-    pub fn day_end_abroad(&self, exchange: Exchange, at: Timestamp) -> Option<Timestamp> {
-        self.elsewhere.foreign.as_ref()?.sessions(exchange)?.day_end(at)
+        session_end(&self.calendar, &self.elsewhere, symbol, at)
     }
 
     /// How old a price is that was made at `seen`: where none is made, none grows old.
@@ -240,7 +230,10 @@ impl Market {
     pub fn is_continuous(&self, symbol: Symbol, at: Timestamp, closing_auction: bool) -> bool {
         match is_elsewhere(symbol) {
             true => self.elsewhere.part(&self.calendar, symbol, at) == Some(Part::Continuous),
-            false => self.calendar.phase(at, closing_auction) == Phase::Continuous,
+            false => {
+                let by_day = self.calendar.phase(at, closing_auction) == Phase::Continuous;
+                by_day || (symbol.is_repo() && self.calendar.is_late(at))
+            }
         }
     }
 }

@@ -44,9 +44,10 @@
 //! they are given.
 
 use crate::ids::{AccountId, BrokerOrderId, ExecId, OrderId};
+use crate::market::DayEnd;
 use crate::order::{OrdType, Side, TimeInForce};
 use crate::quote::{Bar, Print, Quote};
-use crate::symbol::{Exchange, Symbol};
+use crate::symbol::Symbol;
 use crate::units::{Price, Qty, Ratio, Timestamp};
 
 mod book;
@@ -61,7 +62,6 @@ mod properties;
 mod stories;
 
 use crate::hash::QuickMap;
-use crate::market::is_abroad;
 use book::Book;
 use register::{Fate, Key, Record, Register};
 use resting::{Effects, Resting, broker_order_id};
@@ -152,11 +152,8 @@ pub enum VenueInput<'a> {
     Continue {
         symbol: Symbol,
     },
-    /// The mainland's day is over: resting orders expire, in the order of their arrival, and the market is forgotten. What
-    /// trades abroad stays.
-    EndOfDay,
-    /// The same for what trades on this exchange in Hong Kong or the United States.
-    EndOfDayAbroad(Exchange),
+    /// A market is done with its day: what rests in it expires, in the order of arrival, and the market is forgotten.
+    End(DayEnd),
 }
 
 /// What the venue tells an account. A fill that completes the quantity, `Rejected`, `Canceled` and `Expired` end an
@@ -314,18 +311,17 @@ impl PaperVenue {
             }
             VenueInput::Collect { symbol, opening } => self.books.entry(symbol).or_default().collect(opening),
             VenueInput::Continue { symbol } => self.books.entry(symbol).or_default().go_on(),
-            VenueInput::EndOfDay => {
-                self.expire(|symbol| !is_abroad(symbol), out);
-                self.register.end_of_day();
-            }
-            VenueInput::EndOfDayAbroad(exchange) => {
-                self.expire(|symbol| is_abroad(symbol) && symbol.exchange() == exchange, out);
+            VenueInput::End(ending) => {
+                self.expire(|symbol| ending.ends(symbol), out);
+                if ending == DayEnd::Mainland {
+                    self.register.end_of_day();
+                }
             }
         }
     }
 
     /// What became of an order. Finished orders are remembered for the rest of the day and the day after it (until the
-    /// second `EndOfDay`), so that a question or a repeat across the end of the day still meets the first order.
+    /// second [`DayEnd::Mainland`]), so that a question or a repeat across the end of the day still meets the first order.
     #[must_use]
     pub fn find(&self, account: &AccountId, order: OrderId) -> Option<VenueOrderState> {
         let record = self.register.get(&(order, account.clone()))?;

@@ -18,8 +18,8 @@ use signalbox_domain::event::Event;
 use signalbox_domain::futures::FuturesBook;
 use signalbox_domain::ids::{AccountId, SignalId, StrategyId};
 use signalbox_domain::instrument::Instruments;
-use signalbox_domain::ledger::{Ledger, OpeningHolding};
-use signalbox_domain::market::{ContractTerms, Elsewhere, Foreign, Futures, Market};
+use signalbox_domain::ledger::{Ledger, Marking, OpeningHolding};
+use signalbox_domain::market::{ContractTerms, DayEnd, Elsewhere, Foreign, Futures, JUST_AFTER, Market};
 use signalbox_domain::order::Order;
 use signalbox_domain::replay::Replay;
 use signalbox_domain::risk::{LimitFact, Limits, LimitsRefused, Risk, RiskEffects, RiskInput};
@@ -223,14 +223,13 @@ impl Desk {
         self.release();
     }
 
-    /// When the next market is done with its day, just after that: the mainland, or one abroad.
+    /// When the next market is done with its day, just after that.
     #[must_use]
-    pub fn next_day_end(&self) -> Option<(Timestamp, Option<Exchange>)> {
-        let (just, last) = (Span::from_us(1), self.at.plus(Span::from_us(-1)));
-        let mainland = self.market.calendar.session_end(last).map(|end| (end.plus(just), None));
-        let abroad = [Exchange::HK, Exchange::US].into_iter();
-        let abroad = abroad.filter_map(|at| Some((self.market.day_end_abroad(at, last)?.plus(just), Some(at))));
-        abroad.chain(mainland).min_by_key(|(end, _)| *end)
+    pub fn next_day_end(&self) -> Option<(Timestamp, DayEnd)> {
+        let last = self.at.plus(Span::from_us(-1));
+        let abroad = [Exchange::HK, Exchange::US].map(|exchange| self.market.next_day_end_abroad(exchange, last));
+        let endings = abroad.into_iter().flatten().chain(self.market.next_day_end(last));
+        endings.map(|(end, ending)| (end.plus(JUST_AFTER), ending)).min_by_key(|(end, _)| *end)
     }
 
     /// Somebody wants the order a little cheaper or dearer, or for less.
@@ -248,19 +247,32 @@ impl Desk {
             for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
                 let before = self.ledgers.get(&id).and_then(|ledger| ledger.trade_date);
                 if before.is_some_and(|before| before < date) {
-                    self.mark_books(&id, true);
+                    self.mark_books(&id, Marking::DayEnd);
                 }
                 self.tell_account(&id, AccountInput::DayStart(date));
             }
         }
     }
 
-    /// Takes what the market has shown into the account's books; `closing` when the day is over.
-    pub fn mark_books(&mut self, id: &AccountId, closing: bool) {
+    /// A market is done with its day, and what expires there has been told.
+    pub fn day_ended(&mut self, end: DayEnd) {
+        match end {
+            DayEnd::Shares => {
+                for id in self.accounts.keys().cloned().collect::<Vec<_>>() {
+                    self.mark_books(&id, Marking::SharesEnd);
+                }
+            }
+            DayEnd::Mainland => self.start_day(),
+            DayEnd::Abroad(_) => {}
+        }
+    }
+
+    /// Takes what the market has shown into the account's books.
+    pub fn mark_books(&mut self, id: &AccountId, marking: Marking) {
         let seen = |symbol, since| self.quotes.seen_since(symbol, since);
-        let marks = self.ledgers.get(id).map(|ledger| ledger.marks(closing, seen)).unwrap_or_default();
+        let marks = self.ledgers.get(id).map(|ledger| ledger.marks(marking, seen)).unwrap_or_default();
         if !marks.is_empty() {
-            self.tell_account(id, AccountInput::Mark { marks, closing });
+            self.tell_account(id, AccountInput::Mark { marks, closing: marking.closing() });
         }
     }
 

@@ -479,6 +479,9 @@ impl World {
             self.desk.tell_account(&account, AccountInput::Broker(report));
         }
         self.calm()?;
+        if let Some(end) = self.desk.market.calendar.day_end(self.desk.at) {
+            self.desk.set_clock(end);
+        }
         self.desk.start_day();
         self.desk.settle();
         self.look()?;

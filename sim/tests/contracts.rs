@@ -11,6 +11,7 @@ use signalbox_domain::calendar::china_instant;
 use signalbox_domain::contract::{Direction, Effect};
 use signalbox_domain::event::Event;
 use signalbox_domain::ids::{AccountId, ClientId, SignalId, StrategyId};
+use signalbox_domain::market::DayEnd;
 use signalbox_domain::order::{OrdType, OrderFact, Side, TimeInForce};
 use signalbox_domain::paper::{PaperVenue, VenueConf, VenueEvent, VenueInput, VenueOrder};
 use signalbox_domain::quote::Quote;
@@ -155,10 +156,10 @@ impl Floor {
 
     fn bar(&mut self, bar: &Bar) {
         let last = self.desk.at.plus(Span::from_us(-1));
-        let end = self.desk.market.calendar.session_end(last).map(|at| at.plus(Span::from_us(1)));
+        let end = self.desk.market.calendar.day_end(last).map(|at| at.plus(Span::from_us(1)));
         if let Some(end) = end.filter(|end| *end <= bar.at) {
             self.desk.set_clock(end);
-            self.venue(VenueInput::EndOfDay);
+            self.venue(VenueInput::End(DayEnd::Mainland));
             self.quiet();
             self.desk.start_day();
             self.quiet();

@@ -293,7 +293,8 @@ struct RulesView {
 }
 
 impl InstrumentView {
-    fn of(instrument: &Instrument, front: &Front, date: Option<TradeDate>) -> Self {
+    fn of(instrument: &Instrument, front: &Front, now: Timestamp) -> Self {
+        let date = front.market.trade_date(instrument.symbol, now);
         let rules = date.and_then(|date| Some((date, front.market.day(instrument.symbol, date).ok()?)));
         let quote = front.quotes.get(instrument.symbol);
         Self {
@@ -348,12 +349,12 @@ async fn list_instruments(
     front: web::Data<Front>,
 ) -> Result<web::Json<Page<InstrumentView>>, Problem> {
     require(&principal, Scope::QuotesRead)?;
-    let date = front.market.calendar.trade_date(front.now());
+    let now = front.now();
     let page = Page::cut_by_name(
         front.market.instruments.iter(),
         &query.0,
         |instrument| instrument.symbol.as_str(),
-        |instrument| InstrumentView::of(instrument, &front, date),
+        |instrument| InstrumentView::of(instrument, &front, now),
     )?;
     Ok(web::Json(page))
 }
@@ -371,8 +372,7 @@ async fn show_instrument(
     require(&principal, Scope::QuotesRead)?;
     let symbol = resolve(&symbol.0).map_err(|_| Problem::not_found())?;
     let instrument = front.market.instrument(symbol).ok_or_else(Problem::not_found)?;
-    let date = front.market.calendar.trade_date(front.now());
-    Ok(web::Json(InstrumentView::of(instrument, &front, date)))
+    Ok(web::Json(InstrumentView::of(instrument, &front, front.now())))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -437,11 +437,12 @@ struct CalendarQuery {
 struct CalendarView {
     /// The market clock.
     now: String,
-    /// The day to which an order of now belongs.
+    /// The trading day by which accounts count. The next one begins at 15:30.
     trade_date: Option<String>,
     /// closed, opening_auction, pre_continuous, continuous, lunch_break, closing_auction or after_close
     phase: &'static str,
     next_open: Option<String>,
+    /// When shares are done with the day to which an order of now belongs.
     session_end: Option<String>,
     /// The days that the calendar covers.
     first_day: String,

@@ -107,7 +107,7 @@ async fn list_new_issues(
 /// The day to which an order of now belongs.
 fn today(front: &Front) -> Result<TradeDate, Problem> {
     let unknown = || Problem::new(Code::Unavailable).detail("the calendar does not know the day");
-    front.market.calendar.trade_date(front.now()).ok_or_else(unknown)
+    front.market.calendar.share_date(front.now()).ok_or_else(unknown)
 }
 
 /// To what an account subscribes.

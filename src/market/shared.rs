@@ -5,7 +5,9 @@ use signalbox_domain::calendar::Calendar;
 use signalbox_domain::corporate::CorporateActions;
 use signalbox_domain::instrument::{Instrument, Instruments};
 use signalbox_domain::issues::NewIssues;
-use signalbox_domain::market::{Elsewhere, Matching, is_elsewhere, issue_rules, matching, takes_cancels};
+use signalbox_domain::market::{
+    Elsewhere, Matching, is_elsewhere, issue_rules, matching, session_end, takes_cancels, trade_date,
+};
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::{DayRules, NoRule, RuleBook};
 use signalbox_domain::symbol::Symbol;
@@ -82,19 +84,13 @@ impl MarketFacts {
     /// The trading day that an order at this instant belongs to.
     #[must_use]
     pub fn trade_date(&self, symbol: Symbol, at: Timestamp) -> Option<TradeDate> {
-        match is_elsewhere(symbol) {
-            true => self.elsewhere.trade_date(&self.calendar, symbol, at),
-            false => self.calendar.trade_date(at),
-        }
+        trade_date(&self.calendar, &self.elsewhere, symbol, at)
     }
 
     /// When it ends.
     #[must_use]
     pub fn session_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {
-        match is_elsewhere(symbol) {
-            true => self.elsewhere.session_end(&self.calendar, symbol, at),
-            false => self.calendar.session_end(at),
-        }
+        session_end(&self.calendar, &self.elsewhere, symbol, at)
     }
 
     /// Whether orders trade as they come, or are collected for a call auction.

@@ -80,6 +80,24 @@ pub struct Mark {
     pub last: Price,
 }
 
+/// Upon what the books are marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marking {
+    /// Once in a while: new extremes.
+    Along,
+    /// Shares are done with the day, which ends later: their last prices, so that who is not there then knows them too.
+    SharesEnd,
+    /// The next day starts in the same step: every last price, also those at which contracts are settled.
+    DayEnd,
+}
+
+impl Marking {
+    #[must_use]
+    pub fn closing(self) -> bool {
+        self != Self::Along
+    }
+}
+
 impl Book {
     /// A price that was paid: it has been seen.
     pub(super) fn see(&mut self, px: Price) {
@@ -143,9 +161,13 @@ impl Ledger {
         (changed, settled)
     }
 
-    /// What is worth writing down of the prices since each book was marked: new extremes, and at the end of the day every
-    /// last price. `seen` tells the highest, the lowest and the newest price of a symbol since an instant.
-    pub fn marks(&self, closing: bool, seen: impl Fn(Symbol, Timestamp) -> Option<(Price, Price, Price)>) -> Vec<Mark> {
+    /// What is worth writing down of the prices since each book was marked. `seen` tells the highest, the lowest and the newest
+    /// price of a symbol since an instant.
+    pub fn marks(
+        &self,
+        marking: Marking,
+        seen: impl Fn(Symbol, Timestamp) -> Option<(Price, Price, Price)>,
+    ) -> Vec<Mark> {
         let held = self.books.iter().filter(|book| book.qty.is_positive());
         held.filter_map(|book| {
             let since = book.entry.as_ref().map_or_else(Timestamp::default, |entry| entry.seen_until);
@@ -154,9 +176,9 @@ impl Ledger {
                 entry.high.is_none_or(|known| high > known) || entry.low.is_none_or(|known| low < known)
             });
             let mark = || Mark { symbol: book.symbol, book: book.strategy.clone(), high, low, last };
-            (closing || new).then(mark)
+            (marking.closing() || new).then(mark)
         })
-        .chain(self.settlements(closing, &seen))
+        .chain(self.settlements(marking == Marking::DayEnd, &seen))
         .collect()
     }
 

@@ -191,7 +191,7 @@ impl Week {
             }
             Step::Mark { high, low, closing } => {
                 let seen = |_, _| Some((Price::from_e4(high), Price::from_e4(low), Price::from_e4(low)));
-                let marks = self.ledger.marks(closing, seen);
+                let marks = self.ledger.marks(if closing { Marking::DayEnd } else { Marking::Along }, seen);
                 self.ledger.mark(at, &marks, closing);
                 for told in self.oracle.books.values_mut().filter(|told| told.qty > 0) {
                     told.seen.extend([high, low]);

@@ -192,8 +192,8 @@ impl Oracle {
                 }
                 self.set_market(symbol, market);
             }
-            VenueInput::EndOfDayAbroad(_) => {}
-            VenueInput::EndOfDay => {
+            VenueInput::End(DayEnd::Shares | DayEnd::Abroad(_)) => {}
+            VenueInput::End(DayEnd::Mainland) => {
                 for order in self.orders.iter_mut() {
                     order.days_ended += 1;
                     if order.status == VenueStatus::Working {

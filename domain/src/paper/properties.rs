@@ -35,7 +35,7 @@ impl Step {
             Self::Bar(bar) => VenueInput::Bar(bar),
             Self::Collect(symbol, opening) => VenueInput::Collect { symbol: *symbol, opening: *opening },
             Self::Continue(symbol) => VenueInput::Continue { symbol: *symbol },
-            Self::EndOfDay => VenueInput::EndOfDay,
+            Self::EndOfDay => VenueInput::End(DayEnd::Mainland),
         }
     }
 }
@@ -179,7 +179,7 @@ proptest! {
             }
         }
         let mut told = Vec::new();
-        venue.handle(Timestamp::default(), VenueInput::EndOfDay, &mut told);
+        venue.handle(Timestamp::default(), VenueInput::End(DayEnd::Mainland), &mut told);
         watch.see(&Step::EndOfDay, &told, &venue)?;
         prop_assert!(watch.orders.values().all(|order| order.ended), "every order ends with its day");
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::quote::Aggressor;
+use crate::symbol::Exchange;
 
 const CALM: VenueConf = VenueConf { participation: Ratio::ONE, queue: false };
 const QUEUED: VenueConf = VenueConf { participation: Ratio::ONE, queue: true };
@@ -635,9 +636,9 @@ fn the_mainlands_day_ends_without_the_others_and_an_order_abroad_works_through_t
     {
         told(VenueInput::New(VenueOrder { symbol, ..order(line, Qty::ZERO) }));
     }
-    assert_eq!(told(VenueInput::EndOfDay), ["-> a 3 expired 0"]);
-    assert_eq!(told(VenueInput::EndOfDayAbroad(Exchange::HK)), ["-> a 1 expired 0"]);
-    assert!(told(VenueInput::EndOfDay).is_empty());
+    assert_eq!(told(VenueInput::End(DayEnd::Mainland)), ["-> a 3 expired 0"]);
+    assert_eq!(told(VenueInput::End(DayEnd::Abroad(Exchange::HK))), ["-> a 1 expired 0"]);
+    assert!(told(VenueInput::End(DayEnd::Mainland)).is_empty());
     let print = Print {
         symbol: apple,
         at: Timestamp::default(),
@@ -768,7 +769,7 @@ fn play(venue: &mut PaperVenue, story: &str) -> Vec<String> {
                 let taken = !words.contains(&"unheard");
                 venue.handle(at, VenueInput::Cancel { account: account(words[1]), order, taken }, &mut out);
             }
-            "end" => venue.handle(at, VenueInput::EndOfDay, &mut out),
+            "end" => venue.handle(at, VenueInput::End(DayEnd::Mainland), &mut out),
             _ => venue.handle(at, VenueInput::New(order(&line, Qty::ZERO)), &mut out),
         }
         told.push(line);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use signalbox_domain::contract::{CloseFlags, Contract, ContractFees, Direction, Effect, LotFee};
 use signalbox_domain::ids::{AccountId, StrategyId};
-use signalbox_domain::ledger::{ContractTrade, Ledger, Mark};
+use signalbox_domain::ledger::{ContractTrade, Ledger, Mark, Marking};
 use signalbox_domain::order::Side;
 use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Money, Price, Qty, Ratio, Timestamp, TradeDate};
@@ -158,7 +158,7 @@ impl World {
             }
             Step::Night { px } => {
                 let last = Price::from_e4(px * 10_000);
-                let marks = self.ledger.marks(true, |_, _| Some((last, last, last)));
+                let marks = self.ledger.marks(Marking::DayEnd, |_, _| Some((last, last, last)));
                 self.ledger.mark(Timestamp::default(), &marks, true);
                 self.lots.iter_mut().for_each(|lot| lot.reckoned_e4 = px * 10_000);
                 self.day += 1;

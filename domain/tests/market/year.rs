@@ -201,8 +201,9 @@ impl Year {
             }
         }
         for (at, minute) in edges(date) {
-            let from = if minute < 900 { day.clone() } else { date.tomorrow().expect("a day").to_string() };
-            assert_eq!(shown(self.mainland.trade_date(at)), next(&from), "{day} at {minute}");
+            let from = |end| if minute < end { day.clone() } else { date.tomorrow().expect("a day").to_string() };
+            assert_eq!(shown(self.mainland.share_date(at)), next(&from(900)), "{day} at {minute}");
+            assert_eq!(shown(self.mainland.trade_date(at)), next(&from(930)), "{day} at {minute}");
             let opens = self.mainland.next_open(at, Opening::Continuous);
             let starts = |day: &str| [570, 780].map(|minute| instant(&day.parse().expect("a date"), minute));
             let candidates = [day.clone(), date.tomorrow().expect("a day").to_string()].map(|from| next(&from));

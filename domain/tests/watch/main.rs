@@ -8,7 +8,7 @@ use signalbox_domain::calendar::{Calendar, china_instant};
 use signalbox_domain::event::{Event, Scope, TradingState};
 use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::instrument::Instruments;
-use signalbox_domain::ledger::{Adjustment, Ledger, Trade};
+use signalbox_domain::ledger::{Adjustment, Ledger, Marking, Trade};
 use signalbox_domain::market::Market;
 use signalbox_domain::order::Side;
 use signalbox_domain::quote::Quote;
@@ -245,7 +245,7 @@ proptest! {
                     let marks = {
                         let Desk { ledgers, quotes, .. } = &desk;
                         let ledger = ledgers.get(&account).expect("a ledger");
-                        ledger.marks(true, |symbol, since| quotes.seen_since(symbol, since))
+                        ledger.marks(Marking::DayEnd, |symbol, since| quotes.seen_since(symbol, since))
                     };
                     at = china_instant(date(day), 9, 31, 0);
                     desk.ledger().mark(at, &marks, true);

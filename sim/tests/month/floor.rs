@@ -143,17 +143,10 @@ impl Floor {
             let wake = self.desk.wake_at().map(|at| at.max(self.desk.at));
             let Some(next) = end.into_iter().chain(wake).min().filter(|next| *next <= to) else { break };
             self.desk.set_clock(next);
-            match ends.filter(|(at, _)| *at == next) {
-                Some((at, Some(exchange))) => {
-                    let reports = self.exchange.end_of_day_abroad(at, exchange);
-                    self.tell(reports);
-                }
-                Some((at, None)) => {
-                    let reports = self.exchange.end_of_day(at);
-                    self.tell(reports);
-                    self.desk.start_day();
-                }
-                None => {}
+            if let Some((at, ending)) = ends.filter(|(at, _)| *at == next) {
+                let reports = self.exchange.end(at, ending);
+                self.tell(reports);
+                self.desk.day_ended(ending);
             }
             self.snapshot();
             self.quiet();

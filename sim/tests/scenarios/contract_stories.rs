@@ -19,7 +19,7 @@ stories! {
         09:33 show f
            -> f: cash 199986.00 reserved 0.00, margin 21000.00, s rb2505.SHFE long 0 and 4 today
         14:59 quote rb2505.SHFE 3520
-        15:30 show f
+        15:31 show f
            -> f: cash 200786.00 reserved 0.00, margin 21120.00, s rb2505.SHFE long 4 and 0 today
         16:00 S2 buy 1 rb2505.SHFE @ 3525
            -> S2 waits for session, looks again at 21:00

@@ -12,10 +12,10 @@ stories! {
         15:00 books a
            -> EXTERNAL 600000.SH 5 since -, cost 10.00 terminal 10.00, high 13.00 low 10.00, realized 0.00, day 14.00
            -> s 600000.SH 1000 since -, cost 10.00 terminal 10.00, high 13.00 low 10.00, realized 0.00, day 2800.00
-        15:01
+        15:31
            -> a: 1005 of 600000.SH went ex 2025-03-04: EXTERNAL 1 shares and 0.80, s 300 shares and 160.00
-        15:30 restart
-        15:30 show a
+        15:32 restart
+        15:32 show a
            -> a: cash 100160.80 reserved 0.00, EXTERNAL 600000.SH 6 (6 sellable), s 600000.SH 1300 (1300 sellable)
         Tue 09:31 quote 600000.SH 9.72 prev 9.72
         Tue 09:31 books a
@@ -46,7 +46,7 @@ stories! {
         given account a cash 100000 s 600000.SH 500
         09:31 S1 sell 500 600000.SH @ 9.75 stop 9.80 until Tue,15:00
            -> S1 waits for trigger, looks again at 15:00
-        15:01
+        15:31
            -> a: 500 of 600000.SH went ex 2025-03-04: s 500 shares and 0.00
         Tue 09:31 restart
         Tue 09:32 quote 600000.SH 4.91 prev 5.00
@@ -78,7 +78,7 @@ stories! {
            -> S1 waits for trigger, looks again at 15:00
         14:50:00 quote 600000.SH 10.20
            -> S1 hangs on 10.20
-        15:01
+        15:31
            -> a: 500 of 600000.SH went ex 2025-03-04: s 500 shares and 100.00
         Tue 09:31 quote 600000.SH 4.95 prev 5.00
         Tue 09:32 quote 600000.SH 4.81
@@ -96,7 +96,7 @@ stories! {
         09:31 broker S1.1 filled E1 200 at 10.00
            -> S1.1 filled 200 at 10.00, fee 5.02
            -> S1 waits for trigger, looks again at 09:31
-        Tue 15:01
+        Tue 15:31
            -> a: 200 of 600000.SH went ex 2025-03-05: s 100 shares and 0.00
         Wed 09:31 quote 600000.SH 6.10 prev 6.67
         Wed 09:32 quote 600000.SH 6.00
@@ -116,7 +116,7 @@ stories! {
         14:55 monitors
            -> s 600000.SH stop_loss at 9.00 armed
            -> s 600000.SH trailing_stop at 10.682 armed
-        15:01
+        15:31
            -> a: 500 of 600000.SH went ex 2025-03-04: s 150 shares and 80.00
         Tue 09:31 quote 600000.SH 8.15 prev 8.18
         Tue 09:31 monitors

@@ -320,13 +320,9 @@ impl Stage {
             let end = ends.map(|(at, _)| at);
             let Some(next) = end.into_iter().chain(wake).min().filter(|next| *next <= to) else { break };
             self.set_clock(next);
-            match ends.filter(|(at, _)| *at == next) {
-                Some((_, Some(exchange))) => self.venue(VenueInput::EndOfDayAbroad(exchange)),
-                Some((_, None)) => {
-                    self.venue(VenueInput::EndOfDay);
-                    self.desk.start_day();
-                }
-                None => {}
+            if let Some((_, ending)) = ends.filter(|(at, _)| *at == next) {
+                self.venue(VenueInput::End(ending));
+                self.desk.day_ended(ending);
             }
             self.quiet(said);
         }

@@ -207,4 +207,61 @@ stories! {
            -> S5.1 denied PERMISSION
            -> S5 denied PERMISSION
     ";
+
+    idle_cash_is_lent_once_after_shares_have_closed: "
+        given paper
+        given account a cash 100000 s 600000.SH 500
+        14:58 quote 600000.SH 10.00
+        15:05 quote 204001.SH 2.000 bid 2.000 ask 2.005
+        15:10 S1 sell 500 204001.SH @ 2.000
+           -> a: submit S1.1 sell 500 @ 2.00
+           -> S1.1 accepted
+           -> S1.1 filled 500 at 2.00, fee 0.50
+           -> S1 done
+        15:11 S2 sell 100 204001.SH @ 2.500
+           -> a: submit S2.1 sell 100 @ 2.50
+           -> S2.1 accepted
+        15:12 S3 sell all_in 204001.SH @ 2.000
+           -> a: submit S3.1 sell 390 @ 2.00
+           -> S3.1 accepted
+           -> S3.1 filled 390 at 2.00, fee 0.39
+           -> S3 done
+        15:13 S4 sell all_in 204001.SH @ 2.000
+           -> S4 denied CASH
+        15:14 S5 sell 100 600000.SH @ 10.00
+           -> S5 waits for session, looks again at 09:30
+        15:29 show a
+           -> a: cash 10999.11 reserved 10000.10, s 600000.SH 500 (500 sellable), lent 50000.00 until 2025-03-04, lent 39000.00 until 2025-03-04
+        15:31 show a
+           -> S2.1 expired
+           -> S2 expired
+           -> a: cash 100003.99 reserved 0.00, s 600000.SH 500 (500 sellable)
+        15:31 S6 sell 100 204001.SH @ 2.000
+           -> S6 waits for session, looks again at 09:30
+        Tue 09:30
+           -> a: submit S5.1 sell 100 @ 10.00
+           -> a: submit S6.1 sell 100 @ 2.00
+           -> S5.1 accepted
+           -> S6.1 accepted
+    ";
+
+    futures_of_treasury_bonds_trade_and_are_settled_a_quarter_after_the_others: "
+        given paper
+        given account f cash 2000000
+        given route s f
+        14:58 quote T2506.CFFEX 108.000
+        15:05 S1 buy 1 T2506.CFFEX @ 107.900
+           -> f: submit S1.1 buy open 1 @ 107.90
+           -> S1.1 accepted
+        15:10 quote T2506.CFFEX 107.850
+           -> S1.1 filled 1 at 107.90, fee 107.90
+           -> S1 done
+        15:14 quote T2506.CFFEX 107.950
+        15:14 show f
+           -> f: cash 1999892.10 reserved 0.00, margin 161850.00, s T2506.CFFEX long 0 and 1 today
+        15:16 S2 buy 1 T2506.CFFEX @ 107.900
+           -> S2 waits for session, looks again at 09:30
+        15:31 show f
+           -> f: cash 2000392.10 reserved 0.00, margin 161925.00, s T2506.CFFEX long 1 and 0 today
+    ";
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cases;
 use crate::ids::AccountId;
-use crate::ledger::{Mark, OpeningHolding};
+use crate::ledger::{Mark, Marking, OpeningHolding};
 use crate::quote::Quote;
 use crate::symbol::Symbol;
 use crate::units::{Price, Ratio, Timestamp, TradeDate};
@@ -167,7 +167,7 @@ fn the_highest_price_of_before_is_in_prices_of_after_and_late_prices_of_before_d
     let told = china_instant(day("2011-06-02"), 15, 0, 3);
     let seen =
         |_, since| (told >= since).then(|| (Price::from_e4(137_900), Price::from_e4(137_900), Price::from_e4(137_900)));
-    assert!(ledger.marks(false, seen).is_empty());
+    assert!(ledger.marks(Marking::Along, seen).is_empty());
 }
 
 #[test]
