@@ -261,7 +261,9 @@ impl Account {
     ) {
         let lasts = self.conf.doubt.blind_after;
         let old = |o: &Order| o.doubt_since.is_some_and(|since| at.since(since) >= lasts);
-        let lost = |o: &&Order| o.in_doubt && old(o) && o.sent_cum().is_positive() && !self.is_looked_for(o);
+        // What is not looked for any more: it has traded, or its cancel is the question, and a read of the day before had it.
+        let found_once = |o: &Order| o.sent_cum().is_positive() || o.in_flight == Some(InFlight::Cancel);
+        let lost = |o: &&Order| o.in_doubt && old(o) && found_once(o) && !self.is_looked_for(o);
         let lost = self.orders.values().filter(lost).filter(|o| !rows.contains_key(&o.id()));
         for id in lost.map(Order::id).collect::<Vec<_>>() {
             let misread = self.lists.misread.contains(&id);
