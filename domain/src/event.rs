@@ -126,7 +126,7 @@ pub enum Event {
         condition: Condition,
         price: Price,
     },
-    /// What a signal bought is sold again.
+    /// What a signal bought is sold again. No legs: it has gone by another way, and the signal has ended.
     ExitPlanned {
         strategy: StrategyId,
         signal: SignalId,

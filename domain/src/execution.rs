@@ -16,7 +16,7 @@ pub use hours::Hours;
 pub use named::{HeldFor, Misnamed, Named, NamedFor};
 pub use price::{PriceForm, Seen};
 pub(crate) use pursuit::BEFORE_LAST;
-pub use pursuit::{Child, Decision, Fate, Goal, Now, Piece, Pursuit, Quoted};
+pub use pursuit::{Child, Decision, Fate, Goal, Now, Piece, Pursuit, Quoted, Refusal};
 pub use split::pieces;
 
 use std::sync::Arc;

@@ -182,6 +182,7 @@ impl Replay {
                     held.fired = Some(*condition);
                 }
             }
+            Event::ExitPlanned { signal, legs, .. } if legs.is_empty() => self.end_held(*signal),
             Event::ExitPlanned { signal, legs, .. } => {
                 let state = self.signal(*signal)?;
                 state.status = SignalStatus::Working;

@@ -622,7 +622,7 @@ impl Strategy {
     fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &Arc<[Denial]>, fx: &mut StrategyEffects) {
         if let Some(active) = self.active.get_mut(&terms.id.signal()) {
             match active.pursuits.get_mut(&terms.id.parent()) {
-                Some(pursuit) => pursuit.denied(at, terms),
+                Some(pursuit) => pursuit.denied(at, terms, denials),
                 None => drop(active.unasked.remove(&terms.id.parent())),
             }
         }

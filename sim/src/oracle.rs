@@ -97,6 +97,8 @@ struct Leg {
     confirmed: bool,
     /// It is kept until something happens.
     waits: bool,
+    /// A person is asked: it is refused, and tried again.
+    asked: bool,
     /// It may wait for cash, and then buys what the cash pays for.
     shrinks: bool,
 }
@@ -232,6 +234,9 @@ impl Oracle {
                 let live = leg.orders.iter().find(|id| !self.orders[id].ended);
                 must!(live.is_none(), "leg {parent} ended, and order {live:?} has not");
             }
+            Event::ParentStepped { parent, step: ParentStep::Asked { .. }, .. } => {
+                self.legs.get_mut(parent).ok_or("a person was asked of a leg that was not planned")?.asked = true;
+            }
             Event::ParentStepped { parent, step: ParentStep::Replaced { order, qty, limit_price, .. }, .. } => {
                 let leg = self.legs.get_mut(parent).ok_or("a leg was replaced that was not planned")?;
                 // Its strategy may not have heard of the order's end, nor of what it filled last.
@@ -309,6 +314,7 @@ impl Oracle {
             limit: None,
             confirmed: false,
             waits: leg.mode.waits_for().is_some(),
+            asked: false,
             shrinks: leg.side == Side::Buy && leg.short_of_cash.shrinks(),
         };
         must!(leg.qty.is_positive(), "an empty leg");
@@ -529,7 +535,7 @@ impl Oracle {
 
     /// Legs that became neither an order nor a denial.
     pub fn forgotten_legs(&self) -> usize {
-        self.legs.values().filter(|leg| leg.orders.is_empty() && !leg.over && !leg.waits).count()
+        self.legs.values().filter(|leg| leg.orders.is_empty() && !leg.over && !leg.waits && !leg.asked).count()
     }
 
     fn permits(&self, account: &AccountId, strategy: &StrategyId, side: Side) -> bool {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::denial::Denial;
+use crate::denial::{Denial, DenialCode};
 use crate::order::{OrdStatus, OrdType, Order, OrderTerms, Side, TimeInForce};
 use crate::units::{Price, Qty, Span, Timestamp, TradeDate};
 
@@ -17,6 +17,16 @@ const PAUSE: Span = Span::from_secs(10);
 const LOOK_AGAIN: Span = Span::from_secs(60);
 /// After risk has said no again and again.
 const NOW_AND_THEN: Span = Span::from_secs(1_800);
+
+/// How long what has nobody to be told waits after so many refusals. Ten days of the last come to fewer than all attempts.
+const fn insisted(refusals: usize) -> Span {
+    match refusals {
+        0..=6 => PAUSE,
+        7..=30 => LOOK_AGAIN,
+        31..=60 => Span::from_secs(300),
+        _ => NOW_AND_THEN,
+    }
+}
 const PRICE_AGAIN: Span = Span::from_secs(10);
 /// What is taken back before the closing auction is taken back so much before the last moment.
 pub(crate) const BEFORE_LAST: Span = Span::from_secs(5);
@@ -48,6 +58,8 @@ pub struct Goal {
     pub renew: bool,
     /// It gets rid of something: a sell, or the way out of a short position.
     pub out: bool,
+    /// A condition or a monitor let it go, and nobody is there who would send it again.
+    pub insists: bool,
     /// Orders up to this attempt are replaced: a person wants this goal instead of the one that they were placed for.
     pub replaced: Option<u8>,
 }
@@ -99,6 +111,30 @@ pub enum Fate {
     Denied,
 }
 
+/// What a refusal of risk says of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Nothing: a halt, or an order of ours in its way, which go by themselves.
+    Passing,
+    /// The same order may pass later.
+    Transient,
+    /// The same order never passes.
+    Lasting,
+}
+
+impl Refusal {
+    /// The gravest of them.
+    #[must_use]
+    pub fn of(denials: &[Denial]) -> Self {
+        let each = denials.iter().map(|denial| match denial.code {
+            DenialCode::TradingState | DenialCode::Crossing => Self::Passing,
+            code if code.transient() => Self::Transient,
+            _ => Self::Lasting,
+        });
+        each.max().unwrap_or(Self::Lasting)
+    }
+}
+
 /// One order of the parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Child {
@@ -112,6 +148,8 @@ pub struct Child {
     pub date: Option<TradeDate>,
     pub doubt: bool,
     pub fate: Option<Fate>,
+    /// Where risk refused it.
+    pub refusal: Option<Refusal>,
     pub ended_at: Timestamp,
     /// Its policy takes it back.
     pub withdrawn: bool,
@@ -179,6 +217,7 @@ impl Pursuit {
             date: None,
             doubt: false,
             fate: None,
+            refusal: None,
             ended_at: at,
             withdrawn: false,
             kept: false,
@@ -207,10 +246,11 @@ impl Pursuit {
         child.ended_at = order.updated_at;
     }
 
-    pub fn denied(&mut self, at: Timestamp, terms: &OrderTerms) {
+    pub fn denied(&mut self, at: Timestamp, terms: &OrderTerms, denials: &[Denial]) {
         self.asked(at, terms);
         if let Some(child) = self.children.get_mut(&terms.id.attempt()) {
             child.fate = Some(Fate::Denied);
+            child.refusal = Some(Refusal::of(denials));
             child.ended_at = at;
         }
     }
@@ -440,9 +480,12 @@ impl Pursuit {
         let of_last_round = || self.last_round();
         let any = |fate: Fate| of_last_round().any(|child| child.fate == Some(fate));
         if any(Fate::Denied) {
-            let denials = self.children.values().filter(|child| child.fate == Some(Fate::Denied)).count();
+            let refusals = || self.children.values().filter_map(|child| child.refusal);
+            let (denials, gravest) = (refusals().count(), refusals().max());
             let alone = denials == self.children.len();
-            if !until_done || alone {
+            let until_done = until_done && (!alone || gravest == Some(Refusal::Passing));
+            let insists = goal.insists && gravest < Some(Refusal::Lasting);
+            if !until_done && !insists {
                 decision.end = Some(Ending::Denied);
                 return;
             }
@@ -452,7 +495,11 @@ impl Pursuit {
                 return wake_at_open(at, now, decision);
             }
             // As long as it is not out the person stays asked, and what refuses it may be gone later.
-            let again = if denials > FAILED_MAX { NOW_AND_THEN } else { LOOK_AGAIN };
+            let again = match denials {
+                _ if goal.insists => insisted(denials),
+                _ if denials > FAILED_MAX => NOW_AND_THEN,
+                _ => LOOK_AGAIN,
+            };
             let from = self.rested(at).max(last.ended_at.plus(again));
             return self.place_from(at, goal, now, from, decision);
         }

@@ -149,6 +149,31 @@ impl Strategy {
                 self.fire(at, view, id, condition, price, fx);
             }
         }
+        self.end_what_is_gone(at, view, fx);
+    }
+
+    /// What a way out is held for may go by another one. Whatever its book takes in later is not what it bought.
+    fn end_what_is_gone(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
+        let all = self.held.values().flat_map(BTreeSet::iter);
+        let gone: Vec<SignalId> = all.filter(|id| self.is_gone(view, **id)).copied().collect();
+        for id in gone {
+            let strategy = self.conf.id.clone();
+            fx.events.push(Event::ExitPlanned { strategy, signal: id, legs: [].into() });
+            self.stop_held(at, id, fx);
+        }
+    }
+
+    fn is_gone(&self, view: View<'_>, id: SignalId) -> bool {
+        let Some(active) = self.active.get(&id) else { return false };
+        let (symbol, strategy) = (active.signal.symbol, &active.signal.strategy);
+        let empty = |parent: &Parent| {
+            let Some(ledger) = view.ledgers.get(&parent.leg.account) else { return false };
+            let lots = ledger.contract(symbol, strategy, Effect::Open.direction(parent.leg.side));
+            let shares = ledger.book(symbol, strategy);
+            !shares.is_some_and(|book| book.qty.is_positive()) && !lots.is_some_and(|book| book.qty().is_positive())
+        };
+        let mut taken = active.parents.iter().filter(|parent| parent.cum_qty.is_positive()).peekable();
+        taken.peek().is_some() && taken.all(empty)
     }
 
     /// Whether what it is held for makes a position smaller: a sell, or the way out of what it has bought.

@@ -71,8 +71,8 @@ impl Strategy {
             for order in orders.iter().filter(|order| order.parent() == parent.leg.parent) {
                 pursuit.observe(order);
             }
-            for (terms, _) in denied.iter().filter(|(terms, _)| terms.id.parent() == parent.leg.parent) {
-                pursuit.denied(at, terms);
+            for (terms, denials) in denied.iter().filter(|(terms, _)| terms.id.parent() == parent.leg.parent) {
+                pursuit.denied(at, terms, denials);
             }
             for attempt in progress.withdrawn() {
                 pursuit.withdrawn(attempt);
@@ -160,6 +160,7 @@ impl Strategy {
             Some(form) => form == PriceForm::Market,
             None => signal.ord_type == OrdType::Market,
         };
+        let out = known.leg.side == Side::Sell || known.leg.gives_up();
         let planned = Goal {
             side: known.leg.side,
             qty: known.leg.qty,
@@ -168,7 +169,8 @@ impl Strategy {
             limit: ex::limit_of(at, view, signal, known.leg.side).filter(|_| signal.ord_type == OrdType::Limit),
             tif: signal.time_in_force,
             renew: execution.renew,
-            out: known.leg.side == Side::Sell || known.leg.gives_up(),
+            out,
+            insists: out && (held || signal.source == Source::Monitor),
             replaced: None,
         };
         let goal = match known.progress.as_ref().and_then(|progress| progress.replaced) {

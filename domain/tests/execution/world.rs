@@ -159,6 +159,7 @@ impl<'a> World<'a> {
             tif: TimeInForce::Day,
             renew: script.renew,
             out: script.out || script.side == Side::Sell,
+            insists: false,
             replaced: None,
         };
         let mut world = Self {
@@ -311,7 +312,7 @@ impl<'a> World<'a> {
         let order = &mut self.orders[n];
         (order.live, order.denied, order.ended) = (false, true, self.at);
         let terms = terms(self.script.side, order);
-        self.pursuit.denied(self.at, &terms);
+        self.pursuit.denied(self.at, &terms, &[]);
         self.decide()
     }
 
@@ -326,7 +327,7 @@ impl<'a> World<'a> {
         let before = std::mem::take(&mut self.pursuit);
         for truth in &self.orders {
             if truth.denied {
-                self.pursuit.denied(truth.ended, &terms(self.script.side, truth));
+                self.pursuit.denied(truth.ended, &terms(self.script.side, truth), &[]);
             } else {
                 self.pursuit.observe(&as_told(self.script.side, truth));
             }

@@ -121,8 +121,12 @@ stories! {
         09:33 quote 600000.SH 9.80
            -> S1 comes true: stop at 9.80
            -> S1.1 denied TRADING_STATE
-           -> S1.1 ends: denied
-           -> S1 denied TRADING_STATE
+           -> S1.1 asks a person: attempts_used
+           -> a: exception asked, opened
+        09:33:15 resume
+           -> S1.1#2 denied TRADING_STATE
+        09:33:21
+           -> a: submit S1.1#3 sell 500 market
     ";
 
     what_a_bracket_bought_is_sold_when_it_may_be: "
@@ -421,5 +425,67 @@ stories! {
         09:35 quote 600000.SH 9.75
            -> S1 comes true: stop at 9.75
            -> a: submit S1.1 sell 200 market
+    ";
+
+    a_way_out_that_is_refused_goes_out_when_it_may: "
+        given account a cash 100000
+        given route s a
+        given route t a
+        09:31 quote 600000.SH 10.00
+        09:31 S1 buy 200 600000.SH @ 10.00 out_stop 9.70
+           -> a: submit S1.1 buy 200 @ 10.00
+        09:31 broker S1.1 filled E1 200 at 10.00
+           -> S1.1 filled 200 at 10.00, fee 5.02
+           -> S1 waits for trigger, looks again at 09:31
+        Tue 09:31 quote 600000.SH 10.00
+        Tue 09:31 S2 of t buy 100 600000.SH @ 9.70
+           -> a: submit S2.1 buy 100 @ 9.70
+        09:32 broker S2.1 accepted
+           -> S2.1 accepted
+        09:33 quote 600000.SH 9.69
+           -> S1 comes true: stop at 9.69
+           -> S1 goes out: a sell 200
+           -> S1.2 denied CROSSING
+           -> S1.2 asks a person: attempts_used
+           -> a: exception asked, opened
+        09:33:10
+           -> S1.2#2 denied CROSSING
+        09:33:12 restart
+           -> a: find S2.1
+        09:33:15 quote 600000.SH 9.68
+        09:33:20 cancel S2
+           -> a: cancel S2.1
+        09:33:21 broker S2.1 canceled
+           -> S2.1 canceled
+           -> S2 canceled
+        09:33:45
+           -> a: submit S1.2#3 sell 200 market
+    ";
+
+    what_a_way_out_was_held_for_and_is_gone_is_not_sold_again: "
+        given account a cash 100000
+        09:31 quote 600000.SH 10.00
+        09:31 S1 buy 200 600000.SH @ 10.00 out_stop 9.70
+           -> a: submit S1.1 buy 200 @ 10.00
+        09:31 broker S1.1 filled E1 200 at 10.00
+           -> S1.1 filled 200 at 10.00, fee 5.02
+           -> S1 waits for trigger, looks again at 09:31
+        Tue 09:31 S2 sell 200 600000.SH @ 10.00
+           -> a: submit S2.1 sell 200 @ 10.00
+        09:32 broker S2.1 filled E1 200 at 10.00
+           -> S2.1 filled 200 at 10.00, fee 6.02
+           -> S2 done
+        09:33 quote 600000.SH 10.00
+           -> S1 has nothing left to give up
+           -> S1 done
+        09:34 S3 buy 200 600000.SH @ 10.00
+           -> a: submit S3.1 buy 200 @ 10.00
+        09:34 broker S3.1 filled E1 200 at 10.00
+           -> S3.1 filled 200 at 10.00, fee 5.02
+           -> S3 done
+        Wed 09:31 restart
+        Wed 09:31 quote 600000.SH 9.60
+        Wed 09:32 show a
+           -> a: cash 97983.94 reserved 0.00, s 600000.SH 200 (200 sellable)
     ";
 }

@@ -747,6 +747,9 @@ fn event_line(event: &Event) -> Option<String> {
             format!("S{} comes true: {condition} at {price}", signal.get())
         }
         Event::TriggerMarked { signal, best, .. } => format!("S{} hangs on {best}", signal.get()),
+        Event::ExitPlanned { signal, legs, .. } if legs.is_empty() => {
+            format!("S{} has nothing left to give up", signal.get())
+        }
         Event::ExitPlanned { signal, legs, .. } => {
             let legs = legs.iter().map(|leg| format!("{} {} {}", leg.account, side(leg.side, leg.effect), leg.qty));
             format!("S{} goes out: {}", signal.get(), legs.collect::<Vec<_>>().join(", "))
