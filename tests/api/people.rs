@@ -175,6 +175,8 @@ async fn what_a_signal_says_of_itself_is_shown_and_its_key_covers_it() {
     )
     .await;
     assert_eq!((&denied["status"], &denied["denials"][0]["code"]), (&json!("denied"), &json!("NOT_FLAT")), "{denied}");
+    let value = denied["denials"][0]["value"].as_str();
+    assert!(value.is_some_and(|value| value.ends_with(" in paper-a")), "{denied}");
     let refused = app.call("POST", "/v1/signals", &ann, signal(&json!({ "client_signal_id": "  " }))).await;
     assert_eq!((refused.status, &refused.body["field"]), (422, &json!("client_signal_id")), "{refused:?}");
 }
