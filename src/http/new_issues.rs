@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_domain::issues::{IssueMarket, NewIssue};
 use signalbox_domain::order::{OrdType, Side};
 use signalbox_domain::signal::{Signal, SignalStatus, Size};
+use signalbox_domain::symbol::Symbol;
 use signalbox_domain::units::{Qty, TradeDate};
 use strum::IntoEnumIterator as _;
 use utoipa::{IntoParams, ToSchema};
@@ -13,13 +14,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::auth::{Authenticated, require, tradable_account};
 use super::dto::{self, QtyIn};
 use super::front::Front;
-use super::intake::{self, REPLAYED, Str};
+use super::intake::{self, Str};
 use super::json::{JsonBytes, PathName, StrictQuery, parse_json_fast};
-use super::one_click::{Terms, basket, by_hand, known_before};
+use super::one_click::{Click, Terms, answered, by_hand};
 use super::problem::{Code, Problem};
-use super::{BodyRefusals, Missing, Refusals};
+use super::{BodyRefusals, Missing, Past, Refusals};
 use crate::people::Scope;
-use crate::store::{INGEST_BATCH_MAX, Ingested, ListFilter, NewSignal, body_hash};
+use crate::store::ListFilter;
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_new_issues).service(subscribe);
@@ -203,13 +204,14 @@ impl SubscribedItem {
 /// manual signal for each, all durable when this answers. It takes the account's permission `ipo`, and that of the board.
 ///
 /// In Shanghai and Shenzhen no cash is set aside; in Beijing the whole sum is. Only the first subscription to an issue
-/// counts, and none can be taken back once it was sent. A repeat with the same key subscribes to nothing twice.
+/// counts, and none can be taken back once it was sent. A repeat with the same key subscribes to nothing twice and
+/// names the same signals; another request with it is refused and does nothing.
 #[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = SubscribeBody,
     params(("id" = String, Path, example = "paper-a"),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
             description = "At most one; visible characters of ASCII, without spaces")),
     responses((status = 202, body = SubscribedView, headers(("Idempotency-Replayed" = String))),
-        Refusals, BodyRefusals, Missing))]
+        Refusals, BodyRefusals, Missing, Past))]
 #[post("/v1/accounts/{id}/ipo")]
 async fn subscribe(
     Authenticated(principal): Authenticated,
@@ -225,16 +227,15 @@ async fn subscribe(
     // Read before anything else: a quota that is none is told whatever the day has.
     let quotas: Vec<(IssueMarket, Option<Qty>)> =
         IssueMarket::iter().map(|market| Ok((market, body.quotas.read(market)?))).collect::<Result<_, Problem>>()?;
-    let group = basket("ipo", &account, principal.client(), key);
-    let known = known_before(&front, &principal, &account, &group).await?;
-    if !known.is_empty() {
-        let items = known.iter().map(|stored| SubscribedItem::of(&stored.signal, true)).collect();
-        let answer = SubscribedView { items, left_out: Vec::new() };
-        return Ok(HttpResponse::Accepted().insert_header((REPLAYED, "true")).json(answer));
+    let symbol = body.symbol.as_ref().map(|text| dto::symbol(&text.0, "symbol")).transpose()?;
+    let click = Click::new("ipo", &account, principal.client(), key, &asked(symbol, &quotas));
+    if let Some(known) = click.known_before(&front).await? {
+        let items = known.iter().map(|signal| SubscribedItem::of(signal, true)).collect();
+        return Ok(answered(true).json(SubscribedView { items, left_out: Vec::new() }));
     }
     let today = today(&front)?;
-    let issues: Vec<&NewIssue> = match &body.symbol {
-        Some(text) => vec![named(&text.0, today, &front)?],
+    let issues: Vec<&NewIssue> = match symbol {
+        Some(symbol) => vec![named(symbol, today, &front)?],
         None => front.market.issues.of_day(today).collect(),
     };
     let mut answer = SubscribedView::default();
@@ -251,29 +252,27 @@ async fn subscribe(
                 ord_type: OrdType::Limit,
                 limit_price: Some(issue.price),
                 execution: None,
-                basket: Some(group.as_str().into()),
+                basket: Some(click.basket.clone()),
             };
             let (key, what) = (format!("{key}/{}", issue.symbol), (issue.symbol, Side::Buy, Size::Quantity(quantity)));
-            let signal = by_hand(&front, principal.client(), account.clone(), &key, what, &terms);
-            signals.push(NewSignal { body_hash: body_hash(&signal), signal });
+            signals.push(by_hand(&front, principal.client(), account.clone(), &key, what, &terms));
             continue;
         };
         answer.left_out.push(LeftOutItem { symbol: issue.symbol.to_string(), reason });
     }
-    for some in signals.chunks(INGEST_BATCH_MAX) {
-        for ingested in front.store.ingest_batch(some.to_vec()).await? {
-            answer.items.push(match ingested {
-                Ingested::Accepted(signal) => SubscribedItem::of(&signal, false),
-                Ingested::Replayed(signal) => SubscribedItem::of(&signal, true),
-                Ingested::Reused => return Err(intake::reused()),
-            });
-        }
-    }
-    Ok(HttpResponse::Accepted().json(answer))
+    let (signals, replayed) = click.accept(&front, signals).await?;
+    answer.items = signals.iter().map(|signal| SubscribedItem::of(signal, replayed)).collect();
+    Ok(answered(replayed).json(answer))
 }
 
-fn named<'a>(text: &str, today: TradeDate, front: &'a Front) -> Result<&'a NewIssue, Problem> {
-    let symbol = dto::symbol(text, "symbol")?;
+/// The same for two requests that mean the same.
+fn asked(symbol: Option<Symbol>, quotas: &[(IssueMarket, Option<Qty>)]) -> String {
+    let symbol = symbol.map(|symbol| symbol.to_string()).unwrap_or_default();
+    let quotas = quotas.iter().map(|(_, quota)| quota.map(|qty| qty.to_string()).unwrap_or_default());
+    [symbol].into_iter().chain(quotas).collect::<Vec<_>>().join(" ")
+}
+
+fn named(symbol: Symbol, today: TradeDate, front: &Front) -> Result<&NewIssue, Problem> {
     let Some(issue) = front.market.issues.get(symbol) else {
         return Err(Problem::new(Code::UnknownSymbol).detail("no new issue that is known here").field("symbol"));
     };

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, post, web};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use signalbox_domain::contract::Direction;
@@ -28,10 +28,10 @@ use super::front::Front;
 use super::intake::{self, Accepted, REPLAYED, SideIn, Str, TypeIn};
 use super::json::{JsonBytes, PathName, parse_json_fast};
 use super::portfolio::Portfolio;
-use super::problem::Problem;
-use super::{BodyRefusals, Missing, Refusals};
-use crate::people::{Principal, Scope};
-use crate::store::{INGEST_BATCH_MAX, Ingested, ListFilter, NewSignal, StoredSignal, body_hash};
+use super::problem::{Code, Problem};
+use super::{BodyRefusals, Missing, Past, Refusals};
+use crate::people::Scope;
+use crate::store::{ListFilter, NewSignal, body_hash};
 
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
     cfg.service(all_in).service(lend).service(clear);
@@ -215,13 +215,14 @@ const OVERNIGHT: &str = "204001.SH";
 /// Sells all that the account has and may sell today, whoever's book it is in, and closes all contracts: one manual
 /// signal for each instrument, all durable when this answers.
 ///
-/// What stays is told with the reason. A repeat with the same key sells nothing twice.
+/// What stays is told with the reason. A repeat with the same key sells nothing twice and names the same signals; another
+/// request with it is refused and does nothing.
 #[utoipa::path(tag = "accounts", security(("access_token" = []), ("api_key" = [])), request_body = ClearBody,
     params(("id" = String, Path, example = "paper-a"),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
             description = "At most one; visible characters of ASCII, without spaces")),
     responses((status = 202, body = ClearedView, headers(("Idempotency-Replayed" = String))),
-        Refusals, BodyRefusals, Missing))]
+        Refusals, BodyRefusals, Missing, Past))]
 #[post("/v1/accounts/{id}/clear")]
 async fn clear(
     Authenticated(principal): Authenticated,
@@ -238,13 +239,15 @@ async fn clear(
         Some(execution) => Terms::read(SideIn::Sell, None, None, Some(execution))?,
         None => Terms { execution: Some(Arc::new(exit_execution())), ..Terms::at_market() },
     };
-    let group = basket("clear", &account, principal.client(), key);
-    let known = known_before(&front, &principal, &account, &group).await?;
-    terms.basket = Some(group.into());
-    if !known.is_empty() {
-        let items = known.iter().map(|stored| item(&stored.signal, true)).collect();
+    let how = terms.execution.as_ref().and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default();
+    let asked = format!("{} {how}", body.cancel_working);
+    let click = Click::new("clear", &account, principal.client(), key, &asked);
+    terms.basket = Some(click.basket.clone());
+    // Before anything is taken back: a key that belongs to another request moves nothing.
+    if let Some(known) = click.known_before(&front).await? {
+        let items = known.iter().map(|signal| item(signal, true)).collect();
         let answer = ClearedView { items, ..ClearedView::default() };
-        return Ok(HttpResponse::Accepted().insert_header((REPLAYED, "true")).json(answer));
+        return Ok(answered(true).json(answer));
     }
     let mut answer = ClearedView::default();
     if body.cancel_working {
@@ -260,17 +263,18 @@ async fn clear(
         let (key, terms) = (format!("{key}/{symbol}/{side}"), if contract { &of_contracts } else { &terms });
         by_hand(&front, principal.client(), account.clone(), &key, (symbol, side, Size::All), terms)
     });
-    let signals: Vec<NewSignal> = signals.map(|signal| NewSignal { body_hash: body_hash(&signal), signal }).collect();
-    for some in signals.chunks(INGEST_BATCH_MAX) {
-        for ingested in front.store.ingest_batch(some.to_vec()).await? {
-            answer.items.push(match ingested {
-                Ingested::Accepted(signal) => item(&signal, false),
-                Ingested::Replayed(signal) => item(&signal, true),
-                Ingested::Reused => return Err(intake::reused()),
-            });
-        }
+    let (signals, replayed) = click.accept(&front, signals.collect()).await?;
+    answer.items = signals.iter().map(|signal| item(signal, replayed)).collect();
+    Ok(answered(replayed).json(answer))
+}
+
+/// 202, of a repeat with the header that says so.
+pub(super) fn answered(replayed: bool) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Accepted();
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
     }
-    Ok(HttpResponse::Accepted().json(answer))
+    response
 }
 
 /// Price and manner of a signal by hand.
@@ -340,30 +344,80 @@ fn known(text: &str, front: &Front) -> Result<Symbol, Problem> {
     Err(dto::unknown_symbol(&signalbox_domain::symbols::ResolveError::Unknown, "symbol"))
 }
 
-/// What the signals of one click have in common; the same for a repeat.
-pub(super) fn basket(what: &str, account: &AccountId, client: &ClientId, key: &str) -> String {
-    let mut hasher = Sha256::new();
-    for text in [account.as_str(), client.as_str(), key] {
-        hasher.update((text.len() as u64).to_be_bytes());
-        hasher.update(text);
-    }
-    let digest = hasher.finalize();
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{what}:{hex}")
+/// Signals that one request makes at once. The first of them has the request's own key, so that a key is one request's,
+/// whatever the account has by the time of the next; all of them tell by their basket which request made them.
+pub(super) struct Click<'a> {
+    account: &'a AccountId,
+    client: &'a ClientId,
+    key: &'a str,
+    pub(super) basket: Arc<str>,
 }
 
-/// The signals that an earlier click with the same key has made.
-pub(super) async fn known_before(
-    front: &Front,
-    principal: &Principal,
-    account: &AccountId,
-    basket: &str,
-) -> Result<Vec<StoredSignal>, Problem> {
-    let filter =
-        ListFilter { accounts: Some(vec![account.clone()]), basket: Some(basket.to_owned()), ..ListFilter::default() };
-    let mut found = front.store.signals(&filter).await?;
-    found.retain(|stored| stored.signal.client == *principal.client());
-    Ok(found)
+impl<'a> Click<'a> {
+    /// `asked` is the same for two bodies that mean the same.
+    pub(super) fn new(what: &str, account: &'a AccountId, client: &'a ClientId, key: &'a str, asked: &str) -> Self {
+        let mut hasher = Sha256::new();
+        for text in [account.as_str(), client.as_str(), key, asked] {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text);
+        }
+        let digest = hasher.finalize();
+        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Self { account, client, key, basket: format!("{what}:{hex}").into() }
+    }
+
+    /// The signals that this request has made before, in their order, if it has.
+    ///
+    /// # Errors
+    /// 422 when the key belongs to another request, 410 when nothing but the key is left of it.
+    pub(super) async fn known_before(&self, front: &Front) -> Result<Option<Vec<Arc<Signal>>>, Problem> {
+        let Some(first) = front.store.signal_by_key(self.client, self.key).await? else {
+            // After the rows: a signal whose rows are dropped between the two questions is found by the second.
+            return match front.store.kept_by_key(self.client, self.key).await? {
+                Some(_) => Err(Problem::new(Code::Archived)
+                    .detail("this key was used long ago: the journal's files tell what was made of it")),
+                None => Ok(None),
+            };
+        };
+        if first.signal.notes.basket.as_ref() != Some(&self.basket) {
+            return Err(intake::reused());
+        }
+        let mut filter = ListFilter {
+            accounts: Some(vec![self.account.clone()]),
+            basket: Some(self.basket.to_string()),
+            ..ListFilter::default()
+        };
+        let mut known: Vec<Arc<Signal>> = Vec::new();
+        loop {
+            let page = front.store.signals(&filter).await?;
+            let Some(last) = page.last() else { break };
+            filter.before = Some(last.row.id.get());
+            known.extend(page.into_iter().map(|stored| stored.signal).filter(|signal| signal.client == *self.client));
+        }
+        known.reverse(); // the newest came first
+        Ok(Some(known))
+    }
+
+    /// Makes all of them durable, or none. They come back with whether they were there before.
+    ///
+    /// # Errors
+    /// 422 when the key of one belongs to another request, 503 when they could not be made durable.
+    pub(super) async fn accept(
+        &self,
+        front: &Front,
+        mut signals: Vec<Signal>,
+    ) -> Result<(Vec<Arc<Signal>>, bool), Problem> {
+        if let Some(first) = signals.first_mut() {
+            first.client_signal_id = self.key.into();
+        }
+        let new = signals.into_iter().map(|signal| NewSignal { body_hash: body_hash(&signal), signal }).collect();
+        if let Some(accepted) = front.store.ingest_all(new).await? {
+            return Ok((accepted, false));
+        }
+        // The same request may have come twice at once.
+        let known = self.known_before(front).await?.ok_or_else(intake::reused)?;
+        Ok((known, true))
+    }
 }
 
 fn item(signal: &Signal, replayed: bool) -> ClearedItem {

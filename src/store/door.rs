@@ -10,7 +10,7 @@ use signalbox_domain::order::{OrdType, Side, TimeInForce};
 use signalbox_domain::signal::{Notes, Signal, Size};
 use tokio::sync::oneshot;
 
-use super::queue::Refused;
+use super::queue::{Refused, Together};
 use super::{Store, StoreConf};
 
 /// One request may carry so many: what a page of a bulk upload holds, and a small part of one commit.
@@ -132,6 +132,23 @@ impl Store {
         if signals.len() > INGEST_BATCH_MAX {
             return Err(IngestError::TooMany);
         }
+        self.queue(signals, Together::No).await
+    }
+
+    /// Accepts signals that belong together, however many they are: all of them in one transaction, or none and `None`
+    /// when the key of one was used before.
+    ///
+    /// # Errors
+    /// As [`Self::ingest_batch`].
+    pub async fn ingest_all(&self, signals: Vec<NewSignal>) -> Result<Option<Vec<Arc<Signal>>>, IngestError> {
+        let accepted = self.queue(signals, Together::AllOrNone).await?.into_iter().map(|ingested| match ingested {
+            Ingested::Accepted(signal) => Some(signal),
+            Ingested::Replayed(_) | Ingested::Reused => None,
+        });
+        Ok(accepted.collect())
+    }
+
+    async fn queue(&self, signals: Vec<NewSignal>, together: Together) -> Result<Vec<Ingested>, IngestError> {
         if signals.is_empty() {
             return Ok(Vec::new());
         }
@@ -139,7 +156,7 @@ impl Store {
             return Err(IngestError::DiskLow);
         }
         let (answer, answered) = oneshot::channel();
-        self.inner.queue.ingest(signals, answer).map_err(|refused| match refused {
+        self.inner.queue.ingest(signals, together, answer).map_err(|refused| match refused {
             Refused::Full => IngestError::Busy,
             Refused::Closed => IngestError::Unavailable,
         })?;

@@ -24,8 +24,17 @@ pub(super) const JOBS_PER_COMMIT: usize = 2_048;
 #[derive(Debug)]
 pub(super) enum Job {
     Entry { ticket: Ticket, entry: Entry },
-    Ingest { signals: Vec<NewSignal>, answer: oneshot::Sender<Vec<Ingested>> },
+    Ingest { signals: Vec<NewSignal>, together: Together, answer: oneshot::Sender<Vec<Ingested>> },
     Change { at: Timestamp, change: Change, answer: oneshot::Sender<Result<(), ChangeError>> },
+}
+
+/// Whether signals that came in together are accepted as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Together {
+    /// Each by itself.
+    No,
+    /// All of them when all their keys are free, else none.
+    AllOrNone,
 }
 
 /// Why a job was not taken.
@@ -87,6 +96,7 @@ impl Queue {
     pub(super) fn ingest(
         &self,
         signals: Vec<NewSignal>,
+        together: Together,
         answer: oneshot::Sender<Vec<Ingested>>,
     ) -> Result<(), Refused> {
         let mut state = self.lock();
@@ -97,7 +107,7 @@ impl Queue {
             return Err(Refused::Full);
         }
         state.signals += signals.len();
-        state.jobs.push_back(Job::Ingest { signals, answer });
+        state.jobs.push_back(Job::Ingest { signals, together, answer });
         self.wake(state);
         Ok(())
     }

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use super::backend::{Backend, Opened, StoredSignal};
 use super::batch::{Batch, JournalLine, SignalInsert};
 use super::door::{Ingested, NewSignal};
-use super::queue::{Job, Queue};
+use super::queue::{Job, Queue, Together};
 use super::{ChangeError, OnFatal, StoreError, chain};
 
 /// What one transaction made durable.
@@ -128,9 +128,12 @@ impl Writer {
                     }
                     self.ticket = ticket;
                 }
-                Job::Ingest { signals, answer } => {
-                    let ingested =
-                        signals.into_iter().map(|new| self.accept(new, &mut stored)).collect::<Result<_, _>>()?;
+                Job::Ingest { signals, together, answer } => {
+                    let ingested = if together == Together::AllOrNone && signals.iter().any(|new| taken(new, &stored)) {
+                        signals.iter().map(|_| Ingested::Reused).collect()
+                    } else {
+                        signals.into_iter().map(|new| self.accept(new, &mut stored)).collect::<Result<_, _>>()?
+                    };
                     answers.push(Answer::Ingest(answer, ingested));
                 }
                 Job::Change { at, change, answer } => {
@@ -340,6 +343,10 @@ type Known = HashMap<Box<str>, Seen>;
 enum Seen {
     Stored(StoredSignal),
     Now(Arc<Signal>, [u8; 32]),
+}
+
+fn taken(new: &NewSignal, known: &Known) -> bool {
+    known.contains_key(&key(new.signal.client.as_str(), &new.signal.client_signal_id))
 }
 
 /// A client's name holds no blank, so the two parts cannot run into each other.

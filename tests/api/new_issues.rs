@@ -64,7 +64,8 @@ async fn one_click_subscribes_to_the_issues_of_the_day_within_the_quotas() {
     assert_eq!(app.get("/v1/new-issues?date=2019-02-12", &ann).await.body["items"], json!([]));
     assert_eq!(app.get("/v1/new-issues?date=soon", &ann).await.status, 400);
 
-    let body = json!({ "quotas": { "SH": 12_999, "STAR": "499", "BJ": 50_000 }, "client_signal_id": unique() });
+    let key = unique();
+    let body = json!({ "quotas": { "SH": 12_999, "STAR": "499", "BJ": 50_000 }, "client_signal_id": key });
     let clicked = app.call("POST", "/v1/accounts/paper-a/ipo", &ann, body.clone()).await;
     assert_eq!(clicked.status, 202, "{clicked:?}");
     let expected = [("301999.SZ", "10500"), ("732999.SH", "12500"), ("889999.BJ", "50000")];
@@ -79,11 +80,16 @@ async fn one_click_subscribes_to_the_issues_of_the_day_within_the_quotas() {
     let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
     assert_eq!((&balance["cash"], &balance["frozen"]), (&json!("1000000.00"), &json!("455000.00")), "{balance}");
 
-    let again = app.call("POST", "/v1/accounts/paper-a/ipo", &ann, body).await;
+    let again = app.call("POST", "/v1/accounts/paper-a/ipo", &ann, body.clone()).await;
     assert_eq!((again.status, &*again.headers["idempotency-replayed"]), (202, "true"), "{again:?}");
-    let mut repeated = asked(&again.body);
-    repeated.sort_unstable();
-    assert_eq!(repeated, expected, "{again:?}");
+    assert_eq!(asked(&again.body), expected, "{again:?}");
+    let more = json!({ "client_signal_id": key });
+    for (path, other) in [("/v1/accounts/paper-a/ipo", more), ("/v1/accounts/paper-b/ipo", body)] {
+        let before = app.settled().await;
+        let refused = app.call("POST", path, &ann, other).await;
+        assert_eq!((refused.status, refused.code()), (422, "SIGNAL_ID_REUSED"), "{refused:?}");
+        assert_eq!(app.settled().await, before);
+    }
     let other = app.call("POST", "/v1/accounts/paper-a/ipo", &ann, json!({ "client_signal_id": unique() })).await;
     assert_eq!(asked(&other.body), [("787999.SH", "9000")], "{other:?}");
     let reasons = other.body["left_out"].as_array().unwrap().iter().map(|left| left["reason"].as_str().unwrap());

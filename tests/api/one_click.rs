@@ -1,9 +1,10 @@
 //! What a person does with an account at once, over HTTP.
 
 use serde_json::json;
+use signalbox::people::{Action, Grant, Pattern, Role};
 
 use crate::sizes::{open, sent, settled};
-use crate::support::unique;
+use crate::support::{Answer, unique};
 
 const UNDER_WAY: &[&str] = &["accepted", "working"];
 
@@ -61,6 +62,67 @@ async fn an_account_is_cleared_and_what_stays_is_told() {
     let again = app.call("POST", "/v1/accounts/paper-a/clear", &ann, body).await;
     assert_eq!((again.status, &*again.headers["idempotency-replayed"]), (202, "true"), "{again:?}");
     assert_eq!(again.body["items"][0]["id"], items[0]["id"], "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_clears_an_account_is_that_requests_alone() {
+    let (app, _) = open(json!({ "account": "paper-a" })).await;
+    let everywhere = Grant::account(Pattern::all(), &[Action::Read, Action::Trade]);
+    app.user("bob", &[Role::Trader], vec![everywhere]).await;
+    let (bob, admin) = (app.login("bob").await.access, app.login("admin").await.access);
+    for symbol in ["000001.SZ", "600000.SH"] {
+        let body = json!({ "account": "paper-b", "direction": "add", "strategy": "elsewhere", "symbol": symbol,
+            "quantity": 100, "cost": "10", "note": "given" });
+        assert_eq!(app.call("POST", "/v1/books/adjust", &admin, body).await.status, 200);
+    }
+    let key = unique();
+    let body = json!({ "client_signal_id": key });
+    let first = app.call("POST", "/v1/accounts/paper-a/clear", &bob, body.clone()).await;
+    assert_eq!((first.status, &first.body["items"][0]["symbol"]), (202, &json!("000001.SZ")), "{first:?}");
+    let place = format!("/v1/signals/{}", first.body["items"][0]["id"].as_str().unwrap());
+    settled(&app, &bob, &place, UNDER_WAY).await;
+    let made = app.settled().await;
+
+    let with_cancels = json!({ "client_signal_id": key, "cancel_working": true });
+    let slowly = json!({ "client_signal_id": key, "execution": { "policy": "once" } });
+    let order = json!({ "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 100,
+        "limit_price": "9.00", "client_signal_id": key });
+    for (path, other) in [
+        ("/v1/accounts/paper-b/clear", body.clone()),
+        ("/v1/accounts/paper-a/clear", with_cancels),
+        ("/v1/accounts/paper-a/clear", slowly),
+        ("/v1/orders", order),
+    ] {
+        let refused = app.call("POST", path, &bob, other.clone()).await;
+        assert_eq!((refused.status, refused.code()), (422, "SIGNAL_ID_REUSED"), "{path} {other}: {refused:?}");
+        assert_eq!(app.settled().await, made, "{path} {other}");
+    }
+    let again = app.call("POST", "/v1/accounts/paper-a/clear", &bob, body).await;
+    assert_eq!((again.status, &*again.headers["idempotency-replayed"]), (202, "true"), "{again:?}");
+    assert_eq!(again.body["items"][0]["id"], first.body["items"][0]["id"], "{again:?}");
+
+    // A key of somebody's own that one of the signals would have: none of them is made.
+    let key = unique();
+    let own = json!({ "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 100,
+        "limit_price": "9.00", "client_signal_id": format!("{key}/600000.SH/sell") });
+    assert_eq!(app.call("POST", "/v1/orders", &bob, own).await.status, 202);
+    let made = app.settled().await;
+    let body = json!({ "client_signal_id": key });
+    let refused = app.call("POST", "/v1/accounts/paper-b/clear", &bob, body).await;
+    assert_eq!((refused.status, refused.code()), (422, "SIGNAL_ID_REUSED"), "{refused:?}");
+    assert_eq!(app.settled().await, made);
+
+    let body = json!({ "client_signal_id": unique() });
+    let (once, twice) = tokio::join!(
+        app.call("POST", "/v1/accounts/paper-b/clear", &bob, body.clone()),
+        app.call("POST", "/v1/accounts/paper-b/clear", &bob, body),
+    );
+    let named = |answer: &Answer| {
+        let items = answer.body["items"].as_array().unwrap().iter();
+        items.map(|item| (item["symbol"].clone(), item["side"].clone(), item["id"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!((named(&once).len(), once.status, twice.status), (2, 202, 202), "{once:?} {twice:?}");
+    assert_eq!(named(&once), named(&twice));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,6 +42,27 @@ async fn f05_of_requests_with_one_key_exactly_one_is_accepted() {
 }
 
 #[tokio::test]
+async fn signals_that_belong_together_are_accepted_as_one_or_not_at_all() {
+    for database in Database::all().await {
+        let store = database.open().await;
+        let named = |names: &[&str]| names.iter().map(|name| new_signal(name)).collect::<Vec<_>>();
+        let all = store.ingest_all(named(&["a", "b"])).await.unwrap().unwrap();
+        assert_eq!(all.iter().map(|signal| signal.id.get()).collect::<Vec<_>>(), [1, 2]);
+        // The same request and another one: also what would be a repeat by itself takes nothing in.
+        for names in [["a", "b"], ["c", "b"], ["b", "c"]] {
+            assert!(store.ingest_all(named(&names)).await.unwrap().is_none(), "{names:?}");
+        }
+        let at_once = tokio::join!(store.ingest_all(named(&["c", "d"])), store.ingest_all(named(&["d", "e"])));
+        assert!(at_once.0.unwrap().is_some() && at_once.1.unwrap().is_none());
+        let Ingested::Accepted(next) = store.ingest(new_signal("e")).await.unwrap() else { panic!("it is new") };
+        assert_eq!(next.id.get(), 5);
+        assert_eq!(store.ingest_all(Vec::new()).await.unwrap(), Some(Vec::new()));
+        store.close();
+        database.remove().await;
+    }
+}
+
+#[tokio::test]
 async fn f04_a_key_with_another_body_is_refused_also_after_a_restart_and_inside_one_batch() {
     for database in Database::all().await {
         let store = database.open().await;
