@@ -512,8 +512,8 @@ fn calendars(what: Days) -> anyhow::Result<()> {
         Days::Show { place } => place.folder()?,
         Days::Import { files, place } => {
             let folder = place.folder()?;
+            Calendars::import(&folder, &files, today)?;
             for file in files {
-                Calendars::import(&folder, &file, today)?;
                 println!("{} holds from the next start on", file.display());
             }
             folder
