@@ -195,16 +195,47 @@ fn is_unseen(c: char) -> bool {
 /// # Errors
 /// `refusal` when there is none.
 pub async fn replay_or(refusal: Problem, front: &Front, signal: &Signal) -> Result<Ingested, Problem> {
+    stored_before(front, signal).await?.ok_or(refusal)
+}
+
+async fn stored_before(front: &Front, signal: &Signal) -> Result<Option<Ingested>, Problem> {
     if let Some(stored) = front.store.signal_by_key(&signal.client, &signal.client_signal_id).await? {
         let same = body_hash(&stored.signal) == body_hash(signal);
-        return Ok(if same { Ingested::Replayed(stored.signal) } else { Ingested::Reused });
+        return Ok(Some(if same { Ingested::Replayed(stored.signal) } else { Ingested::Reused }));
     }
     // After the rows: a signal whose rows are dropped between the two questions is found by the second.
-    match front.store.kept_by_key(&signal.client, &signal.client_signal_id).await? {
-        Some(kept) if kept.body_hash == body_hash(signal) => Ok(Ingested::Replayed(kept.of(signal).into())),
-        Some(_) => Ok(Ingested::Reused),
-        None => Err(refusal),
+    let kept = front.store.kept_by_key(&signal.client, &signal.client_signal_id).await?;
+    Ok(kept.map(|kept| match kept.body_hash == body_hash(signal) {
+        true => Ingested::Replayed(kept.of(signal).into()),
+        false => Ingested::Reused,
+    }))
+}
+
+/// The signal with its end: what may not trade before some time and names no end lives until the end of the first session
+/// from that time on, since the one in which it came may be over by then.
+///
+/// # Errors
+/// 422 when its end is before its beginning, or no session is known then.
+pub async fn bounded(front: &Front, mut signal: Signal) -> Result<Signal, Problem> {
+    let Some(from) = signal.execution.as_ref().and_then(|it| it.not_before) else { return Ok(signal) };
+    if let Some(until) = signal.valid_until {
+        return match until > from {
+            true => Ok(signal),
+            false => Err(Problem::invalid("not_before", "before valid_until, please: it could never trade")),
+        };
     }
+    let end = front.market.session_end(signal.symbol, from);
+    if from > signal.received_at {
+        let end = end.ok_or_else(|| Problem::invalid("not_before", "no session is known at that time"))?;
+        signal.valid_until = Some(end);
+    } else if end.is_some() {
+        // Its time has come since: it may be the repeat of what was stored with this end.
+        let before = Signal { valid_until: end, ..signal.clone() };
+        if let Some(Ingested::Replayed(_)) = stored_before(front, &before).await? {
+            return Ok(before);
+        }
+    }
+    Ok(signal)
 }
 
 /// # Errors

@@ -307,6 +307,7 @@ async fn send_order(
     require(&principal, Scope::OrdersWrite)?;
     let body: OrderBody<'_> = parse_json_fast(&body.0)?;
     let signal = body.read(principal.client(), intake::header_key(&req)?, front.now())?;
+    let signal = intake::bounded(&front, signal).await?;
     let refusal = match refuse(&principal, &signal, &front).await {
         Ok(()) => return intake::answer(intake::ingest(&front, signal).await?),
         Err(refusal) => refusal,

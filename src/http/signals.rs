@@ -97,7 +97,8 @@ struct SignalBody<'a> {
     limit_price: Option<PriceIn>,
     #[serde(default)]
     time_in_force: Option<TimeInForceIn>,
-    /// Past this time it never trades; the end of the next session when left away.
+    /// Past this time it never trades; the end of the next session when left away, and with `not_before` of the first one
+    /// from then on.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     valid_until: Option<Str<'a>>,
@@ -329,6 +330,7 @@ async fn send_signal(
     require(&principal, Scope::SignalsWrite)?;
     let body: SignalBody<'_> = parse_json_fast(&body.0)?;
     let signal = body.read(principal.client(), intake::header_key(&req)?, front.now())?;
+    let signal = intake::bounded(&front, signal).await?;
     let allowed = authorize(&principal, &signal.strategy, &front).and_then(|()| tradable(&signal, &front));
     let ingested = match allowed {
         Ok(()) => intake::ingest(&front, signal).await?,
@@ -387,7 +389,7 @@ enum Taken {
 }
 
 async fn take(body: SignalBody<'_>, principal: &Principal, front: &Front, at: Timestamp) -> Result<Taken, Problem> {
-    let signal = body.read(principal.client(), None, at)?;
+    let signal = intake::bounded(front, body.read(principal.client(), None, at)?).await?;
     let allowed = authorize(principal, &signal.strategy, front).and_then(|()| tradable(&signal, front));
     match allowed {
         Ok(()) => Ok(Taken::New(Box::new(signal))),

@@ -1,9 +1,10 @@
 //! How signals are executed, and what they are held for, over HTTP.
 
 use serde_json::{Value, json};
+use signalbox_domain::units::Timestamp;
 
 use crate::sizes::{open, sent, settled};
-use crate::support::unique;
+use crate::support::{Options, TestApp, unique};
 
 const UNDER_WAY: &[&str] = &["accepted"];
 
@@ -59,6 +60,11 @@ async fn what_no_policy_takes_is_refused_and_a_key_is_of_one_execution() {
             "take_profit",
         ),
         (json!({ "not_before": "soon" }), "not_before"),
+        (
+            json!({ "not_before": "2019-02-01T14:00:00+08:00", "valid_until": "2019-02-01T14:00:00+08:00" }),
+            "not_before",
+        ),
+        (json!({ "not_before": "2119-02-01T14:00:00+08:00" }), "not_before"),
     ] {
         let mut body = signal(more);
         body["client_signal_id"] = json!(unique());
@@ -122,4 +128,37 @@ async fn an_order_by_hand_is_executed_and_held_like_a_signal() {
     assert_eq!(app.call("POST", &place, &ann, json!({})).await.status, 202);
     let wrong = app.call("POST", "/v1/orders", &ann, by_hand(json!({ "stop_loss": "11", "take_profit": "9" }))).await;
     assert_eq!((wrong.status, &wrong.body["field"]), (422, &json!("take_profit")), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_not_trade_before_a_later_session_lives_until_its_end() {
+    let (app, ann) = open(json!({ "account": "paper-a" })).await;
+    let waits = async |app: &TestApp, ann: &str, not_before: &str| {
+        let body = json!({ "side": "buy", "quantity": 100, "limit_price": "9.5", "not_before": not_before });
+        sent(app, ann, "half", body, UNDER_WAY).await
+    };
+    // The trading day after the tests' one is the eleventh.
+    for (not_before, until) in [
+        ("2019-02-01T14:00:00+08:00", "2019-02-01T15:00:00+08:00"),
+        ("2019-02-01T15:00:00+08:00", "2019-02-11T15:00:00+08:00"),
+        ("2019-02-11T10:00:00+08:00", "2019-02-11T15:00:00+08:00"),
+        ("2019-02-12T16:00:00+08:00", "2019-02-13T15:00:00+08:00"),
+    ] {
+        let waiting = waits(&app, &ann, not_before).await;
+        let shown = (&waiting["waiting_for"], &waiting["until"], &waiting["valid_until"]);
+        assert_eq!(shown, (&json!("time"), &json!(until), &json!(until)), "{not_before}: {waiting}");
+    }
+    let past = waits(&app, &ann, "2019-01-31T10:00:00+08:00").await;
+    assert_eq!((&past["status"], &past["valid_until"]), (&json!("working"), &Value::Null), "{past}");
+
+    // Its repeat is one still when its time has come.
+    let body = json!({ "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 100, "limit_price": "9.5",
+        "not_before": "2019-02-01T10:30:00+08:00", "client_signal_id": unique() });
+    let first = app.call("POST", "/v1/orders", &ann, body.clone()).await;
+    let eleven = Timestamp::from_us(1_548_990_000_000_000);
+    let app = app.restart_with(Options { begins: eleven, ..Options::default() }).await;
+    let ann = app.login("ann").await.access;
+    let again = app.call("POST", "/v1/orders", &ann, body).await;
+    assert_eq!((first.status, again.status, &first.body["id"]), (202, 202, &again.body["id"]), "{again:?}");
+    assert_eq!(again.headers["idempotency-replayed"], "true", "{again:?}");
 }
