@@ -1,11 +1,11 @@
 //! Whose the shares are: holdings that were there before us, transfers between strategies, corrections. Each is a fact of
 //! the journal with who and why, and no money moves by it.
 
-use actix_web::{post, web};
+use actix_web::{HttpRequest, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::account::{BookOrder, Rebook, Unbookable};
 use signalbox_domain::calendar::china_date_time;
-use signalbox_domain::ids::AccountId;
+use signalbox_domain::ids::{AccountId, StrategyId};
 use signalbox_domain::ledger::{Adjustment, OpeningHolding, Transfer};
 use signalbox_domain::market::is_future;
 use signalbox_domain::symbol::Symbol;
@@ -17,7 +17,7 @@ use super::auth::{Admin, readable_account};
 use super::dto::{self, PriceIn, QtyIn};
 use super::exceptions::existing_book;
 use super::front::Front;
-use super::intake::who;
+use super::intake::{IDEMPOTENCY_KEY, who};
 use super::json::StrictJson;
 use super::portfolio::{BookView, Portfolio};
 use super::problem::{Code, Problem};
@@ -128,6 +128,13 @@ struct AdjustBody {
     #[serde(default)]
     #[schema(max_length = 24, example = "5000.00")]
     amount: Option<String>,
+    /// Of shares: what the book holds before it. With it, a repeat after a lost answer is refused and not done twice.
+    #[serde(default)]
+    expect_quantity: Option<QtyIn>,
+    /// Of cash: what the account has before it, for the same.
+    #[serde(default)]
+    #[schema(max_length = 24, example = "1000000.00")]
+    expect_cash: Option<String>,
     /// Why. It is kept for ever.
     #[schema(min_length = 1, max_length = 500)]
     note: String,
@@ -184,29 +191,36 @@ async fn transfer_book(
         to: existing_book(&to, "to", &front)?,
         qty: quantity.get("quantity")?,
     };
-    if let Some(expected) = expect_quantity {
-        let expected = expected.target("expect_quantity")?;
-        let books = front.store.books(&account).await?;
-        let own = books.iter().find(|book| (book.symbol, &book.strategy) == (transfer.symbol, &transfer.from));
-        let held = own.map_or(Qty::ZERO, |book| book.qty);
-        if held != expected {
-            return Err(Problem::new(Code::Conflict).detail(format!("{} holds {held} of it", transfer.from)));
-        }
-    }
+    let _alone = front.by_hand.lock().await;
+    check_held(expect_quantity, &account, (transfer.symbol, &transfer.from), &front).await?;
     book(&admin, account, Rebook::Transfer(transfer), note, &front).await
 }
 
-/// Corrects a book or the cash of an account without lists, such as a paper account.
+/// Corrects a book or the cash of an account without lists, such as a paper account. A repeat is done again, so it is
+/// `expect_quantity` or `expect_cash` that makes one safe: a header `Idempotency-Key` is refused.
 #[utoipa::path(tag = "books", security(("access_token" = [])), request_body = AdjustBody,
     responses((status = 200, body = ChangedView), Refusals, BodyRefusals, Missing, Conflicts))]
 #[post("/v1/books/adjust")]
 async fn adjust_book(
     admin: Admin,
+    req: HttpRequest,
     body: StrictJson<AdjustBody>,
     front: web::Data<Front>,
 ) -> Result<web::Json<ChangedView>, Problem> {
-    let AdjustBody { account, direction, strategy, symbol, quantity, cost, amount, note } = body.0;
+    if req.headers().contains_key(IDEMPOTENCY_KEY) {
+        return Err(Problem::new(Code::IdempotencyKeyInvalid)
+            .detail("no keys are kept here: expect_quantity or expect_cash makes a repeat safe")
+            .field("Idempotency-Key"));
+    }
+    let AdjustBody { account, direction, strategy, symbol, quantity, cost, amount, expect_quantity, expect_cash, note } =
+        body.0;
     let account = known(&admin, &account, &front)?;
+    if expect_quantity.is_some() && amount.is_some() {
+        return Err(Problem::invalid("expect_quantity", "of shares; of cash it is expect_cash"));
+    }
+    if expect_cash.is_some() && amount.is_none() {
+        return Err(Problem::invalid("expect_cash", "of cash; of shares it is expect_quantity"));
+    }
     let adjustment = match (strategy, symbol, quantity, amount) {
         (Some(strategy), Some(symbol), Some(quantity), None) => {
             let cost = cost.map(|cost| cost.get("cost")).transpose()?.unwrap_or(Price::ZERO);
@@ -226,7 +240,45 @@ async fn adjust_book(
         }
         _ => return Err(Problem::invalid("strategy", "send strategy, symbol and quantity, or amount alone")),
     };
+    let _alone = front.by_hand.lock().await;
+    match &adjustment {
+        Adjustment::Shares { symbol, book, .. } => {
+            check_held(expect_quantity, &account, (*symbol, book), &front).await?;
+        }
+        Adjustment::Cash { .. } => check_cash(expect_cash, &account, &front).await?,
+    }
     book(&admin, account, Rebook::Adjust(adjustment), note, &front).await
+}
+
+/// # Errors
+/// 409 when the book holds something else than was expected.
+async fn check_held(
+    expected: Option<QtyIn>,
+    account: &AccountId,
+    (symbol, strategy): (Symbol, &StrategyId),
+    front: &Front,
+) -> Result<(), Problem> {
+    let Some(expected) = expected else { return Ok(()) };
+    let expected = expected.target("expect_quantity")?;
+    let books = front.store.books(account).await?;
+    let own = books.iter().find(|book| (book.symbol, &book.strategy) == (symbol, strategy));
+    let held = own.map_or(Qty::ZERO, |book| book.qty);
+    if held != expected {
+        return Err(Problem::new(Code::Conflict).detail(format!("{strategy} holds {held} of it")));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 409 when the account has another sum than was expected.
+async fn check_cash(expected: Option<String>, account: &AccountId, front: &Front) -> Result<(), Problem> {
+    let Some(expected) = expected else { return Ok(()) };
+    let expected = Money::parse(&expected).map_err(|_| Problem::invalid("expect_cash", "a sum such as 5000.00"))?;
+    let cash = Portfolio::load(front, account).await?.cash;
+    if cash != expected {
+        return Err(Problem::new(Code::Conflict).detail(format!("{account} has {cash} in cash")));
+    }
+    Ok(())
 }
 
 /// A hundred billion: above it a zero too many is likelier.

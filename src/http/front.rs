@@ -73,6 +73,8 @@ pub struct Front {
     /// One for each event stream that may be open.
     pub streams: Arc<Semaphore>,
     pub refused: super::refusals::Refused,
+    /// For what people do by hand and what depends on what was done before: one looks and acts, then the next.
+    pub by_hand: tokio::sync::Mutex<()>,
     settings: Arc<Settings>,
     /// As it is in force, and may be told in any order: the newest version of each thing counts.
     house: RwLock<House>,
@@ -118,6 +120,7 @@ impl Front {
             metrics: super::health::recorder(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             refused: super::refusals::Refused::default(),
+            by_hand: tokio::sync::Mutex::default(),
             settings: system.settings.clone(),
             house: RwLock::default(),
             strategies: RwLock::default(),

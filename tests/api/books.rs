@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use signalbox::people::{Action, Grant, Pattern, Role};
 use signalbox_domain::instrument::Currency;
 
-use crate::support::{Options, TestApp, unique};
+use crate::support::{Answer, Options, TestApp, unique};
 
 const BANK: &str = "000001.SZ";
 
@@ -137,6 +137,48 @@ async fn what_cannot_be_booked_is_refused_by_field_and_changes_nothing() {
     assert_eq!(app.settled().await, before);
     let done = app.call("POST", "/v1/books/adjust", &admin, cash("5000", "bank transfer")).await;
     assert_eq!((done.status, &done.body["cash"]), (200, &json!("1005000.00")), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_correction_that_says_what_is_there_is_made_once() {
+    let app = TestApp::start().await;
+    let admin = app.login("admin").await.access;
+    let with = |more: Value| {
+        let mut body = json!({ "account": "paper-a", "direction": "add", "note": "n" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let shares = |more: Value| {
+        let mut body = with(json!({ "strategy": "small-cap", "symbol": BANK, "quantity": 100 }));
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for body in
+        [with(json!({ "amount": "5000", "expect_cash": "1000000.00" })), shares(json!({ "expect_quantity": 0 }))]
+    {
+        let (once, twice) = tokio::join!(
+            app.call("POST", "/v1/books/adjust", &admin, body.clone()),
+            app.call("POST", "/v1/books/adjust", &admin, body.clone()),
+        );
+        let mut statuses = [once.status, twice.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "{body}: {once:?} {twice:?}");
+    }
+    let before = app.settled().await;
+    for (body, status, field) in [
+        (with(json!({ "amount": "5000", "expect_cash": "much" })), 422, "expect_cash"),
+        (with(json!({ "amount": "5000", "expect_quantity": 1 })), 422, "expect_quantity"),
+        (shares(json!({ "expect_cash": "1005000.00" })), 422, "expect_cash"),
+        (shares(json!({ "expect_quantity": -1 })), 422, "expect_quantity"),
+    ] {
+        let refused = app.call("POST", "/v1/books/adjust", &admin, body.clone()).await;
+        assert_eq!((refused.status, &refused.body["field"]), (status, &json!(field)), "{body}: {refused:?}");
+    }
+    let request = app.http.post(format!("{}/v1/books/adjust", app.base)).bearer_auth(&admin);
+    let keyed = request.header("Idempotency-Key", "k-1").json(&with(json!({ "amount": "5000" }))).send().await.unwrap();
+    let keyed = Answer::of(keyed).await;
+    assert_eq!((keyed.status, &keyed.body["field"]), (400, &json!("Idempotency-Key")), "{keyed:?}");
+    assert_eq!(app.settled().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
