@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
+use signalbox_domain::calendar::china_date_time;
 use signalbox_domain::execution::Execution;
 use signalbox_domain::ids::{AccountId, OrderId, SignalId};
 use signalbox_domain::manner::RouteMode;
@@ -14,7 +15,7 @@ use signalbox_domain::order::OrdType;
 use signalbox_domain::parent::{Decided, Parent};
 use signalbox_domain::signal::{CatchUp, Notes, Signal, Size, Source};
 use signalbox_domain::strategy::{Decision, Say, Undecidable};
-use signalbox_domain::units::{Price, Qty};
+use signalbox_domain::units::{Price, Qty, Timestamp};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -102,7 +103,7 @@ struct CompleteBody {
 }
 
 /// Tells what a person traded by hand for the leg in the account, which ends it. The shares stay in the book in which his
-/// order is.
+/// order is. An order completes one signal: with another one it is 409, a broker's number on the same day.
 #[utoipa::path(tag = "signals", security(("access_token" = []), ("api_key" = [])), request_body = CompleteBody,
     params(("id" = String, Path, example = "sig-1")),
     responses((status = 202, body = Accepted), Refusals, BodyRefusals, Missing, Conflicts))]
@@ -118,8 +119,55 @@ async fn complete_signal(
     let Some(account) = own.accounts.first() else {
         return Err(Problem::invalid("account", "the signal has nothing of yours there"));
     };
+    let ours = body.0.order_id.is_some();
     let decision = traded(body.0, account, &own, &front).await?;
+    let _alone = front.by_hand.lock().await;
+    if let Decision::Complete { order, .. } = &decision {
+        check_unused(order, ours, account, &own.stored.signal, &front).await?;
+    }
     decide(&principal, own, decision, &front).await
+}
+
+/// What was traded once is told once, by its number here or by the broker's. A broker counts his orders anew every day.
+///
+/// # Errors
+/// 409 when another signal was completed with the order.
+async fn check_unused(
+    order: &str,
+    ours: bool,
+    account: &AccountId,
+    signal: &Signal,
+    front: &Front,
+) -> Result<(), Problem> {
+    let day = |at: Timestamp| (china_date_time(at).0, front.market.trade_date(signal.symbol, at));
+    let now = day(front.now());
+    // What is told in the evening is of this date, and what is traded then of the next trading day.
+    let today = |at: Timestamp| day(at).0 == now.0 || day(at).1 == now.1;
+    let mut names: Vec<(String, bool)> = vec![(order.to_owned(), ours)];
+    if let Some(id) = OrderId::parse(order).filter(|_| ours) {
+        if let Some(StoredOrder::Live(order)) = front.store.order(id).await? {
+            names.extend(order.broker_order_id.iter().map(|number| (number.to_string(), false)));
+        }
+    } else {
+        for stored in front.store.orders_numbered(account, order).await? {
+            if let StoredOrder::Live(order) = stored
+                && today(order.updated_at)
+            {
+                names.push((order.terms.id.to_string(), true));
+            }
+        }
+    }
+    for (name, ours) in names {
+        for leg in front.store.legs_traded_by(account, &name).await? {
+            let other = leg.leg.parent.signal();
+            if other != signal.id && (ours || front.store.completed_at(other, account).await?.is_some_and(today)) {
+                let detail =
+                    format!("{name} in {account} has completed {other} already: one trade completes one signal");
+                return Err(Problem::new(Code::Conflict).detail(detail));
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn traded(body: CompleteBody, account: &AccountId, own: &Own, front: &Front) -> Result<Decision, Problem> {

@@ -232,6 +232,20 @@ impl Store {
         self.verify_chain(newest.first().map_or(0, |line| line.seq).saturating_sub(lines) + 1).await
     }
 
+    /// When a person's trade for the signal's leg in the account was told; `None` also where the line has gone to a file.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn completed_at(&self, signal: SignalId, account: &AccountId) -> Result<Option<Timestamp>, StoreError> {
+        let line = journal::Entity::find()
+            .filter(journal::Column::Kind.eq("leg_completed"))
+            .filter(journal::Column::SignalId.eq(signal.get() as i64))
+            .filter(journal::Column::Account.eq(account.as_str()))
+            .one(self.reads())
+            .await?;
+        Ok(line.map(|line| Timestamp::from_us(line.at_us)))
+    }
+
     /// The facts of the journal from line `from` on, in order and in chunks.
     #[must_use]
     pub fn replay(&self, from: u64) -> Replay {

@@ -8,8 +8,9 @@ use signalbox_domain::denial::Denial;
 use signalbox_domain::event::{Scope, TradingState};
 use signalbox_domain::ids::{AccountId, ClientId, OrderId, SignalId, StrategyId};
 use signalbox_domain::ledger::{Book, ContractBook};
+use signalbox_domain::manner::RouteMode;
 use signalbox_domain::order::{Order, OrderTerms};
-use signalbox_domain::parent::Parent;
+use signalbox_domain::parent::{Decided, Parent};
 use signalbox_domain::reconcile::exception::Exception;
 use signalbox_domain::row::{AccountRow, Fill, SignalRow};
 use signalbox_domain::signal::Signal;
@@ -277,6 +278,42 @@ impl Store {
             .all(self.reads())
             .await?;
         found.iter().map(parse::parent).collect()
+    }
+
+    /// The legs in the account that a person traded with this order: one of ours, or the broker's number of one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn legs_traded_by(&self, account: &AccountId, order: &str) -> Result<Vec<Parent>, StoreError> {
+        let mut traded = parents::Entity::find()
+            .filter(parents::Column::Account.eq(account.as_str()))
+            .filter(parents::Column::Mode.eq(<&str>::from(RouteMode::NotifyOnly)))
+            .filter(parents::Column::Decided.contains("\"by_hand\""));
+        // Not every text stands in JSON as it is.
+        if order.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            traded = traded.filter(parents::Column::Decided.contains(format!("\"order\":\"{order}\"")));
+        }
+        let mut legs = Vec::new();
+        for model in traded.all(self.reads()).await? {
+            let leg = parse::parent(&model)?.parent;
+            if matches!(leg.decided.as_deref(), Some(Decided::ByHand { order: by, .. }) if &**by == order) {
+                legs.push(leg);
+            }
+        }
+        Ok(legs)
+    }
+
+    /// The orders of ours in the account to which the broker gave this number, on whatever day.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn orders_numbered(&self, account: &AccountId, number: &str) -> Result<Vec<StoredOrder>, StoreError> {
+        let found = orders::Entity::find()
+            .filter(orders::Column::Account.eq(account.as_str()))
+            .filter(orders::Column::BrokerOrderId.eq(number))
+            .all(self.reads())
+            .await?;
+        found.into_iter().map(parse::order).collect()
     }
 
     pub async fn orders_of_signal(&self, id: SignalId) -> Result<Vec<StoredOrder>, StoreError> {

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use signalbox::people::{Action, Grant, Pattern, Role};
+use signalbox_domain::units::Timestamp;
 
 use crate::sizes::{open, sent, settled};
-use crate::support::unique;
+use crate::support::{Options, unique};
 
 const UNDER_WAY: &[&str] = &["accepted", "working"];
 
@@ -87,6 +88,49 @@ async fn what_was_traded_by_hand_is_held_against_the_signal() {
     let signal = app.get(&format!("/v1/signals/{}", signal["id"].as_str().unwrap()), &ann).await.body;
     assert_eq!((&signal["parents"][0]["cum_qty"], &signal["parents"][0]["avg_px"]), (&json!("200"), &json!("9.98")));
     assert_eq!(signal["parents"][0]["decided"]["order"], "240011", "{signal}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_trade_completes_one_signal() {
+    let (app, ann) = open(json!({ "account": "paper-a", "mode": "notify_only" })).await;
+    let mut signals = Vec::new();
+    for _ in 0..4 {
+        signals.push(sent(&app, &ann, "half", buy(), UNDER_WAY).await);
+    }
+    let order = json!({ "account": "paper-a", "symbol": "600000.SH", "side": "buy", "quantity": 200, "limit_price": "10",
+        "client_signal_id": unique() });
+    let order = app.call("POST", "/v1/orders", &ann, order).await;
+    let order = settled(&app, &ann, &order.headers["location"], &["accepted", "working"]).await;
+    let ours = json!({ "account": "paper-a", "order_id": order["parents"][0]["orders"][0]["id"] });
+    let theirs = json!({ "account": "paper-a", "broker_order_id": "240011", "quantity": 200, "price": "9.98" });
+    let numbered = order["parents"][0]["orders"][0]["broker_order_id"].clone();
+    assert!(numbered.is_string(), "{order}");
+    for (body, first, second) in [(ours, &signals[0], &signals[1]), (theirs.clone(), &signals[1], &signals[2])] {
+        for (signal, status) in [(first, 202), (second, 409), (first, 202)] {
+            let told = app.call("POST", &place(signal, "complete"), &ann, body.clone()).await;
+            assert_eq!(told.status, status, "{body}: {told:?}");
+        }
+    }
+    // Told by its number here before.
+    let again = json!({ "account": "paper-a", "broker_order_id": numbered, "quantity": 200, "price": "9.98" });
+    let told = app.call("POST", &place(&signals[2], "complete"), &ann, again).await;
+    assert_eq!((told.status, told.code()), (409, "conflict"), "{told:?}");
+
+    let twice = json!({ "account": "paper-a", "broker_order_id": "240\"012", "quantity": 200, "price": "9.98" });
+    let (one, other) = (place(&signals[2], "complete"), place(&signals[3], "complete"));
+    let (one, other) =
+        tokio::join!(app.call("POST", &one, &ann, twice.clone()), app.call("POST", &other, &ann, twice.clone()));
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 409], "{one:?} {other:?}");
+
+    // The broker counts anew on the next day.
+    let next = Timestamp::from_us(1_549_850_400_000_000);
+    let app = app.restart_with(Options { begins: next, ..Options::default() }).await;
+    let ann = app.login("ann").await.access;
+    let signal = sent(&app, &ann, "half", buy(), UNDER_WAY).await;
+    let told = app.call("POST", &place(&signal, "complete"), &ann, theirs).await;
+    assert_eq!(told.status, 202, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
