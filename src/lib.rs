@@ -11,6 +11,7 @@ pub mod registered;
 pub mod replay;
 pub mod restore;
 pub mod retention;
+pub mod say;
 pub mod sim;
 pub mod store;
 pub mod system;

@@ -1,7 +1,6 @@
 //! The program: one binary with subcommands.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,12 +18,12 @@ use signalbox::market::prints::RecordedDay;
 use signalbox::market::{corporate, instruments};
 use signalbox::people::{People, Role};
 use signalbox::replay::{self, Proof, Rows};
-use signalbox::retention;
 use signalbox::sim::{self, Sim};
 use signalbox::store::upkeep::{self, Growth, TableSize};
 use signalbox::store::{Archived, Dropped, Store, StoreConf, Verified};
 use signalbox::system::{ClockStart, Signalbox, rely_on};
 use signalbox::telemetry::Told;
+use signalbox::{retention, say};
 use signalbox_actors::crash::crash_point;
 use signalbox_domain::calendar::{china_date_time, china_instant};
 use signalbox_domain::corporate::CorporateAction;
@@ -155,9 +154,9 @@ struct Demo {
     /// Where the market clock starts, such as 2025-03-03T10:00:00+08:00. Default: just before the recorded day opens.
     #[arg(long)]
     clock: Option<String>,
-    /// Market seconds per second.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    speed: u32,
+    /// Market seconds per second. Default: 60, and 1 without the recorded day.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    speed: Option<u32>,
     /// Another database than the one in the data folder.
     #[arg(long, env = "SIGNALBOX_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
@@ -269,7 +268,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(demo) => demonstrate(demo).await,
         Command::CheckConf { conf } => {
             let settings = Settings::load(conf.as_deref())?;
-            println!(
+            say!(
                 "the settings are valid: {} accounts, {} strategies, listening on {}",
                 settings.accounts.len(),
                 settings.strategies.len(),
@@ -280,7 +279,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Audit { what: Audit::Verify { place } } => {
             let store = place.open_store().await?;
             let verified = store.verify_chain(1).await?;
-            println!("the chain is whole: {} lines", verified.lines);
+            say!("the chain is whole: {} lines", verified.lines);
             Ok(())
         }
         Command::Replay { place, settled } => {
@@ -301,13 +300,15 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Archive { days, place } => archive(days, &place).await,
         Command::Compact { place } => {
             let (before, after) = upkeep::compact(&place.store_conf(&place.settings()?)).await?;
-            println!("{:.1} MiB before, {:.1} MiB now", mib(before), mib(after));
+            say!("{:.1} MiB before, {:.1} MiB now", mib(before), mib(after));
             Ok(())
         }
         Command::Backup { to, place } => backup(&place.store_conf(&place.settings()?), &to),
         Command::Restore { from, place } => restore(&place.store_conf(&place.settings()?), from).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "signalbox", &mut text);
+            say::all(&text);
             Ok(())
         }
     }
@@ -337,13 +338,13 @@ fn clock_start(settings: &Settings, clock: Option<&str>) -> anyhow::Result<Clock
 fn tell_start(wished: Timestamp, began: Timestamp) {
     let text = |at: Timestamp| At(at).to_string();
     if began > wished {
-        println!(
+        say!(
             "The market clock starts at {}, not at {}: the market is stored up to then. Another data folder may start earlier.",
             text(began),
             text(wished)
         );
     } else {
-        println!("The market clock starts at {}.", text(began));
+        say!("The market clock starts at {}.", text(began));
     }
 }
 
@@ -382,18 +383,18 @@ async fn storage(conf: &StoreConf, keep_days: u32) -> anyhow::Result<()> {
     let sizes = upkeep::sizes(conf).await?;
     let Growth { rows_per_day, archived_lines, archived_bytes, dropped_signals, old_lines } =
         upkeep::growth(conf, GROWTH_DAYS, keep_days).await?;
-    println!("{:<24} {:>12} {:>10} {:>12}", "table", "rows", "MiB", "rows a day");
+    say!("{:<24} {:>12} {:>10} {:>12}", "table", "rows", "MiB", "rows a day");
     for TableSize { table, rows, bytes } in &sizes {
         let grows = rows_per_day.iter().find(|(name, _)| name == table).map(|(_, rows)| rows.to_string());
-        println!("{table:<24} {rows:>12} {:>10.1} {:>12}", mib(*bytes), grows.unwrap_or_default());
+        say!("{table:<24} {rows:>12} {:>10.1} {:>12}", mib(*bytes), grows.unwrap_or_default());
     }
     let bytes: u64 = sizes.iter().map(|size| size.bytes).sum();
-    println!("{:<24} {:>12} {:>10.1}", "all", "", mib(bytes));
-    println!("the archive has {archived_lines} lines of the journal in {:.1} MiB", mib(archived_bytes));
-    println!("the rows of {dropped_signals} signals were dropped, and their keys are kept");
+    say!("{:<24} {:>12} {:>10.1}", "all", "", mib(bytes));
+    say!("the archive has {archived_lines} lines of the journal in {:.1} MiB", mib(archived_bytes));
+    say!("the rows of {dropped_signals} signals were dropped, and their keys are kept");
     match keep_days {
-        0 => println!("store.journal_keep_days is 0: nothing goes there by itself"),
-        days => println!("{old_lines} lines of the journal are older than {days} days"),
+        0 => say!("store.journal_keep_days is 0: nothing goes there by itself"),
+        days => say!("{old_lines} lines of the journal are older than {days} days"),
     }
     Ok(())
 }
@@ -410,23 +411,23 @@ async fn archive(days: Option<u32>, place: &Place) -> anyhow::Result<()> {
     let store = place.open_store().await?;
     let Archived { files, lines } = retention::all(&store, now, before).await?;
     match lines {
-        0 => println!("0 lines of the journal went to files"),
-        _ => println!("{lines} lines of the journal went to {files} files; `signalbox compact` gives their room back"),
+        0 => say!("0 lines of the journal went to files"),
+        _ => say!("{lines} lines of the journal went to {files} files; `signalbox compact` gives their room back"),
     }
     let Dropped { signals } = retention::drop_all(&store, now, before).await?;
-    println!("the rows of {signals} signals that these files tell of were dropped");
-    println!("{}", retention::what_stays(&store, before).await?);
+    say!("the rows of {signals} signals that these files tell of were dropped");
+    say!("{}", retention::what_stays(&store, before).await?);
     Ok(())
 }
 
 fn backup(conf: &StoreConf, to: &Path) -> anyhow::Result<()> {
     let Verified { lines, last_seq, last_hash } = upkeep::backup(conf, to)?;
     let hash: String = last_hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("{}: {lines} lines, the chain is whole and ends with {hash}", to.display());
-    println!("keep that hash elsewhere: it shows later that nothing was cut off");
+    say!("{}: {lines} lines, the chain is whole and ends with {hash}", to.display());
+    say!("keep that hash elsewhere: it shows later that nothing was cut off");
     if last_seq > lines {
         let (folder, archived) = (conf.data_dir.join("archive"), last_seq - lines);
-        println!("the {archived} lines before it are in {}: copy that folder as well", folder.display());
+        say!("the {archived} lines before it are in {}: copy that folder as well", folder.display());
     }
     Ok(())
 }
@@ -435,9 +436,9 @@ async fn restore(conf: &StoreConf, from: Option<PathBuf>) -> anyhow::Result<()> 
     match from {
         Some(from) => {
             let (kept, verified) = upkeep::restore(conf, &from).await?;
-            println!("restored {} lines from {}", verified.lines, from.display());
+            say!("restored {} lines from {}", verified.lines, from.display());
             if let Some(kept) = kept {
-                println!("what was there is {}", kept.display());
+                say!("what was there is {}", kept.display());
             }
         }
         None => {
@@ -448,10 +449,8 @@ async fn restore(conf: &StoreConf, from: Option<PathBuf>) -> anyhow::Result<()> 
             upkeep::mark_restored(conf).await?;
         }
     }
-    println!(
-        "trading is halted. What happened after the copy is not known here: compare the brokers' lists, then set it"
-    );
-    println!("active again (PUT /v1/trading-state)");
+    say!("trading is halted. What happened after the copy is not known here: compare the brokers' lists, then set it");
+    say!("active again (PUT /v1/trading-state)");
     Ok(())
 }
 
@@ -460,27 +459,27 @@ fn tradable(what: Tradable) -> anyhow::Result<()> {
         Tradable::Show { text, place } => (instruments::load(&place.folder()?)?, text),
         Tradable::Import { files, place } => {
             let known = instruments::import(&place.folder()?, &files)?;
-            println!("they hold from the next start on");
+            say!("they hold from the next start on");
             (known, None)
         }
     };
     let all = known.instruments.iter();
     if let Some(text) = text {
         for one in all.filter(|one| one.symbol.as_str().contains(&*text) || one.name.contains(&*text)) {
-            println!("{} {} {} {}", one.symbol, one.name, one.board, one.currency);
+            say!("{} {} {} {}", one.symbol, one.name, one.board, one.currency);
         }
         let issues = known.issues.iter();
         for one in issues.filter(|one| one.symbol.as_str().contains(&*text) || one.name.contains(&*text)) {
-            println!("{} {} {} new issue on {} at {}", one.symbol, one.name, one.board, one.subscribe_on, one.price);
+            say!("{} {} {} new issue on {} at {}", one.symbol, one.name, one.board, one.subscribe_on, one.price);
         }
         return Ok(());
     }
     let mut boards = BTreeMap::<String, usize>::new();
     all.for_each(|one| *boards.entry(one.board.to_string()).or_default() += 1);
     for (board, count) in boards {
-        println!("{board}: {count}");
+        say!("{board}: {count}");
     }
-    println!("new issues: {}", known.issues.len());
+    say!("new issues: {}", known.issues.len());
     Ok(())
 }
 
@@ -490,19 +489,19 @@ fn actions(what: Actions) -> anyhow::Result<()> {
         Actions::Import { files, place } => {
             let folder = place.folder()?;
             let known = corporate::import(&folder, &files, &Calendars::load(&folder)?.mainland)?;
-            println!("they hold from the next start on; books of a day that has begun are not changed by them");
+            say!("they hold from the next start on; books of a day that has begun are not changed by them");
             (known, None)
         }
     };
     if let Some(text) = text {
         for one in known.iter().filter(|one| one.symbol.as_str().contains(&*text)) {
             let CorporateAction { symbol, ex_date, cash, bonus, transfer, rights, rights_price } = one;
-            println!("{symbol},{ex_date},{cash},{bonus},{transfer},{rights},{rights_price}");
+            say!("{symbol},{ex_date},{cash},{bonus},{transfer},{rights},{rights_price}");
         }
         return Ok(());
     }
     let last = known.iter().map(|one| one.ex_date).max();
-    println!("{} corporate actions, the last on {}", known.len(), last.map_or("-".to_owned(), |date| date.to_string()));
+    say!("{} corporate actions, the last on {}", known.len(), last.map_or("-".to_owned(), |date| date.to_string()));
     Ok(())
 }
 
@@ -514,14 +513,14 @@ fn calendars(what: Days) -> anyhow::Result<()> {
             let folder = place.folder()?;
             Calendars::import(&folder, &files, today)?;
             for file in files {
-                println!("{} holds from the next start on", file.display());
+                say!("{} holds from the next start on", file.display());
             }
             folder
         }
     };
     for Reach { file, first, last, days_left } in Calendars::load(&folder)?.reach(today) {
         let hint = if days_left <= ALARM_DAYS { ": import new ones" } else { "" };
-        println!("{file}: {first} to {last}, {days_left} days left{hint}");
+        say!("{file}: {first} to {last}, {days_left} days left{hint}");
     }
     Ok(())
 }
@@ -529,14 +528,14 @@ fn calendars(what: Days) -> anyhow::Result<()> {
 async fn prove(store: &Store, rows: Rows) -> anyhow::Result<()> {
     let proof = replay::prove(store, rows).await?;
     for difference in &proof.differences {
-        println!("{difference}");
+        say!("{difference}");
     }
     if proof.behind > 0 {
-        println!("{} rows of signals and legs are behind the journal: the next start brings them up", proof.behind);
+        say!("{} rows of signals and legs are behind the journal: the next start brings them up", proof.behind);
     }
     anyhow::ensure!(proof.differences.is_empty(), "{} differences to the journal", proof.differences.len());
     let Proof { events, signals, orders, fills, state_hash, .. } = proof;
-    println!(
+    say!(
         "state equal to the replay: {events} events, {signals} signals, {orders} orders, {fills} fills, \
          state {state_hash:016x}"
     );
@@ -557,7 +556,7 @@ async fn add_user(username: &str, roles: &[String], conf: Option<PathBuf>) -> an
         Err(anyhow::anyhow!("there is a user {username} already; nothing was changed"))
     } else {
         let made = people.ensure_user(username, SecretString::from(password), roles, Vec::new()).await;
-        made.map(|_| println!("user {username} is made")).map_err(Into::into)
+        made.map(|_| say!("user {username} is made")).map_err(Into::into)
     };
     // Closing waits for the writer's thread.
     tokio::task::spawn_blocking(move || store.close()).await.context("the store did not close in an orderly way")?;
@@ -569,8 +568,8 @@ async fn demonstrate(demo: Demo) -> anyhow::Result<()> {
     settings.listen = demo.listen;
     settings.data_dir.clone_from(&demo.data);
     settings.people.folder.clone_from(&demo.data);
-    if let Some(database) = demo.database {
-        settings.database = database;
+    if let Some(database) = &demo.database {
+        settings.database.clone_from(database);
     }
     anyhow::ensure!(
         demo.listen.ip().is_loopback(),
@@ -581,7 +580,7 @@ async fn demonstrate(demo: Demo) -> anyhow::Result<()> {
         (Some(text), _) => parse_clock(text)?,
         (None, day) => china_instant(day.as_ref().map_or(RecordedDay::DATE, |day| day.date), 9, 24, 50),
     };
-    let speed = if demo.no_strategies { 1 } else { demo.speed };
+    let speed = demo.speed();
     let listener_settings = (settings.listen, settings.workers);
     let system = Signalbox::build(settings, ClockStart::At { start, speed }).await?;
     if demo.clock.is_some() {
@@ -595,6 +594,12 @@ async fn demonstrate(demo: Demo) -> anyhow::Result<()> {
         rely_on("the recorded day", play(system.clone(), day));
     }
     listen_until_told_to_stop(system, listener_settings.0, listener_settings.1).await
+}
+
+impl Demo {
+    fn speed(&self) -> u32 {
+        self.speed.unwrap_or(if self.no_strategies { 1 } else { 60 })
+    }
 }
 
 /// Signals of the demonstration that wait to be sent: its strategies make a few per second even at full speed.
@@ -625,9 +630,7 @@ async fn play(system: Signalbox, day: RecordedDay) {
     })
     .await;
     info!("the recorded day is over");
-    println!(
-        "The recorded day is over; the accounts stay as they are. Start with another --data folder to see it again."
-    );
+    say!("The recorded day is over; the accounts stay as they are. Start with another --data folder to see it again.");
 }
 
 async fn ensure_admin(system: &Signalbox) -> anyhow::Result<()> {
@@ -644,7 +647,7 @@ async fn ensure_admin(system: &Signalbox) -> anyhow::Result<()> {
         .await
         .context("the administrator cannot be made: is SIGNALBOX_ADMIN_PASSWORD long enough?")?;
     if made {
-        println!("Administrator: admin   password (shown once): {password}");
+        say!("Administrator: admin   password (shown once): {password}");
     }
     Ok(())
 }
@@ -670,12 +673,11 @@ async fn listen_until_told_to_stop(system: Signalbox, listen: SocketAddr, worker
     let (store, desk, keep_days) = (system.store.clone(), system.desk.clone(), system.settings.journal_keep_days);
     let retention = tokio::spawn(retention::keep(store, keep_days, move || desk.now()));
     let serving = actix::spawn(server);
-    println!("Signalbox listens on http://{address}  (try-it page: http://{address}/docs)");
-    std::io::stdout().flush()?;
+    say!("Signalbox listens on http://{address}  (try-it page: http://{address}/docs)");
 
     told_to_stop().await?;
     crash_point("drain.told");
-    println!("Stopping: what is decided is made durable.");
+    say!("Stopping: what is decided is made durable.");
     // Nothing new comes in; requests in progress are answered.
     handle.stop(true).await;
     if let Ok(Err(error)) = serving.await {
@@ -693,5 +695,21 @@ async fn told_to_stop() -> anyhow::Result<()> {
         biased;
         interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for Ctrl-C"),
         _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demonstration_runs_as_fast_as_it_is_told() {
+        let speed = |arguments: &[&str]| {
+            let all = ["signalbox", "demo"].iter().chain(arguments);
+            let Command::Demo(demo) = Cli::try_parse_from(all).unwrap().command else { panic!("another command") };
+            demo.speed()
+        };
+        assert_eq!((speed(&[]), speed(&["--no-strategies"])), (60, 1));
+        assert_eq!((speed(&["--speed", "5"]), speed(&["--no-strategies", "--speed", "60"])), (5, 60));
     }
 }

@@ -44,7 +44,7 @@ pub fn run(sim: &Sim) -> anyhow::Result<()> {
         None => {}
         Some("list") => {
             for bug in SeededBug::all() {
-                println!("{bug}: {}", bug.says());
+                crate::say!("{bug}: {}", bug.says());
             }
             return Ok(());
         }
@@ -59,10 +59,10 @@ pub fn run(sim: &Sim) -> anyhow::Result<()> {
     };
     if sim.trace {
         let (end, story) = day::tell(&Rc::new(desk::market()), seed, Faults::of(seed));
-        println!("{story}");
+        crate::say!("{story}");
         return end.map_err(|broken| anyhow::anyhow!("day {seed}: {broken}"));
     }
-    println!("days {seed} and the {} after it", sim.days.get() - 1);
+    crate::say!("days {seed} and the {} after it", sim.days.get() - 1);
     let bar = ProgressBar::new(sim.days.get());
     bar.enable_steady_tick(Duration::from_millis(500));
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} days  {per_sec}  {eta} left")?);
@@ -72,13 +72,13 @@ pub fn run(sim: &Sim) -> anyhow::Result<()> {
     let seconds = since.elapsed().as_secs_f64();
     bar.finish_and_clear();
     for (what, times) in &tally.met {
-        println!("  {what}: {times}");
+        crate::say!("  {what}: {times}");
     }
     let lived = tally.days + broken.len() as u64;
-    println!("{lived} days, {} steps, {:.0} days/s: {} broken", tally.steps, lived as f64 / seconds, broken.len());
+    crate::say!("{lived} days, {} steps, {:.0} days/s: {} broken", tally.steps, lived as f64 / seconds, broken.len());
     for one in &broken {
         let promise = one.promise.lines().next().unwrap_or_default();
-        println!("day {}: {promise}\n  with {:?}\n  again: signalbox sim --seed {0} --trace", one.seed, one.faults);
+        crate::say!("day {}: {promise}\n  with {:?}\n  again: signalbox sim --seed {0} --trace", one.seed, one.faults);
     }
     anyhow::ensure!(broken.is_empty(), "a promise was broken");
     Ok(())

@@ -35,7 +35,7 @@ pub async fn show(system: Signalbox, from: Timestamp, to: Timestamp) {
                 if live {
                     bar.println(line)
                 } else {
-                    println!("{line}")
+                    crate::say!("{line}")
                 }
                 last = text;
             }

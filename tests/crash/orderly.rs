@@ -159,3 +159,22 @@ async fn who_archives_hears_why_lines_stay() {
     let said = succeed(&["archive", "--days", "36500"], &data);
     assert!(said.contains("no line from before ") && said.ends_with(" is left in the database\n"), "{said}");
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    for arguments in [
+        ["instruments", "show", "--data", data].as_slice(),
+        &["instruments", "show", "60", "--data", data],
+        &["calendars", "show", "--data", data],
+        &["completions", "bash"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signalbox"));
+        let ended = command.args(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let complained = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*complained), (Some(0), ""), "{arguments:?}");
+    }
+}
