@@ -258,7 +258,8 @@ async fn clear(
     }
     let portfolio = Portfolio::load(&front, &account).await?;
     answer.stays = stays(&portfolio);
-    let of_contracts = Terms { basket: terms.basket.clone(), ..Terms::at_market() };
+    let until_out = Some(Arc::new(exit_execution()));
+    let of_contracts = Terms { execution: until_out, basket: terms.basket.clone(), ..Terms::at_market() };
     let signals = to_sell(&portfolio).into_iter().map(|((symbol, side), contract)| {
         let (key, terms) = (format!("{key}/{symbol}/{side}"), if contract { &of_contracts } else { &terms });
         by_hand(&front, principal.client(), account.clone(), &key, (symbol, side, Size::All), terms)
