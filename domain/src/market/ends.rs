@@ -6,6 +6,9 @@ use crate::futures::product_of;
 use crate::symbol::{Exchange, Symbol};
 use crate::units::{Span, Timestamp, TradeDate};
 
+/// An end itself belongs to what it ends: so much later orders have nothing to trade in any more.
+pub const JUST_AFTER: Span = Span::from_us(1);
+
 /// What is over when a market is done with its day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DayEnd {
@@ -55,7 +58,7 @@ pub fn session_end(calendar: &Calendar, elsewhere: &Elsewhere, symbol: Symbol, a
 }
 
 impl Market {
-    /// What ends next on the mainland, and when. An end itself belongs to what it ends.
+    /// What ends next on the mainland after the instant, and when.
     #[must_use]
     pub fn next_day_end(&self, at: Timestamp) -> Option<(Timestamp, DayEnd)> {
         let session = self.calendar.session_end(at).map(|end| (end, DayEnd::Shares));
@@ -70,6 +73,3 @@ impl Market {
         Some((end, DayEnd::Abroad(exchange)))
     }
 }
-
-/// Just after an end: orders of the session have nothing to trade in any more.
-pub const JUST_AFTER: Span = Span::from_us(1);
