@@ -123,7 +123,7 @@ async fn open_account(
         mode,
         step: step.as_deref().map(read_step).transpose()?,
         currency: of.as_deref().map_or(Ok(Currency::Cny), |text| currency(text, "currency"))?,
-        cash: cash.target("cash")?,
+        cash: cash.of_cash("cash")?,
         by: by_of(&by, &reason),
         id: id.clone(),
     };

@@ -234,8 +234,9 @@ async fn adjust_book(
             }
         }
         (None, None, None, Some(amount)) if cost.is_none() => {
-            let amount = Money::parse(&amount).ok().filter(|amount| amount.is_positive() && *amount <= AMOUNT_MAX);
-            let amount = amount.ok_or_else(|| Problem::invalid("amount", "an amount above zero, such as 5000.00"))?;
+            let fits = |sum: &Money| sum.is_positive() && *sum <= AMOUNT_MAX && dto::to_the_cent(*sum);
+            let detail = "an amount above zero, to the cent, such as 5000.00";
+            let amount = Money::parse(&amount).ok().filter(fits).ok_or_else(|| Problem::invalid("amount", detail))?;
             Adjustment::Cash { amount: if direction == DirectionIn::Add { amount } else { -amount } }
         }
         _ => return Err(Problem::invalid("strategy", "send strategy, symbol and quantity, or amount alone")),

@@ -283,6 +283,17 @@ impl SumIn {
         }
     }
 
+    /// What an account has: nothing, or a sum to the cent.
+    ///
+    /// # Errors
+    /// 422 with the field.
+    pub fn of_cash(self, field: &'static str) -> Result<Money, Problem> {
+        match self.target(field)? {
+            sum if to_the_cent(sum) => Ok(sum),
+            _ => Err(bad_size(field, "cash has at most two decimals")),
+        }
+    }
+
     /// What a position shall be worth: zero is flat.
     ///
     /// # Errors
@@ -326,6 +337,12 @@ impl WeightIn {
             _ => Err(bad_size(field, "a weight is from 0 to 1: 0.25 is 25 %")),
         }
     }
+}
+
+/// Whether it is a sum that an account can hold: no broker pays less than a cent.
+#[must_use]
+pub fn to_the_cent(sum: Money) -> bool {
+    sum.e4() % 100 == 0
 }
 
 fn bad_size(field: &'static str, detail: &'static str) -> Problem {

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use signalbox_domain::execution::{Execution, HeldFor, Misnamed, Named, NamedFor, Policy, PriceForm, Trail};
 use signalbox_domain::order::Side;
 use signalbox_domain::strategy::Held;
-use signalbox_domain::units::{Price, Qty, Ratio, Span};
+use signalbox_domain::units::{Price, Ratio, Span};
 use utoipa::ToSchema;
 
-use super::dto::{self, At, PercentIn, PriceIn};
+use super::dto::{self, At, PercentIn, PriceIn, QtyIn};
 use super::intake::SideIn;
 use super::problem::Problem;
 
@@ -55,8 +55,7 @@ pub struct ExecutionIn {
     slices: Option<u32>,
     /// `iceberg`: never more than so much is shown.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 1000000000)]
-    display: Option<u32>,
+    display: Option<QtyIn>,
     /// A price that is found whenever an order is placed, instead of a limit price.
     #[serde(default)]
     price: Option<PriceFormIn>,
@@ -209,9 +208,9 @@ impl ExecutionIn {
             ("execution.market_after_s", self.market_after_s),
             ("execution.duration_s", self.duration_s),
             ("execution.slices", self.slices),
-            ("execution.display", self.display),
         ];
-        if let Some((field, _)) = rest.into_iter().find(|(_, value)| value.is_some()) {
+        let rest = rest.into_iter().find(|(_, value)| value.is_some()).map(|(field, _)| field);
+        if let Some(field) = rest.or(self.display.map(|_| "execution.display")) {
             return Err(Problem::invalid(field, "it belongs to another policy"));
         }
         if self.price.is_some() && own_price {
@@ -268,9 +267,8 @@ impl ExecutionIn {
                 },
             },
             PolicyIn::Iceberg => {
-                let most = Qty::MAX.get() as u32;
-                let display = within("execution.display", self.display.take(), 1, most)?;
-                Policy::Iceberg { display: Qty::new(i64::from(needed("execution.display", display)?)) }
+                let display = needed("execution.display", self.display.take())?;
+                Policy::Iceberg { display: display.get("execution.display")? }
             }
         })
     }
@@ -356,6 +354,7 @@ mod tests {
     use signalbox_domain::execution::Conditions;
     use signalbox_domain::signal::Size;
     use signalbox_domain::symbol::Symbol;
+    use signalbox_domain::units::Qty;
 
     use super::*;
 

@@ -127,6 +127,7 @@ async fn what_cannot_be_booked_is_refused_by_field_and_changes_nothing() {
         ("transfer", to("external", 1), 422, "quantity"),
         ("transfer", to("manual", 5_001), 409, ""),
         ("adjust", cash("-1", "n"), 422, "amount"),
+        ("adjust", cash("1000.555", "n"), 422, "amount"),
         ("adjust", cash("1", " "), 422, "note"),
         ("adjust", json!({ "account": "paper-a", "direction": "add", "note": "n" }), 422, "strategy"),
     ] {

@@ -17,6 +17,11 @@ fn at(date: &str, hh: u32, mm: u32, ss: u32) -> Timestamp {
     china_instant(TradeDate::parse(date).unwrap(), hh, mm, ss)
 }
 
+/// A quarter of an hour before shares close, and three before the day ends, at two minutes a second.
+fn until_the_night(begins: Timestamp) -> Options {
+    Options { speed: 120, ..options(begins) }
+}
+
 fn options(begins: Timestamp) -> Options {
     Options { begins, ..Options::default() }
 }
@@ -51,7 +56,7 @@ fn causes(day: &Value) -> [&str; 10] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_day_names_what_moved_its_cash_and_what_the_account_was_worth() {
-    let app = TestApp::start_with(options(at("2011-06-02", 14, 59, 46))).await;
+    let app = TestApp::start_with(until_the_night(at("2011-06-02", 14, 45, 0))).await;
     let admin = app.login("admin").await.access;
     let csv = format!("strategy,symbol,quantity,cost,entry_date\nsmall-cap,{PUFA},1000,13,\n");
     let join = json!({ "account": "paper-a", "csv": csv, "note": "joined" });
@@ -59,7 +64,7 @@ async fn each_day_names_what_moved_its_cash_and_what_the_account_was_worth() {
     let paid = json!({ "account": "paper-a", "direction": "add", "amount": "5000", "note": "bank transfer" });
     assert_eq!(app.call("POST", "/v1/books/adjust", &admin, paid).await.status, 200);
     quote(&app, "13.21", "13.74").await;
-    for _ in 0..600 {
+    for _ in 0..1_200 {
         if days(&app, &admin, "equity").await.len() == 2 {
             break;
         }
@@ -138,7 +143,7 @@ async fn trades_and_their_fees_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_the_close_holdings_and_risk_count_from_the_new_day() {
-    let app = TestApp::start_with(options(at("2019-02-01", 14, 59, 54))).await;
+    let app = TestApp::start_with(until_the_night(at("2019-02-01", 14, 45, 0))).await;
     let admin = app.login("admin").await.access;
     let feed = app.key(json!({ "name": unique(), "scopes": ["quotes:write"] })).await.1;
     // The account was opened with 5,000 of these.
@@ -149,7 +154,7 @@ async fn after_the_close_holdings_and_risk_count_from_the_new_day() {
         balances["balances"][0]["day_pnl"].clone()
     };
     assert_eq!(day_pnl().await, "2500.00");
-    for _ in 0..600 {
+    for _ in 0..1_200 {
         if days(&app, &admin, "equity").await.len() == 2 {
             break;
         }

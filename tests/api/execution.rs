@@ -111,7 +111,7 @@ async fn an_order_by_hand_is_executed_and_held_like_a_signal() {
         order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         order
     };
-    let execution = json!({ "policy": "iceberg", "display": 200, "price": "opposite_best" });
+    let execution = json!({ "policy": "iceberg", "display": "200", "price": "opposite_best" });
     let taken = app.call("POST", "/v1/orders", &ann, by_hand(json!({ "execution": execution }))).await;
     assert_eq!(taken.status, 202, "{taken:?}");
     let bought = settled(&app, &ann, &taken.headers["location"], &["accepted", "working"]).await;

@@ -86,6 +86,7 @@ async fn an_account_that_is_opened_while_we_run_trades_at_once_and_after_a_resta
         (json!({ "id": "paper-e", "cash": "1", "step": "half" }), 422, "validation_failed", json!("step")),
         (json!({ "id": "paper e", "cash": "1" }), 422, "validation_failed", json!("id")),
         (json!({ "id": "paper-e", "cash": "-1" }), 422, "INVALID_SIZE", json!("cash")),
+        (json!({ "id": "paper-e", "cash": "1.001" }), 422, "INVALID_SIZE", json!("cash")),
         (json!({ "id": "paper-e", "cash": "1", "password": "x" }), 400, "unknown_field", json!("password")),
     ] {
         let refused = app.call("POST", "/v1/accounts", &admin, body.clone()).await;

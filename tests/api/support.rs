@@ -70,12 +70,17 @@ fn settings(folder: &Path, options: &Options) -> Settings {
 }
 
 /// Starts the actors on a thread of their own, at ten o'clock of a trading day.
-async fn trade(store: Store, people: Arc<People>, settings: Settings, start: Timestamp) -> (Signalbox, Trading) {
+async fn trade(
+    store: Store,
+    people: Arc<People>,
+    settings: Settings,
+    (start, speed): (Timestamp, u32),
+) -> (Signalbox, Trading) {
     let (tell, told) = tokio::sync::oneshot::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let thread = std::thread::spawn(move || {
         actix::System::new().block_on(async move {
-            let start = ClockStart::At { start, speed: 1 };
+            let start = ClockStart::At { start, speed };
             let system = Signalbox::with_people(settings, store, people, start).await.unwrap();
             let desk = system.desk.clone();
             assert!(tell.send(system).is_ok());
@@ -93,6 +98,8 @@ pub(crate) struct Options {
     pub(crate) paper_c_in: Currency,
     /// On the market clock.
     pub(crate) begins: Timestamp,
+    /// How fast that clock runs.
+    pub(crate) speed: u32,
     /// A table of instruments beside those that come with the program: its name, and its text.
     pub(crate) imported: Option<(&'static str, &'static str)>,
 }
@@ -110,7 +117,7 @@ impl Default for Options {
         };
         // The tests log in hundreds of times.
         let cost = Cost { memory_kib: 8, passes: 1 };
-        Self { cost, limits, paper_c_in: Currency::Cny, begins: TEN_O_CLOCK, imported: None }
+        Self { cost, limits, paper_c_in: Currency::Cny, begins: TEN_O_CLOCK, speed: 1, imported: None }
     }
 }
 
@@ -143,7 +150,7 @@ impl TestApp {
             instruments::import(folder.path(), &[file]).unwrap();
         }
         let settings = settings(folder.path(), &options);
-        let (system, trading) = trade(store.clone(), people.clone(), settings, options.begins).await;
+        let (system, trading) = trade(store.clone(), people.clone(), settings, (options.begins, options.speed)).await;
         let server = http::serve(listener, 2, http::install(&system).unwrap()).unwrap();
         let handle = server.handle();
         tokio::spawn(server);

@@ -171,7 +171,14 @@ impl Ledger {
         let held = self.books.iter().filter(|book| book.qty.is_positive());
         held.filter_map(|book| {
             let since = book.entry.as_ref().map_or_else(Timestamp::default, |entry| entry.seen_until);
-            let (high, low, last) = seen(book.symbol, since)?;
+            // A close has a price where nothing was shown since the last mark, too.
+            let quiet = || {
+                let (_, _, last) = seen(book.symbol, Timestamp::default()).filter(|_| marking.closing())?;
+                let entry = book.entry.as_ref();
+                let known = |px: Option<Price>| px.unwrap_or(last);
+                Some((known(entry.and_then(|entry| entry.high)), known(entry.and_then(|entry| entry.low)), last))
+            };
+            let (high, low, last) = seen(book.symbol, since).or_else(quiet)?;
             let new = book.entry.as_ref().is_some_and(|entry| {
                 entry.high.is_none_or(|known| high > known) || entry.low.is_none_or(|known| low < known)
             });
