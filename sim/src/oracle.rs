@@ -441,7 +441,8 @@ impl Oracle {
             OrderFact::Filled { exec_id, qty, px, fee: charged } => {
                 let (qty, px) = (i128::from(qty.get()), i128::from(px.e4()));
                 must!(order.execs.insert(exec_id.to_string()), "fill {exec_id} is booked twice");
-                let due = fee(order.side, order.amount + qty * px) - fee(order.side, order.amount);
+                let costs = |px: i128| fee(order.side, order.amount + qty * px) - fee(order.side, order.amount);
+                let (due, above) = (costs(px), (qty * (px - order.worst) + costs(px) - costs(order.worst)).max(0));
                 must!(due == i128::from(charged.e4()), "the fee is {due} and {charged} was charged");
                 order.unanswered &= order.canceling;
                 order.cum += qty;
@@ -471,12 +472,13 @@ impl Oracle {
                 if ended {
                     self.late_fills.insert(id);
                 }
-                // Nothing was set aside for it.
-                if ended || order_over {
-                    match side {
-                        Side::Buy => *self.late_cash.entry(account.clone()).or_default() += qty * px + due,
-                        Side::Sell => *self.late_shares.entry(key.clone()).or_default() += qty,
-                    }
+                // Nothing was set aside for it: nor for what is above the price that a broker was given.
+                let unforeseen = ended || order_over;
+                match side {
+                    Side::Buy if unforeseen => *self.late_cash.entry(account.clone()).or_default() += qty * px + due,
+                    Side::Buy => *self.late_cash.entry(account.clone()).or_default() += above,
+                    Side::Sell if unforeseen => *self.late_shares.entry(key.clone()).or_default() += qty,
+                    Side::Sell => {}
                 }
                 let spare = self.late_shares.get(&key).copied().unwrap_or_default();
                 must!(self.lenient || *position + spare >= 0, "fewer than no shares");

@@ -343,11 +343,12 @@ async fn tables(store: &Store) -> BTreeMap<String, Vec<(String, String)>> {
     let sql = match backend {
         DbBackend::Sqlite => {
             "SELECT m.name AS t, c.name AS c, c.type AS k FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
-             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid"
         }
         _ => {
             "SELECT table_name::text AS t, column_name::text AS c, data_type::text AS k
-             FROM information_schema.columns WHERE table_schema = 'public'"
+             FROM information_schema.columns WHERE table_schema = 'public'
+             ORDER BY table_name, ordinal_position"
         }
     };
     let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
