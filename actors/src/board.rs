@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::account::AccountActor;
 use crate::clock::Clock;
 use crate::gate::{Gate, Waiter};
-use crate::journal::Journal;
+use crate::journal::{Journal, Ticket};
 use crate::risk::RiskActor;
 use crate::strategy::StrategyActor;
 
@@ -65,14 +65,17 @@ impl Board {
 
     /// Answers a command once everything that was appended so far is durable.
     pub fn answer_when_durable<T: 'static>(&self, answer: oneshot::Sender<T>, value: T) {
-        let newest = self.journal.newest();
-        if self.journal.durable() >= newest {
+        self.when_durable(self.journal.newest(), move || {
             let _ = answer.send(value); // whoever asked may have gone
+        });
+    }
+
+    /// Calls when everything up to the ticket is durable: at once where it is.
+    pub fn when_durable(&self, ticket: Ticket, call: impl FnOnce() + 'static) {
+        if self.journal.durable() >= ticket {
+            call();
         } else {
-            let send = move || {
-                let _ = answer.send(value);
-            };
-            self.gate.wait(newest, Waiter::Call(Box::new(send)));
+            self.gate.wait(ticket, Waiter::Call(Box::new(call)));
         }
     }
 }

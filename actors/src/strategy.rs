@@ -24,7 +24,7 @@ use tracing::error;
 
 use crate::board::Board;
 use crate::crash::crash_point;
-use crate::gate::{Waiter, congested};
+use crate::gate::congested;
 use crate::journal::{Entry, Inbox, Restorer, Ticket};
 use crate::port::{Permits, tell};
 use crate::risk::Asked;
@@ -53,6 +53,8 @@ pub struct StrategyActor {
     /// Orders that wait for a permit, in order, and what is asked about them.
     unchecked: VecDeque<(Asked, Arc<OrderTerms>)>,
     poked: bool,
+    /// It goes on with what a price set off when this is durable.
+    goes_on: Option<Ticket>,
     newest: Ticket,
     wake: Option<(Timestamp, SpawnHandle)>,
     /// What a resumed life has to do before anything else, and when that was decided: its rows bear that time.
@@ -80,6 +82,7 @@ impl StrategyActor {
             checks: Permits::new(CHECKS_MAX),
             unchecked: VecDeque::new(),
             poked: false,
+            goes_on: None,
             newest: 0,
             wake: None,
             first: Some(first),
@@ -130,7 +133,22 @@ impl StrategyActor {
         }
         self.watch();
         self.ask_risk();
+        self.go_on_later(ctx);
         self.arm(ctx);
+    }
+
+    /// What a price set off goes on when what went is durable, so that neither the thread nor the journal is far ahead of
+    /// what a person does meanwhile.
+    fn go_on_later(&mut self, ctx: &mut Context<Self>) {
+        if self.goes_on.is_none() && self.core.has_set_off() {
+            self.goes_on = Some(self.newest);
+            self.poke_when_durable(ctx);
+        }
+    }
+
+    fn poke_when_durable(&self, ctx: &mut Context<Self>) {
+        let me = ctx.address();
+        self.board.when_durable(self.newest, move || tell(&me, Poke));
     }
 
     /// Reads a final signal again, with all that was decided of it. Should the process end before, the next one does.
@@ -184,9 +202,7 @@ impl StrategyActor {
         }
         let journal = self.board.journal.as_ref();
         if congested(journal, self.newest) {
-            let me = ctx.address();
-            self.board.gate.wait(self.newest, Waiter::Call(Box::new(move || tell(&me, Poke))));
-            return;
+            return self.poke_when_durable(ctx);
         }
         let signals = self.inbox.take(&self.id, SIGNALS_PER_STEP);
         let more = signals.len() == SIGNALS_PER_STEP;
@@ -253,8 +269,8 @@ impl Handler<Poke> for StrategyActor {
     }
 }
 
-/// The actor's own turn to look into the inbox: after everything in its mailbox, so that what it knows of its orders is
-/// as new as the ledgers that it plans by. A fill that a ledger has and the strategy has not would count twice.
+/// The actor's own turn to look into the inbox and to go on: after everything in its mailbox, so that what it knows of its
+/// orders is as new as the ledgers that it plans by. A fill that a ledger has and the strategy has not would count twice.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 struct TakeSignals;
@@ -264,6 +280,10 @@ impl Handler<TakeSignals> for StrategyActor {
 
     fn handle(&mut self, _: TakeSignals, ctx: &mut Self::Context) {
         self.poked = false;
+        if self.goes_on.is_some_and(|ticket| self.board.journal.durable() >= ticket) {
+            self.goes_on = None;
+            self.step([StrategyInput::GoOn], "quoted", ctx);
+        }
         self.take_signals(ctx);
     }
 }

@@ -15,7 +15,7 @@ mod routes;
 mod together;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use decide::{Decision, Say, Undecidable};
@@ -115,6 +115,8 @@ pub enum StrategyInput {
     Configure(Arc<StrategyConf>),
     /// Trades were shown of something that it watches.
     Quoted,
+    /// The next of what they set off.
+    GoOn,
     Wake,
 }
 
@@ -202,6 +204,8 @@ pub struct Strategy {
     freed: BTreeSet<AccountId>,
     /// The signals that wait for a price.
     held: BTreeMap<Symbol, BTreeSet<SignalId>>,
+    /// Those of them whose condition came true, in the order in which they go.
+    set_off: VecDeque<SignalId>,
     /// Those of which something waits for a fresh quote.
     unquoted: BTreeMap<Symbol, BTreeSet<SignalId>>,
     /// What came before was kept, by an end of the process or by a person, and is not taken as it comes.
@@ -223,6 +227,7 @@ impl Strategy {
             all_in: BTreeMap::new(),
             freed: BTreeSet::new(),
             held: BTreeMap::new(),
+            set_off: VecDeque::new(),
             unquoted: BTreeMap::new(),
             since: Timestamp::default(),
         }
@@ -356,6 +361,7 @@ impl Strategy {
                 fx.rows.push(self.own_row());
             }
             StrategyInput::Quoted => self.look(at, view, fx),
+            StrategyInput::GoOn => self.go_on(at, view, fx),
             StrategyInput::Wake => self.wake(at, view, fx),
         }
         self.try_freed(at, view, fx);

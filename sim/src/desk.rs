@@ -577,7 +577,9 @@ impl Desk {
     fn step_strategy(&mut self, id: &StrategyId) {
         // A timer runs after the mailbox, too, and so does whatever plans.
         let Some(mail) = self.to_strategies.get_mut(id) else { return };
-        let plans = |input: &StrategyInput| matches!(input, StrategyInput::Wake | StrategyInput::SetState { .. });
+        let plans = |input: &StrategyInput| {
+            matches!(input, StrategyInput::Wake | StrategyInput::GoOn | StrategyInput::SetState { .. })
+        };
         let news = mail.iter().position(|input| !plans(input));
         let Some(input) = mail.remove(news.unwrap_or(0)) else { return };
         self.strategy_takes(id, input);
@@ -594,6 +596,10 @@ impl Desk {
             aside: &self.aside,
         };
         core.handle(self.at, view, input, &mut fx);
+        let mail = self.to_strategies.entry(id.clone()).or_default();
+        if core.has_set_off() && !mail.iter().any(|input| matches!(input, StrategyInput::GoOn)) {
+            mail.push_back(StrategyInput::GoOn);
+        }
         self.strategy_did(id, fx);
     }
 

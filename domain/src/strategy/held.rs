@@ -49,6 +49,8 @@ pub(super) struct Watch {
     from: Timestamp,
     best: Option<Price>,
     marked_at: Option<Timestamp>,
+    /// What came true, and the last price then: it is in the line of what goes.
+    met: Option<(Condition, Price)>,
 }
 
 const MARK_EVERY: Span = Span::from_secs(10);
@@ -57,6 +59,8 @@ const QUOTE_AGE_MAX: Span = Span::from_secs(60);
 /// An exit that came true is tried so long.
 pub(crate) const EXIT_FOR: Span = Span::from_secs(10 * 86_400);
 const EXIT_EVERY: Span = Span::from_secs(30);
+/// So many go in one step and in one entry of the journal: a halt does not wait for all that one price sets off.
+const FIRED_PER_STEP: usize = 64;
 
 /// Whether what is shown may make a condition true. What an auction shows is no trade, and yesterday's is none of today.
 fn counts(at: Timestamp, view: View<'_>, quote: &Quote) -> bool {
@@ -123,7 +127,7 @@ impl Strategy {
         }
         if what == WaitingFor::Trigger {
             let best = active.row.held.and_then(|held| held.best);
-            active.watch.get_or_insert(Watch { from: at, best, marked_at: None });
+            active.watch.get_or_insert(Watch { from: at, best, marked_at: None, met: None });
             self.held.entry(symbol).or_default().insert(id);
             return self.mark_best(at, id, fx);
         }
@@ -139,17 +143,34 @@ impl Strategy {
     pub(super) fn look(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
         self.look_for_quotes(at, view);
         let ids: Vec<SignalId> = self.held.values().flat_map(BTreeSet::iter).copied().collect();
-        let met = |id| self.look_at(at, view, id, fx).map(|(condition, price)| (id, condition, price));
-        let mut set_off: Vec<_> = ids.into_iter().filter_map(met).collect();
+        let mut met: Vec<SignalId> = ids.into_iter().filter(|id| self.look_at(at, view, *id, fx)).collect();
         // One price may set off many: they go as what is planned together does.
-        set_off.sort_by_cached_key(|(id, ..)| (self.priority(*id), !self.reduces(*id), *id));
-        for (id, condition, price) in set_off {
+        met.sort_by_cached_key(|id| (self.priority(*id), !self.reduces(*id), *id));
+        let in_line = self.has_set_off();
+        self.set_off.extend(met);
+        if !in_line {
+            self.go_on(at, view, fx);
+        }
+        self.end_what_is_gone(at, view, fx);
+    }
+
+    /// Whether more was set off than went: [`super::StrategyInput::GoOn`] is wanted.
+    #[must_use]
+    pub fn has_set_off(&self) -> bool {
+        !self.set_off.is_empty()
+    }
+
+    /// Lets some go of what was set off. Those that were stopped since have no condition any more.
+    pub(super) fn go_on(&mut self, at: Timestamp, view: View<'_>, fx: &mut StrategyEffects) {
+        for _ in 0..FIRED_PER_STEP {
+            let Some(id) = self.set_off.pop_front() else { return };
+            let watch = self.active.get_mut(&id).and_then(|active| active.watch.as_mut());
+            let Some((condition, price)) = watch.and_then(|watch| watch.met.take()) else { continue };
             let entered = self.active.get(&id).is_some_and(|active| !active.parents.is_empty());
             if !entered || self.any_to_exit(at, view, id) {
                 self.fire(at, view, id, condition, price, fx);
             }
         }
-        self.end_what_is_gone(at, view, fx);
     }
 
     /// What a way out is held for may go by another one. Whatever its book takes in later is not what it bought.
@@ -181,26 +202,20 @@ impl Strategy {
         self.active.get(&id).is_some_and(|active| active.signal.side == Some(Side::Sell) || !active.parents.is_empty())
     }
 
-    /// The condition that the news of its symbol meet, and the last price of them.
-    fn look_at(
-        &mut self,
-        at: Timestamp,
-        view: View<'_>,
-        id: SignalId,
-        fx: &mut StrategyEffects,
-    ) -> Option<(Condition, Price)> {
-        let (side, conditions) = self.conditions(id)?;
-        let active = self.active.get_mut(&id)?;
+    /// Whether the news of its symbol meet a condition.
+    fn look_at(&mut self, at: Timestamp, view: View<'_>, id: SignalId, fx: &mut StrategyEffects) -> bool {
+        let Some((side, conditions)) = self.conditions(id) else { return false };
+        let Some(active) = self.active.get_mut(&id) else { return false };
         let symbol = active.signal.symbol;
-        let watch = active.watch.as_mut()?;
-        let quote = view.quotes.get(symbol)?;
+        let Some(watch) = active.watch.as_mut().filter(|watch| watch.met.is_none()) else { return false };
+        let Some(quote) = view.quotes.get(symbol) else { return false };
         let from = watch.from;
         if quote.at < from {
-            return None;
+            return false;
         }
         watch.from = quote.at.plus(Span::from_us(1));
         if !counts(at, view, quote) {
-            return None;
+            return false;
         }
         let alone = Traded { high: quote.last, low: quote.last, last: quote.last };
         let seen = view.quotes.seen_since(symbol, from).filter(|_| view.market.is_continuous(symbol, from, true));
@@ -211,10 +226,11 @@ impl Strategy {
         let (met, best) = conditions.look(side, watch.best, traded);
         let moved = conditions.trail.is_some() && watch.best != Some(best);
         watch.best = Some(best);
+        watch.met = met.map(|condition| (condition, quote.last));
         if met.is_none() && moved {
             self.mark_best(at, id, fx);
         }
-        met.map(|condition| (condition, quote.last))
+        met.is_some()
     }
 
     /// A stop that the price has passed already when it comes does not wait for the next trade. A trail begins with that
