@@ -13,6 +13,10 @@ use super::{Ending, Hours, Policy, PriceForm, Seen, Why, pieces};
 
 /// After a cancel, a refusal or a proved absence the next order waits so long. Risk holds everybody to it.
 const PAUSE: Span = Span::from_secs(10);
+/// After a first refusal that goes by itself: an order of ours in the way may be filled the next moment.
+const SOON: Span = Span::from_secs(2);
+/// So many of those are nobody's business.
+const SOON_MAX: usize = 2;
 /// After risk said no, or where a price is missing.
 const LOOK_AGAIN: Span = Span::from_secs(60);
 /// After risk has said no again and again.
@@ -21,9 +25,10 @@ const NOW_AND_THEN: Span = Span::from_secs(1_800);
 /// How long what has nobody to be told waits after so many refusals. Ten days of the last come to fewer than all attempts.
 const fn insisted(refusals: usize) -> Span {
     match refusals {
-        0..=6 => PAUSE,
-        7..=30 => LOOK_AGAIN,
-        31..=60 => Span::from_secs(300),
+        0..=SOON_MAX => SOON,
+        3..=8 => PAUSE,
+        9..=32 => LOOK_AGAIN,
+        33..=62 => Span::from_secs(300),
         _ => NOW_AND_THEN,
     }
 }
@@ -489,14 +494,17 @@ impl Pursuit {
                 decision.end = Some(Ending::Denied);
                 return;
             }
-            self.ask(Why::AttemptsUsed, now, decision);
+            let passing = gravest == Some(Refusal::Passing);
+            if !passing || denials > SOON_MAX {
+                self.ask(Why::AttemptsUsed, now, decision);
+            }
             // Others of a split may have used the day's attempts.
             if self.failed_on(today) >= FAILED_MAX || self.canceled_on(today) >= canceled_max(goal.side) {
                 return wake_at_open(at, now, decision);
             }
             // As long as it is not out the person stays asked, and what refuses it may be gone later.
             let again = match denials {
-                _ if goal.insists => insisted(denials),
+                _ if passing || goal.insists => insisted(denials),
                 _ if denials > FAILED_MAX => NOW_AND_THEN,
                 _ => LOOK_AGAIN,
             };

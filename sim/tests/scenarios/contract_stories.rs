@@ -378,12 +378,10 @@ stories! {
            -> f: submit S3.1 sell close 2 market
         09:33 S4 by hand in f buy all IF2503.CFFEX market till done every 30 tell after 300
            -> S4.1 denied CROSSING
-           -> S4.1 asks a person: attempts_used
-           -> f: exception asked, opened
-        09:33:05 broker S3.1 filled e1 2 at 3999
+        09:33:01 broker S3.1 filled e1 2 at 3999
            -> S3.1 filled 2 at 3999.00, fee 239.94
            -> S3 done
-        09:34:01
+        09:33:02
            -> f: submit S4.1#2 buy close 1 market
     ";
 

@@ -121,12 +121,14 @@ stories! {
         09:33 quote 600000.SH 9.80
            -> S1 comes true: stop at 9.80
            -> S1.1 denied TRADING_STATE
+        09:33:10
+           -> S1.1#2 denied TRADING_STATE
+           -> S1.1#3 denied TRADING_STATE
            -> S1.1 asks a person: attempts_used
            -> a: exception asked, opened
-        09:33:15 resume
-           -> S1.1#2 denied TRADING_STATE
-        09:33:21
-           -> a: submit S1.1#3 sell 500 market
+        09:33:12 resume
+        09:33:15
+           -> a: submit S1.1#4 sell 500 market
     ";
 
     what_a_bracket_bought_is_sold_when_it_may_be: "
@@ -446,10 +448,11 @@ stories! {
            -> S1 comes true: stop at 9.69
            -> S1 goes out: a sell 200
            -> S1.2 denied CROSSING
-           -> S1.2 asks a person: attempts_used
-           -> a: exception asked, opened
         09:33:10
            -> S1.2#2 denied CROSSING
+           -> S1.2#3 denied CROSSING
+           -> S1.2 asks a person: attempts_used
+           -> a: exception asked, opened
         09:33:12 restart
            -> a: find S2.1
         09:33:15 quote 600000.SH 9.68
@@ -459,7 +462,7 @@ stories! {
            -> S2.1 canceled
            -> S2 canceled
         09:33:45
-           -> a: submit S1.2#3 sell 200 market
+           -> a: submit S1.2#4 sell 200 market
     ";
 
     what_a_way_out_was_held_for_and_is_gone_is_not_sold_again: "
