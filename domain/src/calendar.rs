@@ -218,6 +218,16 @@ impl Calendar {
         self.day_ending(at, CLOSE)
     }
 
+    /// The trading day in which a price of this instant was made: from the opening auction on today's, before it and on
+    /// days without trading the one before. What is told in the evening is still of the day that is over.
+    #[must_use]
+    pub fn price_date(&self, at: Timestamp) -> Option<TradeDate> {
+        let (today, time) = china_day_time(at);
+        let (before, after) = self.around(today)?;
+        let begun = if time < OPENING_AUCTION { before } else { after };
+        self.days.get(begun.checked_sub(1)? as usize).copied()
+    }
+
     fn day_ending(&self, at: Timestamp, end: i64) -> Option<TradeDate> {
         let (today, time) = china_day_time(at);
         let (before, after) = self.around(today)?;
@@ -543,6 +553,16 @@ mod tests {
             assert_eq!(calendar.share_date(then), Some(date(of_shares)), "{time}");
             assert_eq!(calendar.trade_date(then), Some(date(of_accounts)), "{time}");
         }
+        for (day, time, made) in [
+            ("2019-02-01", 91_459, "2019-01-31"),
+            ("2019-02-01", 91_500, "2019-02-01"),
+            ("2019-02-01", 160_000, "2019-02-01"),
+            ("2019-02-05", 100_000, "2019-02-01"),
+            ("2019-02-11", 80_000, "2019-02-01"),
+        ] {
+            assert_eq!(calendar.price_date(at(day, time)), Some(date(made)), "{day} {time}");
+        }
+        assert_eq!(calendar.price_date(at("1990-12-19", 90_000)), None);
         assert_eq!(calendar.share_date(at("2019-02-05", 100_000)), Some(date("2019-02-11")));
         assert_eq!(calendar.trade_date(at("2019-02-05", 100_000)), Some(date("2019-02-11")));
         assert_eq!(calendar.day_end(at("2019-02-01", 152_959)), Some(at("2019-02-01", 153_000)));

@@ -235,7 +235,7 @@ async fn adjust_book(
         }
         (None, None, None, Some(amount)) if cost.is_none() => {
             let fits = |sum: &Money| sum.is_positive() && *sum <= AMOUNT_MAX && dto::to_the_cent(*sum);
-            let detail = "an amount above zero, to the cent, such as 5000.00";
+            let detail = "above zero, at most a hundred billion and to the cent, such as 5000.00";
             let amount = Money::parse(&amount).ok().filter(fits).ok_or_else(|| Problem::invalid("amount", detail))?;
             Adjustment::Cash { amount: if direction == DirectionIn::Add { amount } else { -amount } }
         }

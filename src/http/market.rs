@@ -296,7 +296,13 @@ impl InstrumentView {
     fn of(instrument: &Instrument, front: &Front, now: Timestamp) -> Self {
         let date = front.market.trade_date(instrument.symbol, now);
         let rules = date.and_then(|date| Some((date, front.market.day(instrument.symbol, date).ok()?)));
-        let quote = front.quotes.get(instrument.symbol);
+        let quote = front.quotes.get(instrument.symbol).map(|quote| front.market.quote_now(quote, now));
+        // What was shown last on an earlier day is what the limits of this one are reckoned from.
+        let made = quote.as_ref().and_then(|quote| front.market.price_date(quote.symbol, quote.at));
+        let quote = quote.map(|quote| match made < date {
+            true => Quote { prev_close: Some(quote.last), ..quote },
+            false => quote,
+        });
         Self {
             symbol: instrument.symbol.to_string(),
             name: instrument.name.to_string(),

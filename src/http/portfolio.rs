@@ -71,7 +71,7 @@ impl HeldBook {
         let entry = book.entry.as_ref();
         let seen = entry.and_then(|entry| front.quotes.seen_since(book.symbol, entry.seen_until));
         let (high, low) = (seen.map(|(high, ..)| high), seen.map(|(_, low, _)| low));
-        let of_today = |quote: &&Quote| today.is_none() || front.market.trade_date(book.symbol, quote.at) == today;
+        let of_today = |quote: &&Quote| today.is_none() || front.market.price_date(book.symbol, quote.at) == today;
         let told = quote.filter(of_today).and_then(|quote| quote.prev_close);
         // The exchange tells what a share that went ex dividend is reckoned from; elsewhere the own close is surer.
         let own = book.day.and_then(|day| day.prev_close).filter(|_| is_elsewhere(book.symbol));

@@ -87,6 +87,16 @@ impl MarketFacts {
         trade_date(&self.calendar, &self.elsewhere, symbol, at)
     }
 
+    /// The trading day of the symbol in which a price of this instant was made: what it tells of the close before belongs to
+    /// that day.
+    #[must_use]
+    pub fn price_date(&self, symbol: Symbol, at: Timestamp) -> Option<TradeDate> {
+        match is_elsewhere(symbol) {
+            true => self.trade_date(symbol, at),
+            false => self.calendar.price_date(at),
+        }
+    }
+
     /// When it ends.
     #[must_use]
     pub fn session_end(&self, symbol: Symbol, at: Timestamp) -> Option<Timestamp> {

@@ -37,6 +37,13 @@ async fn quote(app: &TestApp, last: &str, prev_close: &str) {
     assert_eq!(taken.status, 200, "{taken:?}");
 }
 
+/// Waits for the market clock.
+async fn wait_until(app: &TestApp, token: &str, time: &str) {
+    while app.get("/v1/calendar", token).await.body["now"].as_str().unwrap() < time {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn days(app: &TestApp, token: &str, what: &str) -> Vec<Value> {
     let answer = app.get(&format!("/v1/accounts/paper-a/{what}"), token).await;
     assert_eq!((answer.status, &answer.body["currency"]), (200, &json!("CNY")), "{answer:?}");
@@ -154,6 +161,14 @@ async fn after_the_close_holdings_and_risk_count_from_the_new_day() {
         balances["balances"][0]["day_pnl"].clone()
     };
     assert_eq!(day_pnl().await, "2500.00");
+    // A source tells what it told until the morning; its close before is of the day that is over.
+    wait_until(&app, &admin, "2019-02-01T15:05").await;
+    let again = json!({ "symbol": "000001.SZ", "last": "10.00", "prev_close": "9.50" });
+    assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [again] })).await.status, 200);
+    assert_eq!(day_pnl().await, "2500.00");
+    let instrument = app.get("/v1/instruments/000001.SZ", &admin).await.body;
+    let rules = &instrument["rules"];
+    assert_eq!((&rules["trade_date"], &rules["limit_up"]), (&json!("2019-02-11"), &json!("11.00")), "{instrument}");
     for _ in 0..1_200 {
         if days(&app, &admin, "equity").await.len() == 2 {
             break;
@@ -167,4 +182,20 @@ async fn after_the_close_holdings_and_risk_count_from_the_new_day() {
     // The next trading day comes after the holidays.
     assert_eq!((&row["trade_date"], &row["gain"]), (&json!("2019-02-11"), &json!("0.00")), "{row}");
     assert_eq!(row["opened"], row["equity"], "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_stops_between_the_close_and_the_end_of_the_day_knows_what_its_shares_were_worth() {
+    let app = TestApp::start_with(Options { speed: 60, ..options(at("2019-01-30", 14, 58, 0)) }).await;
+    let admin = app.login("admin").await.access;
+    let feed = app.key(json!({ "name": unique(), "scopes": ["quotes:write"] })).await.1;
+    let held = json!({ "symbol": "000001.SZ", "last": "11.00", "prev_close": "10.90" });
+    assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [held] })).await.status, 200);
+    wait_until(&app, &admin, "2019-01-30T15:01").await;
+    assert_eq!(days(&app, &admin, "equity").await.len(), 1, "the day is not over");
+
+    let app = app.restart_with(options(at("2019-01-31", 9, 0, 0))).await;
+    let curve = days(&app, &app.login("admin").await.access, "equity").await;
+    // 5,000 shares at the close that was shown, and not at what they had cost.
+    assert_eq!((&curve[0]["equity"], &curve[0]["closed"]), (&json!("1055000.00"), &json!(true)), "{curve:?}");
 }

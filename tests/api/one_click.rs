@@ -1,6 +1,8 @@
 //! What a person does with an account at once, over HTTP.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use signalbox::people::{Action, Grant, Pattern, Role};
 
 use crate::sizes::{open, sent, settled};
@@ -131,7 +133,8 @@ async fn idle_cash_is_lent_and_is_part_of_the_equity() {
     let feed = app.key(json!({ "name": "rates", "scopes": ["quotes:write"] })).await.1;
     let quote = json!({ "symbol": "204001.SH", "last": "2.000", "bid": "2.000", "ask": "2.005",
         "bid_size": 1_000_000, "ask_size": 1_000_000 });
-    assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [quote] })).await.status, 200);
+    let show = async || app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [quote] })).await;
+    assert_eq!(show().await.status, 200);
     let before = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
 
     let body = json!({ "client_signal_id": unique() });
@@ -142,7 +145,26 @@ async fn idle_cash_is_lent_and_is_part_of_the_equity() {
     assert_eq!((&lent["status"], &lent["parents"][0]["cum_qty"]), (&json!("done"), &json!("9000")), "{lent}");
     let balance = app.get("/v1/accounts/paper-a/balance", &ann).await.body;
     assert_eq!((&balance["cash"], &balance["lent"]), (&json!("99991.00"), &json!("900000.00")), "{balance}");
-    assert_ne!(balance["equity"], before["cash"], "{balance}");
+    let cents = |sum: &Value| (sum.as_str().unwrap().parse::<f64>().unwrap() * 100.0).round();
+    assert_eq!(
+        cents(&balance["equity"]),
+        cents(&before["equity"]) - 900.0,
+        "what is lent is worth what it was: {balance}"
+    );
+    let admin = app.login("admin").await.access;
+    let worth = async || {
+        let risk = app.get("/v1/risk", &admin).await.body;
+        let mut rows = risk["items"].as_array().unwrap().iter();
+        rows.find(|row| row["scope"] == "account:paper-a").map(|row| row["equity"].clone())
+    };
+    for _ in 0..200 {
+        if worth().await.as_ref() == Some(&balance["equity"]) {
+            break;
+        }
+        show().await; // every price has the losses looked at
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(worth().await, Some(balance["equity"].clone()));
 
     let app = app.restart().await;
     let ann = app.login("ann").await.access;

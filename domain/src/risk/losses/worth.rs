@@ -135,7 +135,7 @@ const fn rank(currency: Currency) -> u8 {
 }
 
 fn of_ledger<'a>(view: View<'_>, date: TradeDate, ledger: &'a Ledger) -> (Sums, Vec<(&'a StrategyId, Sums)>) {
-    let mut own = Sums { equity: ledger.cash, ..Sums::default() };
+    let mut own = Sums { equity: ledger.cash + ledger.lent(), ..Sums::default() };
     let mut strategies: Vec<(&StrategyId, Sums)> = Vec::new();
     let shares = ledger.books().iter().map(|book| (&book.strategy, Sums::of_book(view, date, book)));
     let lots = ledger.contracts().iter().map(|book| (&book.strategy, Sums::of_contract(view, book)));
