@@ -280,7 +280,9 @@ impl Handler<TakeSignals> for StrategyActor {
 
     fn handle(&mut self, _: TakeSignals, ctx: &mut Self::Context) {
         self.poked = false;
-        if self.goes_on.is_some_and(|ticket| self.board.journal.durable() >= ticket) {
+        // What has not gone when everything drains stays held, and is looked at again in the next life.
+        let durable = |ticket| self.board.journal.durable() >= ticket;
+        if self.goes_on.is_some_and(durable) && !self.board.draining.get() {
             self.goes_on = None;
             self.step([StrategyInput::GoOn], "quoted", ctx);
         }
