@@ -3,7 +3,8 @@
 use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use signalbox_domain::calendar::Phase;
-use signalbox_domain::instrument::Instrument;
+use signalbox_domain::instrument::{Currency, Instrument};
+use signalbox_domain::market::is_future;
 use signalbox_domain::quote::Quote;
 use signalbox_domain::rules::{DayRules, PriceLimit};
 use signalbox_domain::symbol::Symbol;
@@ -261,6 +262,7 @@ struct InstrumentView {
     symbol: String,
     name: String,
     exchange: &'static str,
+    /// The board by which its rules are found; `future` for a contract.
     board: &'static str,
     currency: &'static str,
     /// Under risk warning.
@@ -290,19 +292,22 @@ struct RulesView {
     /// 1: what is bought today may be sold from the next trading day on (T+1).
     min_holding_days: u8,
     closing_auction: bool,
+    /// What a contract asks; null for all else.
+    contract: Option<ContractRulesView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContractRules)]
+struct ContractRulesView {
+    /// Units of the underlying in one lot.
+    multiplier: String,
+    /// Of the value of a position, by the settings for all accounts.
+    margin_ratio: String,
 }
 
 impl InstrumentView {
     fn of(instrument: &Instrument, front: &Front, now: Timestamp) -> Self {
         let date = front.market.trade_date(instrument.symbol, now);
-        let rules = date.and_then(|date| Some((date, front.market.day(instrument.symbol, date).ok()?)));
-        let quote = front.quotes.get(instrument.symbol).map(|quote| front.market.quote_now(quote, now));
-        // What was shown last on an earlier day is what the limits of this one are reckoned from.
-        let made = quote.as_ref().and_then(|quote| front.market.price_date(quote.symbol, quote.at));
-        let quote = quote.map(|quote| match made < date {
-            true => Quote { prev_close: Some(quote.last), ..quote },
-            false => quote,
-        });
         Self {
             symbol: instrument.symbol.to_string(),
             name: instrument.name.to_string(),
@@ -311,16 +316,42 @@ impl InstrumentView {
             currency: instrument.currency.into(),
             st: instrument.st,
             listed_on: instrument.listed_on.map(|day| day.to_string()),
-            rules: rules.map(|(date, rules)| {
-                // Abroad the tick depends on the price.
-                let tick = quote.as_ref().map_or(rules.tick, |quote| rules.tick_at(quote.last));
-                RulesView { tick: tick.to_string(), ..RulesView::of(date, &rules, band(Some(&rules), quote.as_ref())) }
-            }),
+            rules: date.and_then(|date| RulesView::today(instrument.symbol, date, front, now)),
         }
+    }
+
+    /// A contract of a known product.
+    fn of_contract(symbol: Symbol, front: &Front, now: Timestamp) -> Option<Self> {
+        let name = front.market.name(symbol).filter(|_| is_future(symbol))?;
+        let date = front.market.trade_date(symbol, now);
+        Some(Self {
+            symbol: symbol.to_string(),
+            name,
+            exchange: symbol.exchange().into(),
+            board: "future",
+            currency: Currency::Cny.into(),
+            st: false,
+            listed_on: None,
+            rules: date.and_then(|date| RulesView::today(symbol, date, front, now)),
+        })
     }
 }
 
 impl RulesView {
+    fn today(symbol: Symbol, date: TradeDate, front: &Front, now: Timestamp) -> Option<Self> {
+        let rules = front.market.day(symbol, date).ok()?;
+        let quote = front.quotes.get(symbol).map(|quote| front.market.quote_now(quote, now));
+        // The last price of an earlier day is what the limits of this one are reckoned from; a contract's settlement is not known.
+        let made = quote.as_ref().and_then(|quote| front.market.price_date(symbol, quote.at));
+        let quote = quote.map(|quote| match made < Some(date) {
+            true => Quote { prev_close: Some(quote.last).filter(|_| !is_future(symbol)), ..quote },
+            false => quote,
+        });
+        // Abroad the tick depends on the price.
+        let tick = quote.as_ref().map_or(rules.tick, |quote| rules.tick_at(quote.last));
+        Some(Self { tick: tick.to_string(), ..Self::of(date, &rules, band(Some(&rules), quote.as_ref())) })
+    }
+
     fn of(date: TradeDate, rules: &DayRules, band: Option<(Price, Price)>) -> Self {
         let (up, down) = match rules.limit {
             PriceLimit::Unlimited => (None, None),
@@ -341,6 +372,10 @@ impl RulesView {
             limit_down: band.map(|(low, _)| low.to_string()),
             min_holding_days: rules.min_holding_days,
             closing_auction: rules.closing_auction,
+            contract: rules.contract.as_ref().map(|contract| ContractRulesView {
+                multiplier: contract.multiplier.to_string(),
+                margin_ratio: contract.margin.to_string(),
+            }),
         }
     }
 }
@@ -377,8 +412,12 @@ async fn show_instrument(
 ) -> Result<web::Json<InstrumentView>, Problem> {
     require(&principal, Scope::QuotesRead)?;
     let symbol = resolve(&symbol.0).map_err(|_| Problem::not_found())?;
-    let instrument = front.market.instrument(symbol).ok_or_else(Problem::not_found)?;
-    Ok(web::Json(InstrumentView::of(instrument, &front, front.now())))
+    let now = front.now();
+    let shown = match front.market.instrument(symbol) {
+        Some(instrument) => Some(InstrumentView::of(instrument, &front, now)),
+        None => InstrumentView::of_contract(symbol, &front, now),
+    };
+    shown.map(web::Json).ok_or_else(Problem::not_found)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -415,13 +454,13 @@ async fn resolve_symbol(
 ) -> Result<web::Json<ResolvedView>, Problem> {
     require(&principal, Scope::QuotesRead)?;
     let symbol = dto::symbol(&query.0.q, "q")?;
-    let instrument = front.market.instrument(symbol);
+    let name = front.market.name(symbol);
     Ok(web::Json(ResolvedView {
         q: query.0.q,
         symbol: symbol.to_string(),
         exchange: symbol.exchange().into(),
-        name: instrument.map(|i| i.name.to_string()),
-        known: instrument.is_some(),
+        known: name.is_some(),
+        name,
     }))
 }
 

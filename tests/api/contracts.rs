@@ -39,6 +39,24 @@ async fn position(app: &TestApp, token: &str, wanted: impl Fn(Option<&Value>) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contract_is_found_by_its_name_elsewhere_and_shown_with_what_it_asks() {
+    let app = TestApp::start_with(Options { begins: MONDAY, ..Options::default() }).await;
+    let admin = app.login("admin").await.access;
+    let meant = app.get("/v1/symbols/resolve?q=RB2505.XSGE", &admin).await.body;
+    assert_eq!((&meant["symbol"], &meant["known"]), (&json!(STEEL), &json!(true)), "{meant}");
+    let shown = app.get(&format!("/v1/instruments/{STEEL}"), &admin).await;
+    assert_eq!((&shown.body["board"], &shown.body["name"]), (&json!("future"), &meant["name"]), "{shown:?}");
+    let rules = &shown.body["rules"];
+    assert_eq!((&rules["tick"], &rules["min_holding_days"]), (&json!("1.00"), &json!(0)), "{shown:?}");
+    assert_eq!(rules["contract"], json!({ "multiplier": "10", "margin_ratio": "0.15" }), "{shown:?}");
+    let share = app.get("/v1/instruments/600000.SH", &admin).await.body;
+    assert_eq!(share["rules"]["contract"], Value::Null, "{share}");
+    assert_eq!(app.get("/v1/instruments/zz2505.SHFE", &admin).await.status, 404);
+    let unknown = app.get("/v1/symbols/resolve?q=zz2505.SHFE", &admin).await;
+    assert!(unknown.status == 422 || unknown.body["known"] == false, "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lots_are_opened_shown_with_their_margin_and_closed_with_the_flag_of_their_day() {
     let app = TestApp::start_with(Options { begins: MONDAY, ..Options::default() }).await;
     let on_a = Grant::account(Pattern::try_from("paper-a".to_owned()).unwrap(), &[Action::Read, Action::Trade]);
