@@ -1,6 +1,6 @@
 //! Measures Signalbox against limits measured in the same run: a table of ratios, and a JSON file.
 //!
-//! `./ops/bench [section ..]`; sections are `cores actors many journal door postgres slow start memory`, default all. Figures are
+//! `./ops/bench [section ..]`; sections are `cores actors many journal halt door postgres slow start memory`, default all. Figures are
 //! medians of interleaved rounds. Nothing here asserts: a measurement informs, a test decides.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot run has nothing to say")]
@@ -37,6 +37,9 @@ fn main() {
     }
     if runs("journal") {
         desk::sqlite(&mut report);
+    }
+    if runs("halt") {
+        desk::halt(&mut report);
     }
     if runs("door") {
         door::run(&mut report, std::time::Duration::ZERO);

@@ -8,10 +8,15 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _};
 use signalbox::restore::StoreRestorer;
 use signalbox::store::{NewSignal, Store, StoreConf, body_hash};
+use signalbox_actors::desk::Desk;
 use signalbox_actors::journal::{Inbox, Journal, MemoryJournal, Restorer};
 use signalbox_actors::market::Quotes;
 use signalbox_actors::port::tell;
 use signalbox_actors::root::{Root, boot};
+use signalbox_domain::event::{Scope, TradingState};
+use signalbox_domain::execution::{Conditions, Execution};
+use signalbox_domain::signal::Signal;
+use signalbox_domain::units::Price;
 use signalbox_support::desk;
 use tokio::sync::Notify;
 
@@ -126,24 +131,90 @@ pub(crate) fn idle(accounts: usize, look: impl FnOnce()) {
     });
 }
 
+/// The system with one account on the real store.
+async fn on_store(folder: &std::path::Path, url: String) -> (Store, Root, Desk) {
+    let store = Store::open(StoreConf::new(url, folder)).await.unwrap();
+    let committed = Arc::new(Notify::new());
+    let bell = committed.clone();
+    store.on_commit(Box::new(move |_| bell.notify_one()));
+    let slot: Arc<std::sync::OnceLock<Desk>> = Arc::default();
+    let doorbell = slot.clone();
+    let inbox = Arc::new(store.inbox(Box::new(move |strategy| {
+        if let Some(desk) = doorbell.get() {
+            desk.poke(strategy);
+        }
+    })));
+    let restorer = Arc::new(StoreRestorer(store.clone()));
+    let root = start(1, false, Arc::new(store.clone()), committed, inbox, restorer).await;
+    let desk = Desk::new(root.clone());
+    let _ = slot.set(desk.clone());
+    (store, root, desk)
+}
+
+async fn send(store: &Store, signals: impl Iterator<Item = Signal>) {
+    let news = signals.map(|signal| NewSignal { body_hash: body_hash(&signal), signal });
+    store.ingest_batch(news.collect()).await.unwrap();
+}
+
+/// What one price sets off in the worst case.
+const HELD: u64 = 8_000;
+
+/// How soon a halt is durable while one price sets off thousands of conditions; the limit is one while nothing happens.
+pub(crate) fn halt(report: &mut Report) {
+    let (quiet, busy): (Vec<f64>, Vec<f64>) = (0..3).map(|_| halt_round()).unzip();
+    report.tell("a halt while nothing happens", median(quiet), "ms");
+    report.at_most("a halt while one price sets off 8,000 conditions", median(busy), "ms", 250.0);
+}
+
+fn halt_round() -> (f64, f64) {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_owned();
+    system(async move {
+        let (store, root, desk) = on_store(&folder, "sqlite:bench.db".to_owned()).await;
+        let stop = Some(Price::from_e4(105_000));
+        let conditions = Some(Conditions { stop, take_profit: None, trail: None });
+        let execution = Arc::new(Execution { conditions, ..Execution::default() });
+        for first in (1..=HELD).step_by(100) {
+            let held = |id| Signal {
+                execution: Some(execution.clone()),
+                limit_price: Some(Price::from_e4(106_000)),
+                ..Signal::clone(&desk::buy(id, desk::monday_morning()))
+            };
+            send(&store, (first..first + 100).map(held)).await;
+        }
+        at_rest(&root).await;
+        let set = async |state: TradingState| {
+            let start = Instant::now();
+            desk.set_trading_state(Scope::Global, state, "ann".into(), "".into()).await.unwrap();
+            start.elapsed().as_secs_f64() * 1e3
+        };
+        let quiet = set(TradingState::Halted).await;
+        set(TradingState::Active).await;
+        let quote = desk::quote(root.board.clock.now(), 105_000);
+        tell(&root.market, Quotes { quotes: vec![quote], answer: None });
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let busy = set(TradingState::Halted).await;
+        at_rest(&root).await;
+        root.drain().await;
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+        (quiet, busy)
+    })
+}
+
+/// Nothing has been decided for half a second.
+async fn at_rest(root: &Root) {
+    let mut seen = None;
+    while seen != Some(root.board.journal.newest()) {
+        seen = Some(root.board.journal.newest());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
 /// Orders per second with the real store; `look` is called when everything is durable and the system still stands.
 pub(crate) fn durable(folder: &std::path::Path, url: String, orders: u64, look: impl FnOnce()) -> f64 {
     let folder = folder.to_owned();
     system(async move {
-        let store = Store::open(StoreConf::new(url, &folder)).await.unwrap();
-        let committed = Arc::new(Notify::new());
-        let bell = committed.clone();
-        store.on_commit(Box::new(move |_| bell.notify_one()));
-        let slot: Arc<std::sync::OnceLock<signalbox_actors::desk::Desk>> = Arc::default();
-        let doorbell = slot.clone();
-        let inbox = Arc::new(store.inbox(Box::new(move |strategy| {
-            if let Some(desk) = doorbell.get() {
-                desk.poke(strategy);
-            }
-        })));
-        let restorer = Arc::new(StoreRestorer(store.clone()));
-        let root = start(1, false, Arc::new(store.clone()), committed, inbox, restorer).await;
-        let _ = slot.set(signalbox_actors::desk::Desk::new(root.clone()));
+        let (store, root, _) = on_store(&folder, url).await;
         let start = Instant::now();
         let mut sent = 0;
         while sent < orders {
@@ -154,11 +225,8 @@ pub(crate) fn durable(folder: &std::path::Path, url: String, orders: u64, look: 
                 tokio::time::sleep(Duration::from_micros(200)).await;
                 continue;
             }
-            let news = (sent + 1..=sent + room).map(|id| {
-                let signal = signalbox_domain::signal::Signal::clone(&desk::buy(id, desk::monday_morning()));
-                NewSignal { body_hash: body_hash(&signal), signal }
-            });
-            store.ingest_batch(news.collect()).await.unwrap();
+            let news = (sent + 1..=sent + room).map(|id| Signal::clone(&desk::buy(id, desk::monday_morning())));
+            send(&store, news).await;
             sent += room;
         }
         until_held(&root, 1, 100 * orders as i64).await;
