@@ -208,7 +208,7 @@ pub(super) fn within_limits(
     seen: Timestamp,
     front: &Front,
 ) -> Result<(), Problem> {
-    let of_its_day = |quote: &Quote| front.market.trade_date(symbol, quote.at) == front.market.trade_date(symbol, seen);
+    let of_its_day = |quote: &Quote| front.market.price_date(symbol, quote.at) == front.market.price_date(symbol, seen);
     let known = || front.quotes.get(symbol).filter(of_its_day).and_then(|quote| quote.prev_close);
     let rules = front.market.today(symbol, seen);
     let Some((low, high)) = rules.zip(prev_close.or_else(known)).and_then(|(rules, prev)| rules.price_band(prev))

@@ -163,6 +163,13 @@ async fn after_the_close_holdings_and_risk_count_from_the_new_day() {
     assert_eq!(day_pnl().await, "2500.00");
     // A source tells what it told until the morning; its close before is of the day that is over.
     wait_until(&app, &admin, "2019-02-01T15:05").await;
+    let slip = json!({ "symbol": "000001.SZ", "last": "12.00" });
+    let refused = app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [slip] })).await;
+    assert_eq!(
+        (refused.status, &refused.body["field"]),
+        (422, &json!("quotes[0].last")),
+        "the day's limits: {refused:?}"
+    );
     let again = json!({ "symbol": "000001.SZ", "last": "10.00", "prev_close": "9.50" });
     assert_eq!(app.call("POST", "/v1/quotes", &feed, json!({ "quotes": [again] })).await.status, 200);
     assert_eq!(day_pnl().await, "2500.00");

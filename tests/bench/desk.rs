@@ -191,10 +191,15 @@ fn halt_round() -> (f64, f64) {
         let quiet = set(TradingState::Halted).await;
         set(TradingState::Active).await;
         let quote = desk::quote(root.board.clock.now(), 105_000);
+        let decided = || root.board.journal.newest();
+        let before = decided();
         tell(&root.market, Quotes { quotes: vec![quote], answer: None });
         tokio::time::sleep(Duration::from_millis(10)).await;
+        let begun = decided();
         let busy = set(TradingState::Halted).await;
+        let heard = decided();
         at_rest(&root).await;
+        assert!(before < begun && heard < decided(), "the halt came in the midst of it");
         root.drain().await;
         tokio::task::spawn_blocking(move || store.close()).await.unwrap();
         (quiet, busy)

@@ -488,7 +488,9 @@ impl Pursuit {
             let refusals = || self.children.values().filter_map(|child| child.refusal);
             let (denials, gravest) = (refusals().count(), refusals().max());
             let alone = denials == self.children.len();
-            let until_done = until_done && (!alone || gravest == Some(Refusal::Passing));
+            // Nobody looks at it any more who sent it, once it has waited for what goes by itself.
+            let waited = refusals().next() == Some(Refusal::Passing);
+            let until_done = until_done && (!alone || (waited && gravest < Some(Refusal::Lasting)));
             let insists = goal.insists && gravest < Some(Refusal::Lasting);
             if !until_done && !insists {
                 decision.end = Some(Ending::Denied);

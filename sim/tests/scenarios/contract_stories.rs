@@ -385,6 +385,46 @@ stories! {
            -> f: submit S4.1#2 buy close 1 market
     ";
 
+    what_waited_for_an_own_order_does_not_end_because_another_one_takes_its_lots: "
+        given account f cash 3000000
+        given route s f
+        given route t f
+        09:31 quote IF2503.CFFEX 4000
+        09:31 S1 buy 2 IF2503.CFFEX @ 4000 effect open
+           -> f: submit S1.1 buy open 2 @ 4000.00
+        09:31 broker S1.1 filled e1 2 at 4000
+           -> S1.1 filled 2 at 4000.00, fee 240.00
+           -> S1 done
+        09:32 S2 of t sell 1 IF2503.CFFEX @ 4000 effect open
+           -> f: submit S2.1 sell open 1 @ 4000.00
+        09:32 broker S2.1 filled e1 1 at 4000
+           -> S2.1 filled 1 at 4000.00, fee 120.00
+           -> S2 done
+        09:33 S3 by hand in f sell all IF2503.CFFEX market till done every 30 tell after 300
+           -> f: submit S3.1 sell close 2 market
+        09:33 S4 by hand in f buy all IF2503.CFFEX market till done every 30 tell after 300
+           -> S4.1 denied CROSSING
+        09:33:01 broker S3.1 filled e1 2 at 3999
+           -> S3.1 filled 2 at 3999.00, fee 239.94
+           -> S3 done
+        09:33:01 S5 by hand in f buy 1 IF2503.CFFEX @ 3990 effect close
+           -> f: submit S5.1 buy close 1 @ 3990.00
+        09:33:02
+           -> S4.1#2 denied SELLABLE
+           -> S4.1 asks a person: attempts_used
+           -> f: exception asked, opened
+        09:34 broker S5.1 accepted
+           -> S5.1 accepted
+        09:34:01 cancel S5
+           -> f: cancel S5.1
+        09:34:02 broker S5.1 canceled
+           -> S4.1#3 denied SELLABLE
+           -> S5.1 canceled
+           -> S5 canceled
+        09:36
+           -> f: submit S4.1#4 buy close 1 market
+    ";
+
     a_close_of_more_lots_than_there_are_is_told_how_many_there_are: "
         given account f cash 200000
         given route s f
